@@ -1,4 +1,4 @@
-"""When something is tried again: one rule for pages, feeds, connectors that broke, and stores that are away. Pure."""
+"""When to retry: one rule for pages, feeds, connectors that failed, and stores that can't be reached. Pure."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ _MOST_DOUBLINGS = 30
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """The pauses between tries, in seconds: ``steps_s`` one after the other, then the last one doubled up to ``longest_s``.
+    """The pauses between tries, in seconds: first those of ``steps_s``, then the last of them, doubled each time, up to
+    ``longest_s``.
 
-    Without a ``longest_s`` the steps are all: that many times something is tried again, and then no more.
+    Without ``longest_s`` there are only the steps: as many retries, then no more.
     """
 
     steps_s: tuple[float, ...]
     longest_s: float | None = None
 
     def after(self, failures: int, *, least_s: float | None = None) -> float | None:
-        """The pause after so many failures before this one; None if the limit is reached.
+        """The pause after a failure with this many failures before it; None once there are no more retries.
 
-        ``least_s``: what the other side asked for.
+        ``least_s``: the pause that the server asked for.
         """
         if failures < len(self.steps_s):
             wait_s = self.steps_s[failures]

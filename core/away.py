@@ -1,4 +1,4 @@
-"""Something that is away (a broker, a database, a cluster): said at once, then once a minute, and when it is back."""
+"""Logging of a broker, database or cluster that can't be reached: at once, then once a minute, and when it is back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 
 
 class Away:
-    """The log of one thing that may be away, such as ``the raw stream``. One instance belongs to one thread."""
+    """Logs whether one thing, such as ``the raw stream``, can be reached. One instance belongs to one thread."""
 
     def __init__(self, what: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._what, self._monotonic = what, monotonic
@@ -26,7 +26,7 @@ class Away:
         self._said_s = 0.0
 
     def failed(self, problem: str, **fields: Any) -> None:
-        """It could not be reached: a line if that is new, or if the last one was a minute ago."""
+        """Note that it could not be reached. Logs a line if that is new, or if the last line is a minute old."""
         now_s = self._monotonic()
         if self._since_s is None:
             self._since_s = now_s
@@ -39,7 +39,7 @@ class Away:
         self._said_s = now_s
 
     def back(self) -> None:
-        """It was reached: a line if it had been away."""
+        """Note that it was reached. Logs a line if it could not be reached before."""
         if self._since_s is not None:
             for_s = round(self._monotonic() - self._since_s)
             self._since_s = None
@@ -54,10 +54,10 @@ def wait_for(
     stop: Callable[[], bool],
     also: tuple[type[WirewatchError], ...] = (),
 ) -> T | None:
-    """What ``open_it`` returns, tried again as long as it says that ``what`` can't be reached now. None: stopped before.
+    """The result of ``open_it``, which is retried while ``what`` can't be reached. None if it is stopped first.
 
-    ``also``: further errors that mean this, beside StreamUnavailable and StoreUnavailable. Other errors are raised at once:
-    a wrong password or address does not get better by waiting.
+    ``also``: further errors with this meaning, beside StreamUnavailable and StoreUnavailable. Other errors are raised
+    at once: waiting does not help against a wrong password or address.
     """
     away, pause_s = Away(what), FIRST_PAUSE_S
     gone: tuple[type[WirewatchError], ...] = (StreamUnavailable, StoreUnavailable, *also)

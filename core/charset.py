@@ -1,14 +1,15 @@
-"""Bytes of a page or feed to text, one decoder for both; and what bytes are that are not text at all. Pure.
+"""Decodes pages and feeds to text, and recognises bytes that are not text. Pure.
 
-Labels are wrong in both directions, so what the bytes show counts first: a byte order mark, UTF-16's zero bytes, the escape
-sequences of seven-bit charsets, then well-formed UTF-8 beyond ASCII (text in another charset is hardly ever that by chance),
-also if it is damaged in a few places; then the label of the HTTP header, then the document's own, then a guess. A label is
-passed over if words read by it are none (capitals or another script's letters within words). Labels are read as browsers
-read them (WHATWG Encoding Standard): ``iso-8859-1`` means Windows-1252, ``gb2312`` means GB 18030. Text that was read in
-a wrong charset before it was written as UTF-8 is put right (``core.mojibake``).
+Labels are often wrong, so evidence in the bytes comes first: a byte order mark, UTF-16's zero bytes, the escape
+sequences of seven-bit charsets, then well-formed UTF-8 beyond ASCII, even if it is damaged in a few places (text in
+another charset is hardly ever valid UTF-8 by chance). Next come the label in the HTTP header, the document's own label,
+and a guess. A label is rejected if it gives impossible words (capitals or another script's letters within words).
+Labels have the meaning that browsers give them (WHATWG Encoding Standard): ``iso-8859-1`` means Windows-1252,
+``gb2312`` means GB 18030. Text that was decoded with a wrong charset before it was written as UTF-8 is repaired
+(``core.mojibake``).
 
-The guess is charset-normalizer's, limited to the charsets that pages are really written in and directed by what the bytes
-show at once: whether most letters are beyond ASCII (Cyrillic, Arabic, Chinese …) or few (accents of a Latin script).
+The guess is charset-normalizer's, limited to the charsets that real pages use and to those that fit the share of
+letters beyond ASCII: most (Cyrillic, Arabic, Chinese …) or few (accents of a Latin script).
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# Charsets made of ASCII bytes, so valid UTF-8 and yet something else, with the bytes that give them away.
+# Charsets made of ASCII bytes, which are valid UTF-8 but mean something else, with the bytes that reveal them.
 _SEVEN_BIT = {"iso2022_jp": b"\x1b", "iso2022_kr": b"\x0e", "hz": b"~{"}
-# Labels of the standard that Python doesn't know, by the codec; `iso88592` and `x-cp1251` are read by rule.
+# Labels of the standard that Python doesn't know, by codec; `iso88592` and `x-cp1251` are read by rule.
 _LABELS = {
     label: codec
     for codec, labels in {
@@ -87,7 +88,7 @@ _TEXTS = re.compile(
 
 _MARKUP = re.compile(rb"<(script|style)\b.*?</\1\s*>|<[^<>]{0,2000}>|&#?\w{1,10};", re.DOTALL | re.IGNORECASE)
 _LEAST = 6
-"""Fewer bytes beyond ASCII say nothing: an accent, a dash."""
+"""Fewer bytes beyond ASCII prove nothing: an accent, a dash."""
 
 _LATIN = ["cp1252", "cp1250", "cp1254", "iso8859_2", "cp1257"]
 _OTHERS = [
@@ -96,10 +97,10 @@ _OTHERS = [
     *("gb18030", "big5", "cp932", "euc_jp", "cp949", "euc_kr"),
 ]
 _KANA = re.compile("[\u3041-\u30ff]")
-# Signs that stand inside of words where Central European letters were read as Western ones.
+# Signs that occur inside words if Central European letters were read as Western ones.
 _ODD = re.compile(r"(?<=[a-z])[¹³¿¡¥£¼¾º¦¶±](?=[a-z])|(?<=[a-z])[¹³¿](?=\b)")
 
-# Windows' form of a charset of ISO 8859, which has letters and quotes where that has control characters only.
+# Windows' form of a charset of ISO 8859, which has letters and quotes in place of control characters.
 _OF_WINDOWS = {
     "iso8859-2": "cp1250",
     "iso8859-6": "cp1256",
@@ -148,16 +149,16 @@ _MAGIC = (
 
 
 class Decoded(NamedTuple):
-    """``text``, and Python's name of the charset (``encoding``) that it was read as."""
+    """``text``, and Python's name of the charset that it was read as (``encoding``)."""
 
     text: str
     encoding: str
 
 
 def decode_body(body: bytes, content_type: str | None = None) -> Decoded:
-    """Decode a page or feed as it came by HTTP. ``content_type`` is the header.
+    """Decode a page or feed that was fetched over HTTP. ``content_type`` is the header.
 
-    Never raises: what can't be read becomes U+FFFD, and so does a NUL, which PostgreSQL doesn't store.
+    Never raises: bytes that can't be decoded become U+FFFD, and so do NULs, which PostgreSQL doesn't store.
     """
     found = _PARAMETER.search(content_type) if content_type else None
     text, encoding = decode_bytes(body, found[1] if found else None)
@@ -201,12 +202,12 @@ def decode_bytes(data: bytes, label: str | None = None) -> Decoded:
         doubted.append(codec)
     if doubted and (guessed := guess_charset(data)) not in doubted:
         return _lenient(data, guessed)
-    # A declared charset with a few bad bytes is likelier than another one.
+    # A declared charset with a few bad bytes is more likely than another charset.
     return _lenient(data, declared[0] if declared else guess_charset(data))
 
 
 def _is_gibberish(text: str) -> bool:
-    """Whether the words beyond ASCII are none: capitals only or behind small letters, scripts mixed."""
+    """Whether the words beyond ASCII are impossible: all capitals, capitals after small letters, or mixed scripts."""
     words = [word for word in _WORD.findall(text) if not word.isascii() and len(word) >= _LEAST_WORD]
     if len(words) < _LEAST:
         return False
@@ -221,7 +222,7 @@ def _scripts_of(word: str) -> int:
 
 
 def _not_western(data: bytes) -> str | None:
-    """Another charset for what a template declares as Latin 1.
+    """Another charset for text that a template declares as Latin 1.
 
     The text has more letters beyond ASCII than any Western one, or signs that are Central European or Turkish letters.
     """
@@ -237,7 +238,7 @@ def _not_western(data: bytes) -> str | None:
 
 
 def codec_of(label: str) -> str | None:
-    """Name Python's codec for the label of a charset, as browsers read it; None if it is not a charset of texts."""
+    """Python's name of the codec for a charset label as browsers read it; None if it is not a charset of text."""
     wanted = label.strip(" \t\r\n\f\"'").lower()
     wanted = _LABELS.get(wanted, wanted)
     if by_rule := _RULE.fullmatch(wanted):
@@ -251,12 +252,12 @@ def codec_of(label: str) -> str | None:
 
 
 def binary_kind(body: bytes) -> str | None:
-    """What a body is that is not text, by its first bytes (8 suffice); None for what may be text."""
+    """The kind of a body that is not text, by its first bytes (8 suffice); None if it may be text."""
     return next((name for magic, name in _MAGIC if body.startswith(magic)), None)
 
 
 def guess_charset(data: bytes) -> str:
-    """Name Python's codec that the text is likeliest in; Windows-1252 if nothing tells. Looks at 8 KB of text."""
+    """Python's name of the most likely codec of the text; Windows-1252 if there is no evidence. Reads 8 KB of text."""
     sample = _sample(data)
     beyond = sum(byte > 127 for byte in sample)
     letters = beyond + sum(chr(byte).isalpha() for byte in sample if byte < 128)
@@ -267,7 +268,7 @@ def guess_charset(data: bytes) -> str:
             return eastern
         return _best(sample, _LATIN) or DEFAULT
     for name in ("euc_jp", "cp932"):
-        # Kana are a fifth of any Japanese text and of nothing else; Korean charsets can read them as syllables.
+        # Kana are a fifth of Japanese text and of no other; Korean charsets can read them as syllables.
         try:
             text = sample.decode(name)
         except UnicodeDecodeError:
@@ -278,25 +279,25 @@ def guess_charset(data: bytes) -> str:
 
 
 def _other_latin(sample: bytes, *, least: int = _LEAST) -> str | None:
-    """The charset of a text in Latin letters that its signs betray when they are read as Western ones; None if none do."""
+    """The charset of a text in Latin letters, by the odd signs in it if it is read as a Western one; None without these."""
     western = sample.decode("cp1252", "replace")
     if len(_ODD.findall(western)) >= least:
         return _best(sample, ["cp1250", "iso8859_2"]) or "cp1250"
     turkish = len(_TURKISH.findall(western))
-    # Icelandic has these letters too, and vowels with acute accents beside them.
+    # Icelandic has these letters too, along with vowels with acute accents.
     if turkish >= least and len(_ACUTE.findall(western)) * 4 < turkish:
         return "cp1254"
     return None
 
 
 def _own_labels(data: bytes) -> list[str]:
-    """The labels in the document's XML declaration and in its first ``meta`` element, as far as they are there."""
+    """The labels in the document's XML declaration and in its first ``meta`` element, if there are any."""
     head = data[:_DECLARED_IN]
     return [found[1].decode("ascii", "replace") for found in (_XML.search(head), _META.search(head)) if found]
 
 
 def _sixteen_bit(data: bytes, declared: list[str]) -> str | None:
-    """UTF-16 without a mark: declared as such, or markup that begins with ``<`` and a NUL, in one order or the other."""
+    """UTF-16 without a byte order mark: declared as such, or markup that begins with ``<`` and a NUL in either order."""
     if data[:100].count(0) * 8 < len(data[:100]):
         return None
     start = data[:100].replace(b" \0", b"").replace(b"\n\0", b"").replace(b"\r\0", b"").replace(b"\t\0", b"")
@@ -312,7 +313,7 @@ def _lenient(data: bytes, encoding: str) -> Decoded:
 
 
 def _is_damaged_utf8(data: bytes) -> bool:
-    """Whether nearly all of it is UTF-8: then a broken place is damage, not another charset."""
+    """Whether nearly all of it is UTF-8; if so, a broken place is damage, not another charset."""
     start = data[:100_000]
     lost = start.decode("utf-8", "replace").count("\ufffd")
     return lost * 3 < sum(byte > 0xBF for byte in start)
@@ -323,18 +324,18 @@ def _best(sample: bytes, names: list[str]) -> str | None:
     best = matches.best()
     if best is None:
         return None
-    # Of equals the first in our list: the library's own order is that of the alphabet.
+    # Among equals, the first in our list: the library's own order is alphabetical.
     equals = {one.encoding for one in matches if (one.chaos, one.coherence) == (best.chaos, best.coherence)}
     return next((name for name in names if name in equals), best.encoding)
 
 
 def _sample(data: bytes) -> bytes:
-    """The text between the tags, as far as it has bytes beyond ASCII."""
+    """The parts of the text between the tags that have bytes beyond ASCII."""
     text = _MARKUP.sub(b"\n", data[:_SEARCHED_BYTES])
     lines = [line for line in text.splitlines() if not line.isascii()]
     sample = b"\n".join(lines)
     if len(sample) <= SAMPLE_BYTES:
         return sample
-    # Cut at ASCII, so that no character of two bytes is cut.
+    # Cut at an ASCII byte, so that no multi-byte character is cut.
     end = max(sample.rfind(b" ", 0, SAMPLE_BYTES), sample.rfind(b"\n", 0, SAMPLE_BYTES))
     return sample[:end] if end > 0 else sample[: SAMPLE_BYTES * 2]

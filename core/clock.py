@@ -1,4 +1,4 @@
-"""The wall clock, the default if a caller passes no other, and how often something is looked at by a clock."""
+"""The wall clock, which is the default if a caller passes none, and a timer for periodic work."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ def wall_ms() -> int:
 
 
 class Every:
-    """Says when something is due that is to happen once in ``pause_ms`` at most. For one thread."""
+    """Tells when something is due that should happen at most once in ``pause_ms``. For one thread."""
 
     def __init__(self, pause_ms: int) -> None:
         self._pause_ms = pause_ms
         self._last_ms: int | None = None
 
     def due(self, now_ms: int) -> bool:
-        """Whether it is due, at once the first time and after the clock was set back; if so, the pause begins."""
+        """Whether it is due, as it is the first time and after the clock was set back. If so, the pause begins."""
         if self._last_ms is not None and 0 <= now_ms - self._last_ms < self._pause_ms:
             return False
         self._last_ms = now_ms

@@ -1,6 +1,6 @@
-"""The frequent words of a language, from the lists that justext carries (100 languages, by word frequency in Wikipedia).
+"""The frequent words of a language, from justext's lists (100 languages, by word frequency in Wikipedia).
 
-They hold more than function words: what is frequent tells articles apart no better than "with" does.
+They include more than function words: any frequent word distinguishes articles as little as "with" does.
 """
 
 from __future__ import annotations

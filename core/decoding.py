@@ -1,4 +1,4 @@
-"""Data from outside as values: what can't be read is one kind of error, however it is wrong."""
+"""Parses data from outside: whatever is wrong with it raises one kind of error."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ T = TypeVar("T")
 _TOO_DEEP = "it is nested too deeply"
 
 _MOST_PARTS = 20
-"""Dots on a line of TOML, its strings left out. A parser's work on a key grows with the square of its parts; ours have few."""
+"""Most dots on a line of TOML outside strings. A parser's work on a key grows with the square of its parts; ours have few."""
 
-# Each alternative takes what it began, closed or not, so that nothing is looked through twice.
+# Each alternative consumes what it began, closed or not, so nothing is scanned twice.
 _NOT_KEYS = re.compile(
     r'''"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?|'{3}(?:[^']|'(?!''))*+(?:'{3})?|"(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?|\#[^\n]*+''',
     re.DOTALL,
@@ -22,7 +22,7 @@ _NOT_KEYS = re.compile(
 
 
 class Undecodable(ValueError):
-    """The data is not in the format, not of the type, or nested so deeply that no parser follows."""
+    """The data is not in the format, not of the type, or nested too deeply for the parser."""
 
 
 def from_json(data: bytes | str, kind: type[T] | Any = Any) -> T:
@@ -61,7 +61,7 @@ def from_toml(data: bytes | str) -> dict[str, Any]:
     except RecursionError as error:
         raise Undecodable(_TOO_DEEP) from error
     except ValueError as error:
-        # TOMLDecodeError is one; the number of too many digits and the day that no month has are others.
+        # TOMLDecodeError is one; a number with too many digits and an impossible date raise others.
         raise Undecodable(str(error)) from error
 
 

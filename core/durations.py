@@ -1,4 +1,4 @@
-"""Lengths of time that are reckoned with by name; a day is 24 hours, in UTC."""
+"""Named lengths of time; a day is 24 hours, in UTC."""
 
 from typing import Final
 

@@ -6,25 +6,25 @@
     ├── UsageError                 exit 2: wrong options, unreadable configuration
     │   ├── QueryError             a query that does not parse; carries position and expectation
     │   │   └── Unconfirmed        a query that is probably a mistake; saved only if that is confirmed
-    │   ├── NotFound               what was asked for does not exist (any more)
+    │   ├── NotFound               the requested thing does not exist (any more)
     │   └── Conflict               another person changed it first
-    ├── Unavailable                this installation has no part that could do it
+    ├── Unavailable                this installation lacks the part that could do it
     ├── InputError                 an item or file that cannot be read; carries its name
     ├── FeedError                  a feed or page that could not be fetched or parsed; carries its URL
     ├── ExtractionError            a page that gave no article; carries a short machine-readable reason
     ├── StreamError                a stream that failed; carries its URL
-    │   ├── StreamUnavailable      the broker or file cannot be reached now; trying again may help
-    │   ├── RecordTooLarge         the stream refuses a value of this size; trying again never helps
+    │   ├── StreamUnavailable      the broker or file cannot be reached now; a retry may help
+    │   ├── RecordTooLarge         the stream refuses a value of this size; a retry never helps
     │   ├── WriterFenced           another instance appends under this writer's name now
-    │   └── OffsetOutOfRange       the offset asked for is not stored any more, or not yet
+    │   └── OffsetOutOfRange       the requested offset is not stored any more, or not yet
     │       └── LogCut             records that were read are gone from the end of the log
     └── StoreError                 the store failed
-        ├── StoreUnavailable       the database can't be reached now; trying again may help
-        └── Fenced                 this process may not write the run any more: stop, write nothing
-            └── TakenOver          exit 3: another process runs it now, so starting again would only fence that one
+        ├── StoreUnavailable       the database can't be reached now; a retry may help
+        └── Fenced                 this process may no longer write the run: stop, write nothing
+            └── TakenOver          exit 3: another process has taken over the run; a restart would only fence that one
 
-An error says what it is about and what to do next. If a single item is bad, the error becomes a value (an outcome) and the
-others go on; only the command line and the supervisor turn errors into text.
+An error names what it is about and what to do next. If a single item is bad, the error becomes a value (an outcome) and
+the other items are processed; only the command line and the supervisor turn errors into text.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from enum import StrEnum
 
 
 class WirewatchError(Exception):
-    """Base of all errors that Wirewatch raises on purpose.
+    """Base class of all errors that Wirewatch raises on purpose.
 
-    ``hint`` is the next step for a person, shown after the message. ``exit_code`` is what the command line exits with.
+    ``hint`` is the next step for a person, shown after the message. ``exit_code`` is the command line's exit code.
     """
 
     exit_code = 1
@@ -56,7 +56,7 @@ class UsageError(WirewatchError):
 
 
 class QueryError(UsageError):
-    """A query that doesn't parse. ``position`` is a 0-based code point offset into ``query``; the message counts from 1."""
+    """A query that doesn't parse. ``position`` is a 0-based code point offset into ``query``; in the message it is 1-based."""
 
     def __init__(self, problem: str, *, query: str, position: int, expected: str | None = None) -> None:
         self.query, self.position, self.problem, self.expected = query, position, problem, expected
@@ -64,7 +64,7 @@ class QueryError(UsageError):
         super().__init__(f"{where}; expected {expected}" if expected else where)
 
     def pointer(self) -> str:
-        """Two lines: the query's line that holds the error, and a caret below the position."""
+        """Two lines: the query's line with the error, and a caret below the position."""
         start = self.query.rfind("\n", 0, self.position) + 1
         end = self.query.find("\n", self.position)
         line = self.query[start : end if end >= 0 else None]
@@ -72,9 +72,9 @@ class QueryError(UsageError):
 
 
 class Unconfirmed(QueryError):
-    """A query that is probably not what was meant. ``instead`` is the query that probably was, or None.
+    """A query that is probably a mistake. ``instead``: what was probably meant, or None.
 
-    It is stored if whoever saves it says so: ``--anyway``, ``anyway=true`` or the desk's box.
+    It is stored only on confirmation: ``--anyway``, ``anyway=true`` or the desk's checkbox.
     """
 
     def __init__(self, problem: str, *, query: str, position: int, instead: str | None) -> None:
@@ -84,15 +84,15 @@ class Unconfirmed(QueryError):
 
 
 class NotFound(UsageError):
-    """What was asked for does not exist (any more)."""
+    """The requested thing does not exist (any more)."""
 
 
 class Conflict(UsageError):
-    """Another person changed it first: look again."""
+    """Another person changed it first; reload it and try again."""
 
 
 class Unavailable(WirewatchError):
-    """The installation has no part that could do it."""
+    """The installation lacks the part that could do it."""
 
 
 class InputError(WirewatchError):
@@ -104,15 +104,15 @@ class InputError(WirewatchError):
 
 
 class FailureKind(StrEnum):
-    """What went wrong with a source or a page, for decisions, the store and metrics; messages have the words.
+    """What went wrong with a source or a page, for decisions, the store and metrics; messages are for people.
 
-    The values are stored and are labels of metrics: they don't change.
+    The values are stored and used as labels of metrics, so they must not change.
     """
 
     URL = "url"
     """The address, or a header, can't be sent."""
     REFUSED = "refused"
-    """The host is at an address that may not be connected to."""
+    """The host has an address that must not be connected to."""
     NAME = "name"
     """The host's name can't be resolved."""
     CONNECTION = "connection"
@@ -126,17 +126,17 @@ class FailureKind(StrEnum):
     BODY = "body"
     """The body is empty or can't be unpacked."""
     NO_FEED = "feed"
-    """What came is not a feed, or is broken and gives nothing."""
+    """The response is not a feed, or is so broken that nothing can be read."""
     HTML = "html"
-    """An HTML page came in place of a feed."""
+    """The response is an HTML page in place of a feed."""
     NO_PAGE = "no_page"
-    """What came is not an HTML page."""
+    """The response is not an HTML page."""
     ROBOTS = "robots"
-    """The site's robots.txt asks not to fetch the page."""
+    """The site's robots.txt disallows the page."""
     ROBOTS_UNREAD = "robots_unread"
-    """The site's robots.txt can't be had, so its pages are not fetched for now."""
+    """The site's robots.txt can't be fetched, so for now its pages aren't either."""
     ELSEWHERE = "elsewhere"
-    """Nothing is wrong, but the page is at another host, whose turn has not come."""
+    """Nothing is wrong, but the page is on another host, which must wait its turn."""
     INTERNAL = "internal"
     """The connector itself failed."""
     OTHER = "other"
@@ -148,9 +148,9 @@ class FailureKind(StrEnum):
 
 
 class FeedError(WirewatchError):
-    """A feed or page that could not be had. ``url`` names it, ``kind`` says what it was in a word that never changes.
+    """A feed or page could not be fetched or parsed. ``url`` names it; ``kind``: a stable word for what went wrong.
 
-    ``retry_after_s`` is what the server asked for, if it did.
+    ``retry_after_s``: the pause that the server asked for, if any.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class FeedError(WirewatchError):
 
 
 class ExtractionError(WirewatchError):
-    """A page that gave no article. ``reason`` is short and stable: it is stored in the outcome."""
+    """No article could be extracted from a page. ``reason`` is short and stable: it is stored in the outcome."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         self.reason, self.detail = reason, detail
@@ -183,11 +183,11 @@ class StreamError(WirewatchError):
 
 
 class StreamUnavailable(StreamError):
-    """The stream cannot be reached now; the same call may work later."""
+    """The stream cannot be reached now; the same call may succeed later."""
 
 
 class RecordTooLarge(StreamError):
-    """The value is over the stream's limit of ``limit_bytes``; the same call never works."""
+    """The value is over the stream's limit of ``limit_bytes``; the same call never succeeds."""
 
     def __init__(self, url: str, size_bytes: int, limit_bytes: int) -> None:
         self.size_bytes, self.limit_bytes = size_bytes, limit_bytes
@@ -195,7 +195,7 @@ class RecordTooLarge(StreamError):
 
 
 class WriterFenced(StreamError):
-    """An instance of a stream may not append under its writer's name: ``Stream.fence`` first, if the name is still its own.
+    """An instance of a stream may not append under its writer's name; if it still owns the name, call ``Stream.fence`` first.
 
     Another instance has taken the name, or an append of this one failed, after which its writer's state is unknown.
     """
@@ -217,11 +217,11 @@ class OffsetOutOfRange(StreamError):
 
 
 class LogCut(OffsetOutOfRange):
-    """Records that were read are gone from the end of the log, and others may stand in their place.
+    """Records that were read are gone from the end of the log, and others may have taken their offsets.
 
-    A broker lost what it had acknowledged: of one copy after a power cut, or by an unclean election of a leader.
-    ``offset``: the first that differs, as far as the broker knows. What was worked out from there on must be struck
-    before reading goes on.
+    A broker lost records that it had acknowledged: a single copy in a power cut, or in an unclean leader election.
+    ``offset``: the first that differs, as far as the broker knows. Results from there on must be removed before reading
+    continues.
     """
 
     def __init__(self, url: str, partition: int, offset: int, start: int, end: int) -> None:
@@ -239,14 +239,14 @@ class StoreError(WirewatchError):
 
 
 class StoreUnavailable(StoreError):
-    """The database cannot be reached now; the same call may work later."""
+    """The database cannot be reached now; the same call may succeed later."""
 
 
 class Fenced(StoreError):
-    """The run may not be written by this process any more: it must stop. A new start goes on from the ledger."""
+    """The process may no longer write the run and must stop. After a restart it continues from the ledger."""
 
 
 class TakenOver(Fenced):
-    """Another process has taken this run over. To start again would only take it from that one."""
+    """Another process has taken over this run. A restart would only take it from that one."""
 
     exit_code = 3

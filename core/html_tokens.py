@@ -1,7 +1,7 @@
-"""HTML as text and tags, for feeds, lists and pages whose tree isn't needed. Pure, linear, never raises.
+"""Splits HTML into text and tags, for feeds, lists and pages whose tree isn't needed. Pure, linear, never raises.
 
-The standard library's parser reads some texts again from each ``<`` (unclosed comments, tags) and raises on others
-(``<![x``, references of thousands of digits); a feed must not stop its poll with either.
+The standard library's parser rescans some texts from each ``<`` (unclosed comments, tags) and raises on others
+(``<![x``, references of thousands of digits); neither may stop the poll of a feed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _HUGE_REFERENCE = re.compile(r"&#(?:[xX][0-9A-Fa-f]{50,}+|[0-9]{50,}+);?")
 
 
 class Tag(NamedTuple):
-    """A tag. ``name`` is in lower case; ``inside`` is what stands between the name and the closing ``>``, as written."""
+    """A tag. ``name`` is in lower case; ``inside`` is the text between the name and the closing ``>``, as written."""
 
     name: str
     inside: str
@@ -28,11 +28,11 @@ class Tag(NamedTuple):
 
     @property
     def empty(self) -> bool:
-        """Whether it is written as an element of its own: ``<br/>``."""
+        """Whether it is self-closing: ``<br/>``."""
         return self.inside.endswith("/")
 
     def attributes(self) -> dict[str, str]:
-        """Its attributes by name in lower case, the first of a name; the value of one without is empty."""
+        """Its attributes by lower-case name; the first of a name counts. An attribute without a value has an empty one."""
         found: dict[str, str] = {}
         for match in _ATTRIBUTE.finditer(self.inside):
             value = match[2] or match[3] or match[4] or ""
@@ -41,17 +41,17 @@ class Tag(NamedTuple):
 
 
 def unescaped(text: str) -> str:
-    """``text`` with HTML's character references as characters; a number of 50 digits or more is U+FFFD."""
+    """``text`` with HTML's character references replaced by characters; a number of 50 digits or more is U+FFFD."""
     if "&" not in text:
         return text
     return html.unescape(_HUGE_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def tokens(markup: str) -> Iterator[str | Tag]:
-    """Texts, references resolved, and tags in their order. Comments, declarations, scripts and styles are left out.
+    """Texts, with references resolved, and tags, in document order. Comments, declarations, scripts and styles are left out.
 
-    A CDATA section is text. So is what only looks like the beginning of a tag; a tag with attributes that is cut off at the
-    end is left out, and a comment or script that is never closed hides the rest, as in browsers.
+    A CDATA section is text, and so is anything that only looks like the beginning of a tag. As in browsers, a tag with
+    attributes that is cut off at the end is left out, and an unclosed comment or script hides the rest.
     """
     place = begin = 0
     last = markup.rfind(">")
@@ -81,7 +81,7 @@ def tokens(markup: str) -> Iterator[str | Tag]:
             else:
                 end, inside = rest.end(), rest[1]
             tag = Tag(name[1].lower(), inside, markup[place + 1] == "/")
-        if end == place:  # a "<" of the text
+        if end == place:  # a "<" that is text
             place += 1
             continue
         if place > begin:
@@ -97,6 +97,6 @@ def tokens(markup: str) -> Iterator[str | Tag]:
 
 
 def _after(markup: str, mark: str, place: int) -> int:
-    """The place behind the next ``mark``; the end if there is none."""
+    """The position after the next ``mark``; the end if there is none."""
     found = markup.find(mark, place)
     return found + len(mark) if found >= 0 else len(markup)

@@ -1,7 +1,8 @@
-"""Logs of services, workers and extraction processes: JSON lines for a program, text for a person, without secrets.
+"""Logging of services, workers and extraction processes: JSON lines or text, without secrets.
 
-A line has ``event``, ``level``, ``timestamp`` (UTC), ``service``; where known ``run``, ``stage``, ``article`` (its id),
-``position`` (run/stream/partition/offset), ``item``; and what else belongs to the event. Libraries' lines look the same.
+A line has ``event``, ``level``, ``timestamp`` (UTC) and ``service``; if known, ``run``, ``stage``, ``article`` (its
+id), ``position`` (run/stream/partition/offset) and ``item``; and the event's own fields. Lines of libraries have the
+same form.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ FORMAT_VARIABLE = "WIREWATCH_LOG_FORMAT"
 HIDDEN = "***"
 _NAMED = re.compile(r"pass(word|wd|phrase|file)?$|secret|token|api_?key|authorization|credential|cookie", re.IGNORECASE)
 _TEXTS = (
-    # user:password@ of a URL; the password may hold an @ itself
+    # user:password@ of a URL; the password may contain an @ itself
     (re.compile(r"(?<=://)[^/\s]+(?=@)"), HIDDEN),
     # parameters of a URL, and words like password=…
     (
         re.compile(
-            # Bounded, so that a long run of such words costs its length and not its square.
+            # Bounded, so that a long run of such words takes linear time.
             r"(?i)((?:password|passwd|secret|token|api_?key|signature)[\w.-]{0,60}\s{0,9}[=:]\s{0,9}['\"]?)[^\s&;,'\"]+"
         ),
         rf"\1{HIDDEN}",
@@ -40,7 +41,7 @@ _verbose = False
 
 
 def redacted(value: Any, name: str = "") -> Any:
-    """``value`` without secrets: hidden if ``name`` sounds like one, else without the passwords and tokens in texts. Pure."""
+    """``value`` without secrets: masked if ``name`` looks like one, otherwise without passwords and tokens in texts. Pure."""
     if name and _NAMED.search(name) and value not in (None, ""):
         return HIDDEN
     if isinstance(value, str):
@@ -59,14 +60,14 @@ def redacted(value: Any, name: str = "") -> Any:
 
 
 def bind(**fields: Any) -> None:
-    """Add fields to each later line of this process, such as service and run."""
+    """Add fields, such as service and run, to all later lines of this process."""
     _context.update(fields)
 
 
 def configure(log_format: Format = "auto", *, verbose: bool | None = None) -> None:
-    """Set up the logs of this process on stderr. May be called again; ``verbose`` None then keeps the earlier value.
+    """Set up logging of this process to stderr. May be called again; ``verbose`` None then keeps the earlier value.
 
-    The level is info if JSON was chosen explicitly, else warning; debug if ``verbose``.
+    The level is debug if ``verbose``, info if JSON was chosen explicitly, otherwise warning.
     """
     global _verbose
     verbose = _verbose = _verbose if verbose is None else verbose
@@ -95,7 +96,7 @@ def configure(log_format: Format = "auto", *, verbose: bool | None = None) -> No
 
 
 def configure_worker(**fields: Any) -> None:
-    """Set up the logs of a process that another program started (a Beam worker, an extraction process), unless set up already.
+    """Set up logging of a process that another program started (a Beam worker, an extraction process), unless already done.
 
     The format comes from the environment (``WIREWATCH_LOG_FORMAT``).
     """
@@ -105,7 +106,7 @@ def configure_worker(**fields: Any) -> None:
 
 
 def format_of(environment: Mapping[str, str]) -> Format:
-    """The format that the environment names, else ``auto``."""
+    """The format that the environment specifies, otherwise ``auto``."""
     wanted = environment.get(FORMAT_VARIABLE, "auto")
     return "json" if wanted == "json" else "text" if wanted == "text" else "auto"
 
@@ -137,7 +138,7 @@ def _configure_others(
         root.removeHandler(old)
     # A Beam worker has a handler of its own, which sends lines to the runner.
     root.addHandler(handler)
-    # Libraries log each lost connection many times; what matters is raised as an error of ours.
+    # Libraries log each lost connection many times; important cases are raised as our own errors.
     quiet = logging.ERROR if verbose or log_format == "json" else logging.CRITICAL
     for noisy in ("kafka", "trafilatura", "apache_beam"):
         logging.getLogger(noisy).setLevel(quiet)
@@ -153,7 +154,7 @@ def _without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]
 
 
 def _visible(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Nothing that acts on a terminal; what is no text is shown by its repr, which has none of it."""
+    """Remove what acts on a terminal. Values other than texts are shown by their repr, which is harmless."""
     return {name: shown(value) if isinstance(value, str) else value for name, value in event.items()}
 
 

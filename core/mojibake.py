@@ -1,7 +1,8 @@
-"""Text that was read in a wrong charset once and then written as UTF-8: "LÃ©thÃ©" for "Léthé", "РџСЂРё" for "При". Pure.
+"""Repairs text that was decoded with a wrong charset and then written as UTF-8: "LÃ©thÃ©" for "Léthé", "РџСЂРё" for
+"При". Pure.
 
-Such text is put right only if nearly all of its stretches beyond ASCII are UTF-8 read in one and the same other charset, which
-text hardly ever is by chance.
+Text is repaired only if nearly all of its stretches beyond ASCII are UTF-8 read in one and the same other charset,
+which hardly ever happens by chance.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import re
 from collections.abc import Callable
 
 _LEAST = 4
-"""So many letters must look wrong, and of ten no more than one may be left when they are put right."""
+"""So many letters must look wrong, and the repair may leave at most one in ten of them."""
 _LOOKED_AT = 24_000
 _MAX_CHARS = 4 << 20
 _BEYOND = re.compile("[\x80-\U0010ffff]+")
-# What begins each letter of Cyrillic UTF-8 that was read as Windows-1251, and the bytes of UTF-8 that was read as Windows-1252.
+# The first sign of each letter of Cyrillic UTF-8 read as Windows-1251, and the bytes of UTF-8 read as Windows-1252.
 _CYRILLIC_LEADS = ("Р".encode(), "С".encode())
 _CONTINUED = (
     rb"(?:\xc2[\x80-\xbf]|\xc5[\x92\x93\xa0\xa1\xb8\xbd\xbe]|\xc6\x92|\xcb[\x86\x9c]"
@@ -24,14 +25,14 @@ _BETRAYS = re.compile(rb"\xc3(?:[\x82-\x9f]" + _CONTINUED + rb"|[\xa0-\xaf]" + _
 
 
 def mended(text: str, data: bytes) -> str:
-    """``text`` as it was meant; itself if nothing is wrong. ``data``: its bytes, in which the first look is faster."""
+    """``text`` as it was meant; unchanged if nothing is wrong. ``data``: its bytes, in which the first check is faster."""
     if len(text) > _MAX_CHARS:
         return text
-    # A stretch in which the article is, on all but the shortest pages.
+    # A stretch that contains the article, on all but the shortest pages.
     start = len(data) // 4 if len(data) > _LOOKED_AT * 2 else 0
     sample = data[start : start + _LOOKED_AT * 2]
     capitals = sample.count(b"\xc3")
-    # In right text most letters of that row have no sign behind them that continues a sequence.
+    # In correct text, most letters of that row are not followed by a sign that continues a sequence.
     if capitals >= _LEAST and len(_BETRAYS.findall(sample)) * 2 >= capitals:
         return _tried(text, _western)
     leads = sum(map(sample.count, _CYRILLIC_LEADS))
@@ -59,7 +60,7 @@ def _tried(text: str, bytes_of: Callable[[str], bytes]) -> str:
 
 
 def _western(run: str) -> bytes:
-    """The bytes that Windows-1252, or Latin 1 where that has no character, shows as ``run``."""
+    """The bytes that read as ``run`` in Windows-1252 or, where that has no character, in Latin 1."""
     return b"".join(bytes((ord(char),)) if ord(char) < 256 else char.encode("cp1252") for char in run)
 
 

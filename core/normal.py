@@ -1,7 +1,8 @@
 """Unicode's normal forms in linear time. Pure.
 
-Putting combining marks into canonical order takes time that grows with the square of their number in a row, and a page may
-hold a hundred thousand. Unicode's Stream-Safe Text Format (UAX 15, section 13) allows thirty; no script needs so many.
+Putting combining marks into canonical order takes quadratic time in their number in a row, and a page may have a
+hundred thousand of them. Unicode's Stream-Safe Text Format (UAX 15, section 13) allows thirty; no script needs that
+many.
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_MARKS = 30
-"""Combining marks in a row that are kept in a long text; those beyond are left out."""
+"""Most combining marks in a row that are kept in a long text; further ones are left out."""
 
 _SHORT = 256
 _FIRST, _END = 0x300, 0x20000
-"""All characters that have a combining class are in between."""
+"""All characters with a combining class are in this range."""
 
 
 def normalized(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
-    """``unicodedata.normalize``; of a text of more than 256 characters without the marks beyond ``MOST_MARKS`` in a row."""
+    """``unicodedata.normalize``; in a text of more than 256 characters, marks beyond ``MOST_MARKS`` in a row are left out."""
     if len(text) > _SHORT and not text.isascii() and _has_too_many(text):
         text = _too_many().sub(r"\1", text)
     return unicodedata.normalize(form, text)
 
 
 def _has_too_many(text: str) -> bool:
-    # Here, since most that imports this needs no long text, and numpy takes a sixth of a second.
+    # Imported here: most importers never have a long text, and numpy takes a sixth of a second to load.
     import numpy as np
 
-    # By a table, not by the pattern: that takes twenty times as long as normalizing an ordinary text.
+    # A table, not the pattern, which takes twenty times as long as normalizing an ordinary text.
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    # In most texts hardly any character is so high that it may be a mark.
+    # In most texts hardly any character is high enough to be a mark.
     high = codes[codes >= _FIRST]
     if len(high) <= MOST_MARKS or np.count_nonzero(_is_mark()[np.minimum(high, _END)]) <= MOST_MARKS:
         return False

@@ -1,7 +1,6 @@
-"""Constant data that ships inside a package: word lists and the like, as TOML beside the module that uses them.
+"""Constant data inside a package, such as word lists, as TOML files beside the module that uses them.
 
-The one place through which pure modules read them: what a package ships is as constant as its code, and it is read once,
-when the module is imported.
+Pure modules may read files only through this module: the files are as constant as code, and are read once, on import.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Plug-ins: what installed packages offer by entry points, a group for each kind of extension.
+"""Plug-ins: entry points of installed packages, with a group for each kind of extension.
 
-The built-in connectors and channels are registered in ``pyproject.toml`` as anyone else's are. Nothing is imported until it
-is used: a plug-in that can't be imported is a problem of its own, never of the others.
+The built-in connectors and channels are registered in ``pyproject.toml`` like any other. A plug-in is imported on first
+use, so one that can't be imported does not affect the others.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _OWN = "wirewatch"
 
 @dataclass(frozen=True)
 class Plugin:
-    """One entry point. ``package`` is the distribution that offers it."""
+    """One entry point. ``package`` is its distribution."""
 
     name: str
     package: str
     entry: EntryPoint
 
     def load(self) -> Any:
-        """Import what the entry point names. Raises UsageError if that fails, whatever the package's own error is."""
+        """Import the object that the entry point names. Raises UsageError if that fails, whatever the package's error is."""
         try:
             return self.entry.load()
         except Exception as error:
@@ -38,7 +38,7 @@ class Plugin:
 
 
 def installed_plugins(group: str) -> Mapping[str, Plugin]:
-    """The plug-ins of a group by name, such as ``wirewatch.connectors``. Raises UsageError if two packages offer one name."""
+    """The plug-ins of a group, such as ``wirewatch.connectors``, by name. Raises UsageError if two packages use one name."""
     found: dict[str, Plugin] = {}
     for one in (*_registered(group), *_of_checkout(group)):
         other = found.setdefault(one.name, one)
@@ -55,7 +55,7 @@ def _registered(group: str) -> Iterator[Plugin]:
 
 
 def _of_checkout(group: str) -> Iterator[Plugin]:
-    """Those of our own checkout: what an editable install knows of it may be older than the file."""
+    """The plug-ins of our own checkout: the metadata of an editable install may be older than the file."""
     try:
         project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
     except (OSError, tomllib.TOMLDecodeError, KeyError):

@@ -1,9 +1,9 @@
-"""Names for processes, from which another process of the same machine can tell that they are dead.
+"""Names for processes by which another process on the same machine can tell that they have ended.
 
-A name is ``HOST:MACHINE:PID:START:RANDOM``. MACHINE is the kernel's boot id with the namespace of process ids, so it is the
-same for two processes exactly if a process id means the same to both; START is when the process began (in the kernel's
-ticks), since ids are used again. Where the system does not give these (no ``/proc``), MACHINE is empty, and no process
-is taken for dead by its name: its leases run out.
+A name is ``HOST:MACHINE:PID:START:RANDOM``. MACHINE is the kernel's boot id with the namespace of process ids, so it is
+the same for two processes exactly if a process id means the same to both. START is when the process started (in kernel
+ticks), since ids are reused. If the system does not provide these (no ``/proc``), MACHINE is empty, and no process
+counts as ended by its name: its leases expire instead.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Stat(NamedTuple):
 
 
 def process_name() -> str:
-    """A name for this process, unique among all that share a store; 100 characters at most."""
+    """A name for this process, unique among all that share a store; at most 100 characters."""
     mine = _stat(os.getpid())
     machine, started = (_machine(), mine.started) if mine else ("", "")
     host = socket.gethostname()[:_HOST_LENGTH].replace(":", "-")
@@ -32,7 +32,7 @@ def process_name() -> str:
 
 
 def is_dead(name: str) -> bool:
-    """Whether the process of this name has certainly ended. False for another machine's, and for any other text."""
+    """Whether the process with this name has certainly ended. False for one on another machine, and for any other text."""
     parts = name.split(":")
     if len(parts) != 5 or not parts[1] or parts[1] != _machine() or not (parts[2].isdecimal() and parts[2].isascii()):
         return False
@@ -42,16 +42,16 @@ def is_dead(name: str) -> bool:
     except ProcessLookupError:
         return True
     except (OSError, OverflowError):
-        # Another user's: it lives, and nothing more can be known of it.
+        # Another user's process: it is alive, but nothing more can be known about it.
         return False
     now = _stat(pid)
-    # A process that was killed and not yet waited for runs nothing any more.
+    # A killed process that was not waited for yet runs nothing any more.
     return now is not None and (now.state in "ZX" or now.started != parts[3])
 
 
 @cache
 def _machine() -> str:
-    """What makes process ids comparable; empty if the system does not say."""
+    """The scope in which process ids are comparable; empty if the system does not provide it."""
     boot = boot_id()
     try:
         namespace = Path("/proc/self/ns/pid").readlink().name
@@ -62,7 +62,7 @@ def _machine() -> str:
 
 @cache
 def boot_id() -> str:
-    """What names this start of the machine, 12 characters; empty if the system does not say."""
+    """An id of this boot of the machine, 12 characters; empty if the system does not provide it."""
     try:
         text = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
     except (OSError, ValueError):
@@ -71,7 +71,7 @@ def boot_id() -> str:
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Seconds of CPU that a living process of this machine has used; None if the system does not say."""
+    """CPU seconds used by a running process of this machine; None if the system does not provide it."""
     fields = _fields(pid)
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if len(fields) > 12 else None
 
@@ -86,5 +86,5 @@ def _fields(pid: int) -> list[str]:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
         return []
-    # The name of the program is in brackets and may hold anything.
+    # The name of the program is in brackets and may contain any character.
     return text.rpartition(")")[2].split()

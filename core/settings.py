@@ -1,7 +1,8 @@
-"""Settings: defaults, then ``wirewatch.toml``, then ``WIREWATCH_…`` in the environment. An unknown name is an error.
+"""Settings: defaults, overridden by ``wirewatch.toml``, then by ``WIREWATCH_…`` in the environment. Unknown names are
+errors.
 
-Each setting is defined here once, in the section of the package that reads it: its name with its unit, its default, its
-meaning; a row of ``docs/settings.md`` says the same (a test compares them). The file is one flat list of names.
+Each setting is defined here once, in the section of the package that reads it: its name with its unit, its default and
+its meaning; ``docs/settings.md`` has the same rows (a test compares them). The file is one flat list of names.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def _help(text: str) -> msgspec.Meta:
 
 @dataclass(frozen=True, kw_only=True)
 class CoreSettings:
-    """Where everything is kept, the streams, and what each service does for its operator. URLs may hold credentials."""
+    """Where everything is kept, the streams, and what every service does for its operator. URLs may contain credentials."""
 
     data_dir: Annotated[str, _help("folder of the embedded stream and store")] = "var"
     stream_url: Annotated[
@@ -43,25 +44,26 @@ class CoreSettings:
     stream_timeout_s: Annotated[
         float,
         _help(
-            "longest time that a call to a stream takes before it fails and is tried again; timeout_s in the URL wins"
+            "longest time that a call to a stream may take before it fails and is retried; timeout_s in the URL takes "
+            "precedence"
         ),
     ] = 15.0
     stream_answer_s: Annotated[
         float,
         _help(
-            "longest time that one Kafka broker may take for an answer before it is taken for gone; answer_s in the URL wins"
+            "longest wait for one Kafka broker's answer before it counts as gone; answer_s in the URL takes precedence"
         ),
     ] = 4.0
     stream_connect_s: Annotated[
         float,
         _help(
-            "longest time that one Kafka broker may take for a connection, with its password; connect_s in the URL wins"
+            "longest wait for a connection to one Kafka broker, sign-in included; connect_s in the URL takes precedence"
         ),
     ] = 2.0
     retention_days: Annotated[
         float, _help("how long the raw stream keeps records, which is how far back a replay can go")
     ] = 30.0
-    retention_bytes: Annotated[int, _help("how much the raw stream keeps at most, compressed; 0: no limit")] = 0
+    retention_bytes: Annotated[int, _help("most bytes that the raw stream keeps, compressed; 0: no limit")] = 0
     schema_registry_url: Annotated[
         str,
         _help(
@@ -73,18 +75,18 @@ class CoreSettings:
     lease_s: Annotated[
         float,
         _help(
-            "after this time another machine takes over what a process held when it died (feeds, channels); "
-            "the same one at once"
+            "after this time another machine takes over the feeds and channels of a process that died; "
+            "the same machine does so at once"
         ),
     ] = 10.0
-    metrics_port: Annotated[int, _help("port of /metrics, /healthz and /readyz; 0: none")] = 0
-    metrics_host: Annotated[str, _help("address that the metrics listen on")] = "127.0.0.1"
+    metrics_port: Annotated[int, _help("port for /metrics, /healthz and /readyz; 0: none")] = 0
+    metrics_host: Annotated[str, _help("address to listen on for metrics")] = "127.0.0.1"
     canary_interval_s: Annotated[
-        float, _help("time between two canary articles, which show that everything works; 0: none")
+        float, _help("time between two canary articles, which check the whole pipeline; 0: none")
     ] = 300.0
     tracing_url: Annotated[
         str,
-        _help("OTLP endpoint (HTTP) that traces are sent to, from fetch to delivered alert; empty: none are recorded"),
+        _help("OTLP endpoint (HTTP) that traces are sent to, from fetch to delivered alert; empty: no traces"),
     ] = ""
     log_format: Annotated[
         Literal["auto", "text", "json"], _help("logs on stderr: text or JSON lines; auto: text on a terminal")
@@ -112,26 +114,28 @@ class ConnectorSettings:
     """How feeds are polled and pages are fetched."""
 
     poll_interval_s: Annotated[
-        float, _help("shortest pause between two polls of a feed; its own rhythm makes it longer")
+        float, _help("shortest pause between two polls of a feed; longer for a feed that publishes less often")
     ] = 120.0
     poll_average_s: Annotated[
-        float, _help("all feeds together are polled as often as if each were polled once in this time")
+        float, _help("all feeds together get as many polls as if each were polled once in this time")
     ] = 600.0
     archive_days: Annotated[
         float,
         _help(
-            "an item listed later and dated so many days before the feed's newest is archive, never alerted; 0: none"
+            "an item that appears in a feed later, dated at least this many days before the newest, "
+            "never raises an alert; 0: no limit"
         ),
     ] = 3.0
     host_gap_s: Annotated[float, _help("pause between two requests to one host")] = 5.0
-    pages_per_poll: Annotated[int, _help("article pages fetched at one poll of a feed, at most")] = 20
-    pollers: Annotated[int, _help("feeds that one process polls at the same time")] = 16
+    pages_per_poll: Annotated[int, _help("most article pages fetched in one poll of a feed")] = 20
+    pollers: Annotated[int, _help("feeds that one process polls in parallel")] = 16
     contact: Annotated[str, _help("address or page in the user agent, for publishers")] = ""
     proxy: Annotated[
         str, _help("proxy for all requests to publishers: http://[user:password@]host:port; empty: none")
     ] = ""
     allow_private: Annotated[
-        tuple[str, ...], _help("hosts (or host:port) that connectors may reach although their addresses are private")
+        tuple[str, ...],
+        _help("hosts (or host:port) that connectors may connect to although their addresses are private"),
     ] = ()
 
 
@@ -141,57 +145,55 @@ class PipelineSettings:
 
     topics_dir: Annotated[
         str,
-        _help(
-            "folder of topic files beside the built-in ones; one of the same name replaces a built-in topic; empty: none"
-        ),
+        _help("folder with further topic files; a file with the name of a built-in topic replaces it; empty: none"),
     ] = ""
     extraction_processes: Annotated[
         int,
         _help(
-            "processes that prepare records (extraction, topics, queries); 0: the pipeline's own process, without any limit"
+            "processes that prepare records (extraction, topics, queries); 0: the pipeline's own process, without limits"
         ),
     ] = 2
-    spare_processes: Annotated[int, _help("processes that are ready to replace one that was ended")] = 2
+    spare_processes: Annotated[int, _help("idle processes, ready to replace one that was stopped")] = 2
     first_limit_s: Annotated[
         float,
         _help(
-            "a record that takes longer leaves the order for the slow lane; 0: it holds the order up to record_limit_s"
+            "a record that takes longer moves to the slow lane; 0: the records after it wait for up to record_limit_s"
         ),
     ] = 1.0
     record_limit_s: Annotated[
         float,
         _help(
-            "CPU seconds that a record may take at most to be prepared, in the slow lane or without it; then it is rejected "
-            "(after six times as many by the clock in any case)"
+            "most CPU seconds that preparing a record may take, with or without the slow lane; then it is rejected "
+            "(and always after six times as many seconds of wall-clock time)"
         ),
     ] = 5.0
-    slow_processes: Annotated[int, _help("processes of the slow lane, started when it is needed")] = 4
+    slow_processes: Annotated[int, _help("processes of the slow lane, started when needed")] = 4
     breaker_pages: Annotated[
         int,
         _help(
-            "so many slow pages of an outlet, if they are half of its latest, send its next to the slow lane; 0: none do"
+            "after this many slow pages, if they are half of an outlet's latest, its next pages go to the slow lane; 0: never"
         ),
     ] = 3
     breaker_window_s: Annotated[float, _help("span of event time in which such pages count")] = 600.0
     story_vectors: Annotated[
-        bool, _help("stories are formed across languages, by vectors of title and lead; false: each in one language")
+        bool, _help("stories span languages, by vectors of title and lead; false: each story has one language")
     ] = True
-    slice_records: Annotated[int, _help("records in a slice, at most")] = 2_000
-    slice_bytes: Annotated[int, _help("bytes in a slice, at most")] = 64 << 20
+    slice_records: Annotated[int, _help("most records in a slice")] = 2_000
+    slice_bytes: Annotated[int, _help("most bytes in a slice")] = 64 << 20
     order_limit_s: Annotated[
         float,
         _help(
-            "deciding a record may take so long, and a quarter of it as CPU time; then its process ends, and after the second "
-            "time it is set aside; 0: no limit"
+            "deciding a record may take this long, and a quarter of it as CPU time; then its process ends, and after the "
+            "second time the record is set aside; 0: no limit"
         ),
     ] = 60.0
     slice_s: Annotated[
         float,
-        _help("a slice takes no more records than the latest ones did in this time; 0: slice_records alone counts"),
+        _help("a slice takes as many records as were processed lately in this time; 0: only slice_records limits it"),
     ] = 1.0
     outcomes_keep_days: Annotated[
         float,
-        _help("how long the outcome of each raw record is kept, for trace; at least 1; 0: no limit"),
+        _help("how long the outcome of each raw record is kept, for wirewatch trace; at least 1; 0: no limit"),
     ] = 400.0
     articles_keep_days: Annotated[
         float,
@@ -200,29 +202,31 @@ class PipelineSettings:
     texts_keep_days: Annotated[
         float,
         _help(
-            "how long the full text of articles is kept, then title, link and facts, unless the outlet has a limit of its own "
-            "(wirewatch texts); at least 7; 0: no limit"
+            "how long the full text of articles is kept (afterwards only title, link and facts), unless the outlet has its own "
+            "limit (wirewatch texts); at least 7; 0: no limit"
         ),
     ] = 0.0
     commits_keep_days: Annotated[
         float,
-        _help("how long the time of storing is kept to the millisecond, then to the minute; at least 1; 0: no limit"),
+        _help(
+            "how long times of storing are kept to the millisecond, afterwards to the minute; at least 1; 0: no limit"
+        ),
     ] = 30.0
     drafts_bytes: Annotated[
         int,
         _help(
-            "how much the drafts take on this machine that are kept so that no record is extracted twice; 0: none are"
+            "most disk space for kept drafts on this machine, which save extracting a record twice; 0: none are kept"
         ),
     ] = 1 << 30
     drafts_keep_days: Annotated[
-        float, _help("how long such a draft is kept at most; it goes earlier with its raw record; 0: no limit")
+        float, _help("how long a draft is kept, unless its raw record is deleted earlier; 0: no limit")
     ] = 30.0
-    drafts_dir: Annotated[str, _help("folder of the kept drafts, on each machine; empty: data_dir")] = ""
+    drafts_dir: Annotated[str, _help("folder of the kept drafts on each machine; empty: data_dir")] = ""
     in_flight_bytes: Annotated[
-        int, _help("on Flink: bytes of raw records between the reader and the store, at most; then reading waits")
+        int, _help("on Flink: most bytes of raw records between the reader and the store; beyond that, reading waits")
     ] = 64 << 20
     stuck_after_s: Annotated[
-        float, _help("on Flink: a record that takes longer from the reader to the store is named in the log")
+        float, _help("on Flink: the log names a record that takes longer from the reader to the store")
     ] = 60.0
     flink_rest_url: Annotated[
         str,
@@ -241,12 +245,12 @@ class DeskSettings:
     desk_zone: Annotated[str, _help("time zone of the desk, such as Europe/Berlin")] = "UTC"
     desk_language: Annotated[
         str,
-        _help("language of the desk's pages for a browser that asks for no language that the desk has: en, de or ar"),
+        _help("language of the desk's pages if the browser asks for none that the desk has: en, de or ar"),
     ] = "en"
     desk_public_url: Annotated[
         str,
         _help(
-            "address at which people reach the desk, as https://desk.example; empty: made of desk_host and desk_port"
+            "address at which people reach the desk, such as https://desk.example; empty: made of desk_host and desk_port"
         ),
     ] = ""
     desk_proxies: Annotated[
@@ -262,13 +266,15 @@ class DeskSettings:
     smtp_from: Annotated[str, _help("address that alerts are sent from")] = "wirewatch@localhost"
     delivery_allow_private: Annotated[
         str,
-        _help("hosts (or host:port) that channels may reach although their addresses are private, separated by commas"),
+        _help(
+            "hosts (or host:port) that channels may connect to although their addresses are private, separated by commas"
+        ),
     ] = ""
     delivery_keep_days: Annotated[
-        float, _help("how long sent messages are kept; messages that wait, are held or failed stay; 0: no limit")
+        float, _help("how long sent messages are kept; queued, held and failed messages stay; 0: no limit")
     ] = 90.0
     briefing_at: Annotated[
-        str, _help("time of day, in desk_zone, at which the briefing is sent, as 06:30; empty: it is not sent")
+        str, _help("time of day, in desk_zone, at which the briefing is sent, such as 06:30; empty: it is not sent")
     ] = ""
     briefing_hours: Annotated[int, _help("hours before that time that the briefing covers; at most 168")] = 24
     briefing_channels: Annotated[
@@ -279,19 +285,19 @@ class DeskSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(DeskSettings, PipelineSettings, ConnectorSettings, CoreSettings):
-    """All settings: each package's section, under names of one flat list. Print them only through ``shown``."""
+    """All settings: the sections of all packages in one flat list of names. Print them only through ``shown``."""
 
     def shown(self) -> dict[str, object]:
-        """All settings for people and logs: user names, passwords and other secrets of addresses are ``***``."""
+        """All settings for people and logs; user names, passwords and other secrets in addresses are ``***``."""
         return {name: redacted(getattr(self, name), name) for name in NAMES}
 
 
 NAMES = tuple(field.name for field in fields(Settings))
-"""The names of all settings, as the file has them; in the environment they are in capitals, after ``PREFIX``."""
+"""The names of all settings as in the file; in the environment they are in capitals, after ``PREFIX``."""
 
 
 def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings in force. ``file``: one that must exist; None: ``wirewatch.toml`` here, if there is one.
+    """The settings in force. ``file``: must exist; None: ``wirewatch.toml`` in the working directory, if there is one.
 
     Raises UsageError naming the file or variable and what is wrong with it.
     """
@@ -301,7 +307,9 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
         try:
             values = from_toml(path.read_text("utf-8"))
         except OSError as error:
-            hint = "--config takes the name of a settings file; without it, wirewatch.toml here is read"
+            hint = (
+                "--config takes the name of a settings file; without it, wirewatch.toml in the current folder is read"
+            )
             raise UsageError(f"{path}: {(error.strerror or 'it cannot be read').lower()}", hint=hint) from error
         except UnicodeDecodeError as error:
             raise UsageError(
@@ -334,7 +342,7 @@ def _check(values: Mapping[str, object], where: str, *, strict: bool) -> None:
 
 
 def _described(name: str) -> tuple[str, str]:
-    """What a setting takes and what it means, in words. The library's own words speak of Python's types."""
+    """The kind of value that a setting takes, and its meaning, in words: the library's messages name Python types."""
     settings = cast("msgspec.inspect.DataclassType", msgspec.inspect.type_info(Settings))
     found = cast("msgspec.inspect.Metadata", next(field.type for field in settings.fields if field.name == name))
     match found.type:

@@ -1,4 +1,4 @@
-"""What the store, the embedded stream and the kept drafts have in common as files of SQLite."""
+"""What the SQLite files of the store, the embedded stream and the kept drafts have in common."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _PAUSE_S = 0.01
 
 
 def primary_code(error: sqlite3.Error) -> int:
-    """What kind of error it is. Extended codes keep the primary one in their low byte."""
+    """The primary code of an error. Extended codes have it in their low byte."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
 def switch_to_wal(connection: sqlite3.Connection, patience_s: float) -> None:
     """Put the file into WAL mode. Raises sqlite3.OperationalError if another process holds it for longer than ``patience_s``.
 
-    Changing the mode does not wait for locks as other statements do, so processes that make one file at the same moment
+    Changing the mode does not wait for locks as other statements do, so processes that create a file at the same moment
     would fail with "database is locked".
     """
     deadline = time.monotonic() + patience_s
@@ -34,14 +34,14 @@ def switch_to_wal(connection: sqlite3.Connection, patience_s: float) -> None:
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> int:
-    """The value of a PRAGMA that is a number."""
+    """The value of a numeric PRAGMA."""
     row: tuple[int] = connection.execute(f"PRAGMA {name}").fetchone()
     return row[0]
 
 
 @contextmanager
 def writing(connection: sqlite3.Connection) -> Iterator[None]:
-    """One transaction that holds the file's write lock from its beginning; undone on any exception."""
+    """A transaction that holds the file's write lock from its beginning; rolled back on any exception."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -53,5 +53,5 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def marks(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Whose file it is, and the shape of its tables: ``application_id`` and ``user_version``."""
+    """``application_id`` and ``user_version`` of the file: the program it belongs to, and the version of its tables."""
     return pragma(connection, "application_id"), pragma(connection, "user_version")

@@ -1,13 +1,13 @@
-"""Spans of OpenTelemetry, from the fetch of a page to the alert that a person was sent; off unless there is a ``tracing_url``.
+"""OpenTelemetry spans, from the fetch of a page to the delivered alert; off unless ``tracing_url`` is set.
 
-Each article is a trace, whose id is the article's, in every service and run. A span has the id that stands in its record's
-``traceparent`` (``core.streams.headers``), so each service knows its parent without being passed it:
+Each article is a trace, whose id is the article's, in every service and run. A span has the id in its record's
+``traceparent`` (``core.streams.headers``), so each service knows the parent span from the record:
 
 ``fetch`` (page fetched → on the raw stream) → ``process`` (→ on the stream of enriched articles) → ``alert`` (→ on the
-stream of alerts) → ``deliver`` (→ its channel took the message over)
+stream of alerts) → ``deliver`` (→ its channel accepted the message)
 
-Spans are sent in batches on a thread of OpenTelemetry's own, by OTLP over HTTP; what can't be sent is dropped. Nothing waits
-for them.
+OpenTelemetry sends the spans in batches on a thread of its own, by OTLP over HTTP; spans that can't be sent are
+dropped. Nothing waits for them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.errors import UsageError
 from core.settings import Settings
 
 MOST_KNOWN = 10_000
-"""Articles whose latest span is remembered, to be the parent of their alerts'."""
+"""Number of articles whose latest span is remembered as the parent of their alerts' spans."""
 
 
 class Span(NamedTuple):
@@ -36,7 +36,7 @@ class Span(NamedTuple):
 
 
 class Spans:
-    """Where a service's spans go. Thread-safe. Close it at the end: it sends what is left.
+    """Sends a service's spans. Thread-safe. Close it at the end, which sends the remaining ones.
 
     Raises UsageError if the packages for it are not installed.
     """
@@ -56,7 +56,7 @@ class Spans:
         self._latest: OrderedDict[str, str] = OrderedDict()
 
     def add(self, span: Span) -> None:
-        """Hand over a finished span."""
+        """Queue a finished span."""
         parent = self._of(span.trace, span.parent) if span.parent else None
         self._processor.on_end(
             self._made(
@@ -78,11 +78,11 @@ class Spans:
             self._latest.popitem(last=False)
 
     def latest(self, article: str) -> str | None:
-        """The latest span of an article here, as far as it is known."""
+        """The latest span of an article in this process, if it is known."""
         return self._latest.get(article)
 
     def close(self) -> None:
-        """Send what is left, and end the thread."""
+        """Send the remaining spans, and end the thread."""
         self._processor.shutdown()
 
     def _of(self, trace: str, span: str) -> Any:
@@ -90,5 +90,5 @@ class Spans:
 
 
 def spans_of(settings: Settings, service: str) -> Spans | None:
-    """The spans of a service; None if no traces are wanted. Raises UsageError."""
+    """The spans of a service; None if tracing is off. Raises UsageError."""
     return Spans(settings.tracing_url, service, settings.run) if settings.tracing_url else None

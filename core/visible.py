@@ -1,7 +1,8 @@
-"""Characters that act on whoever shows a text: controls, escape sequences, marks that turn the direction of writing.
+"""Characters that act on the program or person that reads a text: controls, escape sequences, marks that change the
+writing direction.
 
-A terminal obeys them, and a reader of an address is deceived by them. ``shown`` is for terminals and logs, ``escaped`` for
-JSON, ``check_visible`` for what is added by a person or a program.
+A terminal obeys them, and they can deceive a reader of an address. ``shown`` is for terminals and logs, ``escaped`` for
+JSON, ``check_visible`` for input from a person or a program.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from typing import Any, TextIO
 from core.errors import UsageError
 
 _UNSEEN = (
-    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but for tab and line feed, DEL, C1
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 except tab and line feed, DEL, C1
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction: marks, embeddings, overrides, isolates
     "\u2028\u2029"  # separators of lines and paragraphs
     "\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # other invisible formats, tags
-    "\ud800-\udfff"  # halves of characters, which can't be written
+    "\ud800-\udfff"  # surrogates, which can't be encoded
 )
 _ACTING = re.compile(f"[{_UNSEEN}]")
 _ACTING_OR_BREAK = re.compile(f"[{_UNSEEN}\t\n]")
@@ -29,17 +30,17 @@ def shown(text: str) -> str:
 
 
 def escaped(json: str) -> str:
-    """JSON with such characters escaped: the same value. They stand in strings alone, so the text stays JSON."""
+    """JSON with such characters escaped: the same value. They occur only in strings, so the text stays JSON."""
     return _ACTING.sub(lambda found: _escape(found[0]), json)
 
 
 def escaped_toml(toml: str) -> str:
-    """TOML with such characters as long escapes; they must stand in basic strings alone."""
+    """TOML with such characters as long escapes; they must occur only in basic strings."""
     return _ACTING.sub(lambda found: f"\\U{ord(found[0]):08x}", toml)
 
 
 def referenced(xml: str) -> str:
-    """XML with such characters as references. Those that XML can't have at all are not there."""
+    """XML with such characters as references. Those that XML does not allow at all are left out."""
     return _ACTING.sub(lambda found: f"&#x{ord(found[0]):X};", xml)
 
 
@@ -51,34 +52,34 @@ def _escape(char: str) -> str:
 
 
 class CleanStream(io.TextIOBase):
-    """stdout or stderr, without characters that act on a terminal. What cleans its own texts goes ``behind`` it."""
+    """stdout or stderr, without characters that act on a terminal. A writer that cleans its own texts uses ``behind``."""
 
     def __init__(self, behind: TextIO) -> None:
         self.behind = behind
 
     def write(self, text: str) -> int:
-        """Write ``text``, made harmless."""
+        """Write ``text`` without such characters."""
         self.behind.write(shown(text))
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.behind, name)
 
-    # What TextIOBase has of its own, and __getattr__ is not asked for.
+    # TextIOBase defines these itself, so __getattr__ is not called for them.
     def flush(self) -> None:
-        """Flush what is behind."""
+        """Flush the stream behind."""
         self.behind.flush()
 
     def close(self) -> None:
-        """Close what is behind."""
+        """Close the stream behind."""
         self.behind.close()
 
     def isatty(self) -> bool:
-        """Whether a terminal is behind."""
+        """Whether the stream behind is a terminal."""
         return self.behind.isatty()
 
     def fileno(self) -> int:
-        """The descriptor of what is behind."""
+        """The file descriptor of the stream behind."""
         return self.behind.fileno()
 
     def writable(self) -> bool:
@@ -87,27 +88,27 @@ class CleanStream(io.TextIOBase):
 
     @property
     def closed(self) -> bool:
-        """Whether what is behind is closed."""
+        """Whether the stream behind is closed."""
         return self.behind.closed
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """That of what is behind."""
+        """The encoding of the stream behind."""
         return str(self.behind.encoding)
 
     @property
     def errors(self) -> str | None:  # type: ignore[override]
-        """Those of what is behind."""
+        """The error handling of the stream behind."""
         return self.behind.errors
 
 
 def behind(stream: TextIO) -> TextIO:
-    """The stream itself, for those that write escape sequences of their own and have cleaned all else."""
+    """The stream itself, for writers that emit their own escape sequences and clean all other text."""
     return stream.behind if isinstance(stream, CleanStream) else stream
 
 
 def check_visible(what: str, text: str) -> None:
-    """Raise UsageError, naming ``what`` and the first such character, if ``text`` has one, or is more than one line."""
+    """Raise UsageError, naming ``what`` and the first such character, if ``text`` contains one or has more than one line."""
     if found := _ACTING_OR_BREAK.search(text):
         raise UsageError(
             f"{what} holds U+{ord(found[0]):04X} at position {found.start() + 1}, which can't be seen: {shown(text)[:200]!r}",

@@ -1,5 +1,5 @@
-"""The ``wirewatch`` command. Exit codes: 0 done; 1 failed; 2 wrong use, or a query that does not parse;
-3 another process runs it now.
+"""The ``wirewatch`` command. Exit codes: 0 done; 1 failed; 2 wrong usage, or a query that does not parse; 3 another
+process has taken over the run.
 """
 
 from __future__ import annotations
@@ -65,6 +65,6 @@ def main() -> None:
         console.note("stopped")
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output is gone (| head), which is no error. Python would report it when it flushes.
+        # The reader of our output has ended (| head), which is not an error. Python would report it when it flushes.
         sys.stderr.close()
         sys.exit(1)

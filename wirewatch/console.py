@@ -1,7 +1,7 @@
-"""What commands print: text for people, JSON Lines for programs, errors as one line with a next step.
+"""The output of commands: text for people, JSON Lines for programs, errors as one line with a next step.
 
-Programs get JSON Lines if they ask with ``--json``. Times in them are ISO 8601, UTC. A pipe changes colour and width, not form:
-without colours and with each row on one line, ``| less`` and ``| grep`` show what the terminal would.
+``--json`` prints JSON Lines, with times in ISO 8601, UTC. Output into a pipe has no colours and one row per line, but
+is otherwise the same, so that ``| less`` and ``| grep`` show what a terminal would.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from core.settings import Settings
 from core.visible import CleanStream, behind, escaped, shown
 
 PIPE_WIDTH = 2_000
-"""Columns of what is not a terminal: a cell that is longer goes on in the next line."""
+"""The width of output that is not a terminal; longer cells are wrapped."""
 
 
 class CleanConsole(Console):
-    """A console whose texts are made harmless for terminals, whatever they come in: tables, prompts, progress, errors.
+    """A console that makes all texts harmless for terminals: in tables, prompts, progress and errors.
 
-    Markup is off: a text from outside in brackets would be a style, or a link.
+    Markup is off: text from outside in brackets would be read as a style or a link.
     """
 
     def __init__(self, *, stderr: bool = False) -> None:
@@ -51,7 +51,7 @@ class CleanConsole(Console):
 
     @property
     def size(self) -> ConsoleDimensions:
-        """The terminal's. Into a pipe or a file lines are as long as they need to be, unless COLUMNS says otherwise."""
+        """The terminal's size. In a pipe or a file, lines are as long as they need to be, unless COLUMNS is set."""
         found = super().size
         if self.is_terminal or os.environ.get("COLUMNS", "").isdigit():
             return found
@@ -62,14 +62,14 @@ class CleanConsole(Console):
         self.width, self.height = new_size
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Every text that is printed comes through here, with its style and without escape sequences."""
+        """All printed text passes through here, as segments with a style and without escape sequences."""
         for part in super().render(renderable, options):
             clean = part.text if part.control else shown(part.text)
             yield part if clean is part.text or clean == part.text else Segment(clean, part.style)
 
     @property
     def file(self) -> IO[str]:
-        """The stream itself: the sequences that go there are Rich's own."""
+        """The stream itself: only Rich's own escape sequences go there."""
         return behind(cast("TextIO", super().file))
 
     @file.setter
@@ -82,14 +82,16 @@ err = CleanConsole(stderr=True)
 
 
 def clean_streams() -> None:
-    """Let nothing be written to stdout and stderr of this process that acts on a terminal: tracebacks, exports, JSON, logs."""
+    """Filter everything that this process writes to stdout and stderr (tracebacks, exports, JSON, logs): nothing acts
+    on a terminal.
+    """
     sys.stdout, sys.stderr = (
         one if isinstance(one, CleanStream) else CleanStream(one) for one in (sys.stdout, sys.stderr)
     )
 
 
 def show_error(error: WirewatchError) -> None:
-    """Print one line on stderr: what is wrong, and what to do. A query error also shows its position."""
+    """Print one line on stderr: what is wrong and what to do. For a query error, it also shows the position."""
     line = Text("wirewatch: ", style="bold red")
     line.append(_one_line(error.message), style="default")
     if error.hint:
@@ -100,7 +102,7 @@ def show_error(error: WirewatchError) -> None:
 
 
 def note(text: str, style: str = "dim") -> None:
-    """Print a remark on stderr: stdout holds only what was asked for."""
+    """Print a remark on stderr: stdout has only the requested output."""
     err.print(Text(text, style=style))
 
 
@@ -111,7 +113,7 @@ def table(*columns: str) -> Table:
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal that work is under way; the given function changes the text."""
+    """Show on a terminal that work is in progress; the function that it yields changes the text."""
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(what)
@@ -126,7 +128,7 @@ def progress_bar(*more: ProgressColumn, hidden: bool = False) -> Progress:
 
 
 def put(record: object) -> None:
-    """Print a record as a JSON line. What a terminal would obey is escaped, so the value stays as it is."""
+    """Print a record as a JSON line. Characters that act on a terminal are escaped, which does not change the value."""
     typer.echo(escaped(msgspec.json.encode(record).decode()))
 
 
@@ -136,7 +138,9 @@ def iso(time_ms: int) -> str:
 
 
 def with_times(record: object, **names: str) -> dict[str, Any]:
-    """The fields of ``record``. Those named, in ms, become ISO times under a new name (``saved_ms="saved_at"``); 0 is null."""
+    """The fields of ``record``. The named ones, in ms, become ISO times under a new name (``saved_ms="saved_at"``); 0
+    becomes null.
+    """
     fields: dict[str, Any] = msgspec.to_builtins(record)
     return {
         names.get(name, name): (iso(value) if value else None) if name in names else value
@@ -145,19 +149,19 @@ def with_times(record: object, **names: str) -> dict[str, Any]:
 
 
 def configure_logging(*, verbose: bool) -> None:
-    """Log to stderr: short lines on a terminal, else JSON lines. Services use ``configure_service`` instead."""
+    """Log to stderr: short lines on a terminal, otherwise JSON lines. Services use ``configure_service`` instead."""
     logs.configure(logs.format_of(os.environ), verbose=verbose)
 
 
 def configure_service(service: str, settings: Settings) -> None:
-    """Log as the settings of a service say; processes that it starts read the format from the environment."""
+    """Set up logging by a service's settings; processes that it starts read the format from the environment."""
     os.environ[logs.FORMAT_VARIABLE] = settings.log_format
     logs.configure(settings.log_format)
     logs.bind(service=service, run=settings.run)
 
 
 def utc_now() -> datetime:
-    """The wall clock, UTC. The layers below the command line are given it and never read it themselves."""
+    """The wall clock, UTC. The layers below the command line get it as an argument and never read it themselves."""
     return datetime.now(UTC)
 
 

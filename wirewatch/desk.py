@@ -1,4 +1,4 @@
-"""The desk of a store: what ``wirewatch desk`` serves, and what commands do people's work with."""
+"""The desk of a store: ``wirewatch desk`` serves it, and commands use it for what people do on the desk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wirewatch.feeds import ConnectorFeeds
 def desk_of(settings: Settings, store: Store, *, search: SearchIndex | None = None, demo: bool = False) -> Desk:
     """The desk of this store, with the connectors' feeds and the pipeline's stories behind it.
 
-    ``search`` None: it can't search.
+    ``search`` None: without search.
     """
     return Desk(
         settings=settings,
@@ -35,12 +35,12 @@ def desk_of(settings: Settings, store: Store, *, search: SearchIndex | None = No
 
 
 def desk_at(settings: Settings) -> Desk:
-    """The desk of the store that the settings name, for a command."""
+    """The desk of the store in the settings, for a command."""
     return desk_of(settings, open_store(settings.store))
 
 
 class PipelineStories:
-    """The stories of the continuous run: the desk's ``StoryPort``, with the pipeline behind it."""
+    """The stories of the continuous run: the desk's ``StoryPort``, implemented with the pipeline."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._run, self._store = settings.run, store

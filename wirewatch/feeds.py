@@ -1,4 +1,6 @@
-"""What the command line and the desk do with feeds. ``ConnectorFeeds`` is the desk's ``FeedPort``: it imports no connectors."""
+"""What the command line and the desk do with feeds. ``ConnectorFeeds`` implements the desk's ``FeedPort``, since the
+desk can't import connectors.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ MOST_LISTED = 10
 
 
 class ConnectorFeeds:
-    """The feeds of one store. Safe for threads: every discovery has its own client, and keeps the pause between requests."""
+    """The feeds of one store. Thread-safe: every discovery has its own client, and keeps the pause between requests."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings, self._store, self.state = settings, store, FeedRepository(store)
@@ -51,7 +53,7 @@ class ConnectorFeeds:
         self._closing = threading.Event()
 
     def close(self) -> None:
-        """Let running discoveries end soon."""
+        """Make running discoveries end soon."""
         self._closing.set()
 
     def outlets(self) -> list[FeedOutlet]:
@@ -63,7 +65,7 @@ class ConnectorFeeds:
         return self._outlets.counts()
 
     def health(self) -> tuple[Coverage, list[FeedHealth]]:
-        """The health of all feeds, in sum and one by one. Raises StoreError."""
+        """The health of all feeds, as totals and for each feed. Raises StoreError."""
         now, state = console.utc_now(), self.state
         facts, week, day = (
             state.facts(),
@@ -137,7 +139,7 @@ class ConnectorFeeds:
                 yield CheckedFeed(url=row.url, problem=error.problem if error else None, items=items)
 
     def _asked(self, source: Source, http: Http) -> tuple[FeedError | None, int]:
-        """Fetch a feed, or poll a source of another kind as if for the first time; nothing of it is kept."""
+        """Fetch a feed, or poll a source of another kind as if for the first time; stores nothing."""
         try:
             if source.kind == FEED:
                 feed = read_feed(http, source.url)[1]
@@ -150,7 +152,7 @@ class ConnectorFeeds:
         except FeedError as error:
             return error, 0
         except Exception as error:
-            # Another package's code: whatever it raises is about this source.
+            # Another package's code: whatever it raises counts as a problem of this source.
             return FeedError(source.url, f"internal error: {error}", kind=FailureKind.INTERNAL), 0
         return result.error, result.report.new or len(result.items)
 
@@ -164,7 +166,7 @@ class ConnectorFeeds:
         article = find_article(self._store, run, article_id(url))
         feed_url = article.feed_url if article is not None else None
         if feed_url is None and (feed_url := feed_of(self._store, url)) is None:
-            raise NotFound(f"{url}: no watched feed is known to have led to this page", hint=f"wirewatch trace {url}")
+            raise NotFound(f"{url}: no watched feed is known to have listed this page", hint=f"wirewatch trace {url}")
         one = PageRequest(
             article=article_id(url),
             url=article.url if article is not None else url,
@@ -182,8 +184,8 @@ class ConnectorFeeds:
         """See FeedPort."""
         listed, now = parse_opml(body, name), console.utc_now()
         if most is not None and len(listed.outlines) > most:
-            many = f"{len(listed.outlines):,} feeds, and up to {most:,} are taken at once"
-            raise InputError(name, many, hint="wirewatch feed import takes them all")
+            many = f"{len(listed.outlines):,} feeds; at most {most:,} can be imported at once"
+            raise InputError(name, many, hint="wirewatch feed import has no such limit")
         new, taken, notes = 0, 0, list(listed.notes)
         for one in listed.outlines:
             about = FeedAbout(outlet=one.title, language=one.language)
@@ -213,7 +215,9 @@ class ConnectorFeeds:
 
 
 def _as_stored(url: str) -> str:
-    """An address as its kind stores it; as it was given if it is none of the web: others are removed by what is listed."""
+    """An address as its kind stores it. An address that is not on the web stays as given: it is removed by the form
+    that the list shows.
+    """
     try:
         return installed_kinds().of(FEED).address(url)
     except UsageError:
@@ -221,7 +225,7 @@ def _as_stored(url: str) -> str:
 
 
 class FoundAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """What to watch for an address that was given. ``remark``: what to tell the person about it, if anything."""
+    """What to watch for a given address. ``remark``: a note about it for the person, if any."""
 
     url: str
     kind: str = FEED
@@ -229,14 +233,15 @@ class FoundAddress(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shown(self) -> str:
-        """The address without a name and a password."""
+        """The address without user name and password."""
         return without_credentials(self.url)
 
 
 def found_address(settings: Settings, given: str, *, unchecked: bool = False) -> FoundAddress:
-    """What to watch for what a person gave: an address, or KIND:ADDRESS for another connector's.
+    """What to watch for a person's input: an address, or KIND:ADDRESS for a source of another connector.
 
-    Unless ``unchecked``, a web address is fetched once. Raises UsageError if it is no feed and does not name just one.
+    Unless ``unchecked``, a web address is fetched once. Raises UsageError if it is not a feed and does not name exactly
+    one.
     """
     kind, address = installed_kinds().choose(given)
     if kind != FEED or unchecked:
@@ -246,7 +251,7 @@ def found_address(settings: Settings, given: str, *, unchecked: bool = False) ->
 
 
 def check_reachable(address: str, settings: Settings) -> None:
-    """Raise UsageError for a web address that would be refused at every poll: one in a private network, not allowed."""
+    """Raise UsageError for a web address that every poll would refuse: one in a private network that is not allowed."""
     try:
         split = urlsplit(address)
         port = split.port or (443 if split.scheme == "https" else 80)
@@ -261,12 +266,14 @@ def check_reachable(address: str, settings: Settings) -> None:
 
 
 def outlet_of(address: str, kind: str = FEED) -> str:
-    """The id of the outlet, unless a person gives another: the host; of what is not on the web, the kind of connector."""
+    """The id of the outlet, unless a person gives another: the host or, if the source is not on the web, the kind of
+    connector.
+    """
     return source_of(address) if "://" in address else kind
 
 
 def feed_at(settings: Settings, place: str) -> tuple[ParsedFeed, tuple[FeedEntry, ...]]:
-    """A feed by address or file, and its entries as they were sent. Raises UsageError, InputError, FeedError."""
+    """A feed from an address or file, and its entries in their order. Raises UsageError, InputError, FeedError."""
     if "://" in place:
         with Http.of_settings(settings) as http:
             answer, feed = read_feed(http, place)
@@ -286,7 +293,7 @@ def read_feed(http: Http, url: str) -> tuple[Fetched, ParsedFeed]:
 
 
 def file_bytes(path: Path) -> bytes:
-    """A feed or a list in a file. Raises UsageError, InputError if it is too large."""
+    """The content of a file with a feed or list. Raises UsageError; InputError if it is too large."""
     try:
         with path.open("rb") as file:
             body = file.read(FEED_BYTES + 1)
@@ -298,7 +305,9 @@ def file_bytes(path: Path) -> bytes:
 
 
 def find(settings: Settings, url: str, stop: threading.Event) -> Iterator[DiscoveredFeed]:
-    """The feeds and news sitemaps of a site, as they are found, until ``stop``; takes up to minutes. Raises WirewatchError."""
+    """Yields the feeds and news sitemaps of a site as they are found, until ``stop``; may take minutes. Raises
+    WirewatchError.
+    """
     installed_kinds().of(FEED).address(url)
     with Http.of_settings(settings) as http:
         pacing = HostPacing(settings.host_gap_s)
@@ -317,7 +326,9 @@ def find(settings: Settings, url: str, stop: threading.Event) -> Iterator[Discov
 
 
 def look_up(http: Http, url: str) -> FoundAddress:
-    """Fetch ``url`` once: the feed there, or the one feed that its page names. Raises UsageError if there is neither."""
+    """Fetch ``url`` once: the feed there, or the only feed that the page there names. Raises UsageError if there is
+    neither.
+    """
     found = judge_answer(url, http.fetch(url, now=console.utc_now(), max_bytes=FEED_BYTES))
     if found.url != url:
         check_named(http.fetch(found.url, now=console.utc_now(), max_bytes=FEED_BYTES))
@@ -325,9 +336,10 @@ def look_up(http: Http, url: str) -> FoundAddress:
 
 
 def judge_answer(url: str, answer: Fetched | Failure) -> FoundAddress:
-    """The feed to watch, given what ``url`` answered. Raises UsageError if that is no feed and does not name just one. Pure.
+    """The feed to watch, given the answer from ``url``. Raises UsageError if that is not a feed and does not name
+    exactly one. Pure.
 
-    A host that can't be reached now may answer later: the remark says so, and the address is taken.
+    A host that can't be reached now may answer later: the address is accepted, with a remark.
     """
     if isinstance(answer, Failure):
         failed = answer.error()
@@ -344,7 +356,7 @@ def judge_answer(url: str, answer: Fetched | Failure) -> FoundAddress:
 
 
 def check_named(answer: Fetched | Failure) -> None:
-    """Raise UsageError unless the address that a page named is a feed: no person typed it, so doubt counts against it."""
+    """Raise UsageError unless the address that a page named is a feed. No person typed it, so it must certainly be one."""
     hint = "give the address of the feed itself"
     if isinstance(answer, Failure):
         raise UsageError(f"the page names one feed, {answer.url}: {answer.problem}", hint=hint)
@@ -360,7 +372,7 @@ def _named(url: str, answer: Fetched, error: FeedError) -> FoundAddress:
         raise UsageError(f"{shown}: {error.problem}", hint="--unchecked adds it anyway") from error
     named = list(dict.fromkeys(feeds_named(decode_body(answer.body, answer.content_type).text, answer.url)))
     if not named:
-        hint = f"wirewatch feed discover {shown} tries the usual places; --unchecked adds it anyway"
+        hint = f"wirewatch feed discover {shown} tries the usual addresses; --unchecked adds it anyway"
         raise UsageError(f"{shown}: an HTML page that names no feed", hint=hint) from error
     if len(named) > 1:
         listed = ", ".join(named[:MOST_LISTED]) + (" and more" if len(named) > MOST_LISTED else "")

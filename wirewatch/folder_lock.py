@@ -1,4 +1,6 @@
-"""One ``wirewatch up`` a data folder: a lock on a file in it, which the system takes back when the process ends in any way."""
+"""Allows one ``wirewatch up`` per data folder: a lock on a file in it, which the system releases however the process
+ends.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ NAME = "up.lock"
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Hold the lock of a data folder. Raises UsageError naming the process that has it, or why it can't be had.
+    """Hold the lock of a data folder. Raises UsageError naming the process that has it, or why it can't be taken.
 
     Processes that this one starts do not inherit it.
     """
@@ -25,7 +27,7 @@ def only_one(folder: Path) -> Iterator[None]:
         make_private_folder(folder)
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", hint="choose a data_dir that can be written") from error
+        raise UsageError(f"{path}: {error.strerror}", hint="choose a data_dir that is writable") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

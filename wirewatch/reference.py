@@ -1,7 +1,7 @@
-"""The pages of docs/reference, made from the code: commands, metrics, fields of records, the API.
+"""The pages of docs/reference, generated from the code: commands, metrics, fields of records, the API.
 
-``python -m wirewatch.reference docs/reference`` writes them; a test compares what is there with what the code says. Raises
-ValueError for a command, option, metric or field that says nothing about itself.
+``python -m wirewatch.reference docs/reference`` writes them; a test compares the files with the code. Raises ValueError
+for a command, option, metric or field without a description.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _EXPORTING = (
     "desk.delivery.metrics",
 )
 _USAGE = """\
-`wirewatch [--config FILE] [--verbose] COMMAND`. Exit codes: 0 done; 1 failed, or what was asked for is not there; 2 wrong use,
-or a query that does not parse; 3 another process runs it now."""
+`wirewatch [--config FILE] [--verbose] COMMAND`. Exit codes: 0 done; 1 failed, or not found; 2 wrong usage, or a query
+that does not parse; 3 another process has taken over the run."""
 _FAMILIES = {"CounterMetricFamily": "counter", "GaugeMetricFamily": "gauge", "HistogramMetricFamily": "histogram"}
 
 
@@ -58,7 +58,7 @@ def _table(*heads: str) -> list[str]:
 
 def _said(text: object, what: str) -> str:
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"{what} says nothing about itself")
+        raise ValueError(f"{what} has no description")
     return " ".join(text.split())
 
 
@@ -77,7 +77,7 @@ def _commands() -> str:
         usage = " ".join([path, *(["[OPTIONS]"] if options else []), *map(_metavar, arguments)])
         lines += ["", "```", usage, "```"]
         if arguments or options:
-            lines += _table("", "what it is", "default")
+            lines += _table("", "description", "default")
         for argument in arguments:
             words = _said(getattr(argument, "help", None), f"{_metavar(argument)} of {path}")
             lines.append(_row(f"`{_metavar(argument)}`", words, ""))
@@ -91,7 +91,7 @@ def _commands() -> str:
 
 
 def _all(path: str, command: Any) -> Iterator[tuple[str, Any]]:
-    """The commands below this one, those of a group behind it."""
+    """The commands below this one, depth first."""
     context = typer.Context(command)
     for name in command.list_commands(context):
         below = command.get_command(context, name)
@@ -108,7 +108,7 @@ def _metavar(argument: Any) -> str:
 
 
 def _choices(kind: Any) -> list[str]:
-    """The values of an enumeration or of a Literal, in a list or not; none of other types."""
+    """The values of an enumeration or of a Literal, in a list or not; empty for other types."""
     if isinstance(kind, type) and issubclass(kind, Enum):
         return [str(one.value) for one in kind]
     if get_origin(kind) is Literal:
@@ -117,7 +117,7 @@ def _choices(kind: Any) -> list[str]:
 
 
 def _default(option: Any) -> str:
-    """The default as it would be typed; empty if there is none, or a value that stands for a setting or for none."""
+    """The default as it would be typed; empty if there is none, or if its value stands for a setting or for nothing."""
     value = getattr(option.default, "value", option.default)
     if isinstance(value, str) and value and not value.startswith("Sentinel"):
         return f"`{value}`"
@@ -128,8 +128,8 @@ def _metrics() -> str:
     lines = [
         "# Metrics",
         "",
-        "What `/metrics` of a service gives (`metrics_port`), for Prometheus. docs/operations.md says what to do about them.",
-        *_table("metric", "kind", "labels", "what it says"),
+        "What a service serves at `/metrics` (`metrics_port`), for Prometheus. docs/operations.md explains how to use it.",
+        *_table("metric", "kind", "labels", "meaning"),
     ]
     found: dict[str, tuple[str, str, str]] = {}
     for module in map(import_module, _EXPORTING):
@@ -146,7 +146,7 @@ def _metrics() -> str:
 
 
 def _text(node: ast.expr, module: ModuleType) -> str:
-    """The text of a literal, with the values of the module that it names; of a list, its texts."""
+    """The text of a literal, with the values of the module's names that it uses; for a list, its texts."""
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -156,14 +156,14 @@ def _text(node: ast.expr, module: ModuleType) -> str:
             return str(getattr(module, name))
         case ast.List(elts=parts):
             return ", ".join(f"`{_text(part, module)}`" for part in parts)
-    raise ValueError(f"line {node.lineno}: a metric's name, help and labels are written where it is made")
+    raise ValueError(f"line {node.lineno}: a metric's name, help and labels must be literals where it is created")
 
 
 def _records() -> str:
     lines = [
         "# Records",
         "",
-        "What the streams carry, as JSON (schemas: docs/contracts). Readers ignore fields that they do not know. Times: UTC.",
+        "The JSON records on the streams (schemas: docs/contracts). Readers ignore unknown fields. Times are UTC.",
     ]
     schemas = documents("")
     for contract in CONTRACTS:
@@ -178,7 +178,7 @@ def _records() -> str:
 
 
 def _fields(where: str, schema: dict[str, Any]) -> list[str]:
-    lines = _table("field", "type", "what it says")
+    lines = _table("field", "type", "meaning")
     required = set(schema.get("required", ()))
     for name, field in schema["properties"].items():
         words = _said(field.get("description"), f"{name} of {where}")
@@ -204,7 +204,7 @@ def _api() -> str:
     lines = [
         "# API",
         "",
-        "JSON over HTTP, of the desk (docs/desk.md: tokens, roles). For programs: `GET /api/v1/openapi.json`.",
+        "The desk's API: JSON over HTTP (docs/desk.md: tokens, roles). For programs: `GET /api/v1/openapi.json`.",
     ]
     for path, methods in openapi(described())["paths"].items():
         for method, route in methods.items():
@@ -212,7 +212,7 @@ def _api() -> str:
             words = _said(route.get("description") or route.get("summary"), what)
             lines += ["", f"## {what}", "", words]
             if route.get("parameters"):
-                lines += _table("parameter", "in", "what it is")
+                lines += _table("parameter", "in", "description")
             for parameter in route.get("parameters", ()):
                 lines.append(_row(f"`{parameter['name']}`", parameter["in"], meaning(parameter)))
     return "\n".join(lines)

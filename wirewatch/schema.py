@@ -1,4 +1,6 @@
-"""All tables of the store: importing this module fills ``metadata``. Each domain owns its tables; only here are all named."""
+"""All tables of the store: importing this module fills ``metadata``. Each domain owns its tables; this is the only list
+of all.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from desk.people import store as people_tables
 from desk.people import tries as tries_tables
 from pipeline.ledger import tables as ledger_tables
 
-# Named, or a linter takes away imports that are only made for what they register.
+# Listed here, or a linter would remove imports whose only purpose is to register tables.
 OWNERS = (
     core_tables,
     ledger_tables,

@@ -1,4 +1,4 @@
-"""What a service needs at its start, waited for if it is away: the store, the streams, the Flink cluster."""
+"""Waiting at the start of a service for what it needs: the store, the streams, the Flink cluster."""
 
 from __future__ import annotations
 
@@ -22,26 +22,28 @@ T = TypeVar("T")
 CONNECT_S = 5.0
 
 Waits = Callable[[str | None], object]
-"""Is called with what the service waits for, in words, and with None once that is there (``Probes.waits``)."""
+"""Called with what the service waits for, in words, and with None once it is there (``Probes.waits``)."""
 
 
 def _unsaid(_words: str | None) -> None:
-    """A command that has no probes."""
+    """For a command without probes."""
 
 
 class NotListening(WirewatchError):
-    """No process listens at an address yet."""
+    """No process listens on an address yet."""
 
 
 def store_of(settings: Settings, stop: threading.Event, waits: Waits = _unsaid) -> Store:
-    """The store, once it can be reached. Ends the command if it is stopped before; raises as ``open_store`` else."""
+    """The store, once it can be reached. Exits if the command is stopped before; otherwise raises what ``open_store``
+    raises.
+    """
     return _once_there("the store", lambda: open_store(settings.store), stop, waits)
 
 
 def stream_of(
     settings: Settings, plan: StreamPlan, stop: threading.Event, waits: Waits = _unsaid, *, role: str
 ) -> Stream:
-    """A stream, made as planned if it is missing, once the broker can be reached. As ``store_of``."""
+    """A stream, created as planned if it is missing, once the broker can be reached. Otherwise like ``store_of``."""
     made = lambda: create_planned(settings.stream, plan, role=role)  # noqa: E731
     return _once_there(f"the stream {plan.name}", made, stop, waits)
 
@@ -49,7 +51,9 @@ def stream_of(
 def await_pipeline(
     settings: Settings, stop: threading.Event, waits: Waits = _unsaid, *, job_endpoint: str = ""
 ) -> None:
-    """Wait until all that a pipeline needs can be reached: the store, all streams, with Flink the cluster and job server."""
+    """Wait until everything that a pipeline needs can be reached: the store, all streams and, with Flink, the cluster
+    and job server.
+    """
     store_of(settings, stop, waits).close()
     for plan in planned_streams(settings).values():
         stream_of(settings, plan, stop, waits, role="reader").close()

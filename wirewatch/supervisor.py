@@ -1,4 +1,4 @@
-"""Services as processes of their own: the supervisor restarts them with growing pauses; they end when it does."""
+"""Services as separate processes: the supervisor restarts them with growing pauses, and they end when it does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 # A service that ran for this long has recovered: its next pause is short again.
 RECOVERED_AFTER_S = 60.0
 STOP_TIMEOUT_S = 20.0
-# A process brings these on itself; any other signal comes from outside.
+# Signals of a process's own faults; any other signal comes from outside.
 _OWN_FAULTS = frozenset(
     number
     for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP", "SIGXCPU", "SIGXFSZ")
@@ -42,10 +42,10 @@ class _Service:
 class Supervisor:
     """Runs ``wirewatch`` sub-commands. ``monotonic`` returns seconds; ``say`` is called with a line when a service ends.
 
-    A service that fails by itself is restarted after a pause that doubles with each failure; one that was ended from
-    outside (a signal, or a stop that it was asked for) after half a second, however often; one whose work another process
-    has taken over (``TakenOver``) not at all. Services end with this process, even if it is killed: their standard input is
-    a pipe from it.
+    A service that fails is restarted after a pause that doubles with each failure. One that was ended from outside (by
+    a signal or a requested stop) is restarted after half a second, however often. One whose work another process has
+    taken over (``TakenOver``) is not restarted. Services end with this process, even if it is killed: their standard
+    input is a pipe from it.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Supervisor:
         return {service.name: service.process.pid for service in self._services if service.process is not None}
 
     def stop(self) -> None:
-        """Ask all services to end, and kill those that do not within 20 s."""
+        """Signal all services to end, and kill those that have not ended within 20 s."""
         running = [(service.name, service.process) for service in self._services if service.process is not None]
         for _, process in running:
             process.terminate()
@@ -99,7 +99,7 @@ class Supervisor:
             try:
                 process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
-                self._say(f"{name} did not end and is killed; nothing is lost")
+                self._say(f"{name} did not end and was killed; nothing is lost")
                 process.kill()
                 process.wait()
 
@@ -112,7 +112,7 @@ class Supervisor:
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set, and the end of the supervisor: services finish their present work and end."""
+    """An event that is set by SIGTERM, SIGINT and the end of the supervisor: services finish their current work and end."""
     stop = threading.Event()
 
     def ask(_number: int, _frame: object) -> None:
@@ -131,9 +131,9 @@ _orphaned = threading.Event()
 
 
 def end_with_supervisor() -> None:
-    """Let this process end with its supervisor, if it has one: by its stop event, and 20 s later by force.
+    """Make this process end with its supervisor, if it has one: by the stop event, and 20 s later by force.
 
-    Called at the start of the process, since the supervisor may be killed before it has got anywhere.
+    Call it first in the process: the supervisor may be killed at any time.
     """
     if os.environ.get(SUPERVISED):
         threading.Thread(target=_watch_supervisor, name="supervisor-watch", daemon=True).start()
@@ -145,7 +145,7 @@ def _watch_supervisor() -> None:
     with contextlib.suppress(OSError):
         while os.read(0, 1024):
             pass
-    # In a thread of C, which no thread of Python can hold up. Nothing is lost: a service may be killed anywhere.
+    # In a C thread, which no Python thread can block. Nothing is lost: a service may be killed at any point.
     faulthandler.dump_traceback_later(STOP_TIMEOUT_S, exit=True, file=Path(os.devnull).open("w"))  # noqa: SIM115
     _orphaned.set()
     for stop in _stops:

@@ -1,4 +1,4 @@
-"""What became of a URL: its feeds, raw records, article, topics, queries and alerts. Times are UTC."""
+"""What happened to a URL: its feeds, raw records, article, topics, queries and alerts. Times are UTC."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FeedTrace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ItemTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """The URL as an item of a feed: ``status`` pending, done or failed. ``left_at``: when the feed dropped it."""
+    """The URL as an item of a feed. ``status``: pending, done or failed. ``left_at``: when the feed stopped listing it."""
 
     feed: str
     status: str
@@ -63,7 +63,7 @@ class ItemTrace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """One raw record and how it ended."""
+    """One raw record and its outcome."""
 
     kind: str
     event_at: datetime | None
@@ -76,7 +76,7 @@ class EndTrace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TopicTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """A topic in force then: its score against its threshold. ``score`` is 0 if none of its queries matched."""
+    """A topic in force then, with its score and threshold. ``score`` is 0 if none of its queries matched."""
 
     topic: str
     score: float
@@ -87,8 +87,8 @@ class TopicTrace(msgspec.Struct, frozen=True, kw_only=True):
 class QueryTrace(msgspec.Struct, frozen=True, kw_only=True):
     """A subscription in force then. ``failed``: the innermost clauses that kept it from matching.
 
-    ``alert``: the result if it matched. ``not_then``: why a subscription that was asked for by name was not in force; then
-    ``explanation`` is what its query would have given.
+    ``alert``: the result if it matched. ``not_then``: why a subscription that was requested by id was not in force;
+    ``explanation`` then shows how its query would have matched.
     """
 
     subscription: str
@@ -102,7 +102,7 @@ class QueryTrace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArticleTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """The article as it is stored."""
+    """The stored article."""
 
     title: str
     version: int
@@ -130,7 +130,9 @@ class ArticleTrace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of a URL. ``describe`` adds ``verdict``, one sentence, and ``maybe``: why it was never seen."""
+    """Everything known about a URL. ``describe`` adds ``verdict``, one sentence, and ``maybe``: possible reasons why it
+    was never seen.
+    """
 
     url: str
     id: str
@@ -147,7 +149,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     topics: tuple[TopicTrace, ...] = ()
     queries: tuple[QueryTrace, ...] = ()
     pruned: tuple[str, ...] = ()
-    """What of the run was pruned, in words: it may have come before, or more often."""
+    """What was pruned from the run, in words: the URL may have come earlier, or more often."""
 
 
 class Tracer:
@@ -157,10 +159,10 @@ class Tracer:
         self._store, self._run, self._scope = store, run, scope
 
     def trace(self, url: str, *, explained: bool = False, asked: str = "") -> Trace:
-        """What became of the article at ``url``. ``explained``: with every clause of every query.
+        """Trace the article at ``url``. ``explained``: with every clause of every query.
 
-        ``asked``: a subscription to include even if it was not in force for the article. Raises UsageError if there never
-        was one of that id.
+        ``asked``: a subscription to include even if it was not in force for the article. Raises UsageError if no
+        subscription ever had that id.
         """
         if asked and not SubscriptionStore(self._store, self._scope).history(asked):
             raise UsageError(f"there is no subscription {asked!r}", hint="wirewatch subscriptions list shows them")
@@ -188,7 +190,7 @@ class Tracer:
         )
 
     def _identity(self, address: str) -> str:
-        """The id of the article that an address belongs to."""
+        """The id of the article with this address."""
         c = t.article_aliases.c
         with self._store.reading() as connection:
             query = sa.select(c.article).where(c.run == self._run, c.alias == address)
@@ -285,7 +287,7 @@ class Tracer:
         )
 
     def _text_gone(self, article: Article) -> str | None:
-        """Why the text is not there."""
+        """Why the text is not stored."""
         if MARK not in article.marks:
             return None
         return text_limits_of(self._store).words(article.source, pruned_of(self._store, self._run).texts_ms)
@@ -316,7 +318,7 @@ class Tracer:
         return tuple(sorted(found, key=lambda one: (-one.held, -one.score, one.topic)))
 
     def _not_then(self, asked: str, time_ms: int) -> tuple[Subscription, str]:
-        """The version of ``asked`` to explain, and why it was not in force then."""
+        """The version of ``asked`` to explain, and why it was not in force at the time."""
         versions = SubscriptionStore(self._store, self._scope).history(asked)[::-1]
         ended = [one for one in versions if one.effective_from_ms <= time_ms]
         if not ended:
@@ -380,7 +382,7 @@ class Tracer:
 
 
 def _taken_over(kind: type[Kind], source: object, **others: Any) -> Kind:
-    """A record whose fields are those of the same name in ``source``, but for ``others``."""
+    """A record with the fields of the same names in ``source``, except those in ``others``."""
     return kind(**{name: getattr(source, name) for name in kind.__struct_fields__ if name not in others}, **others)
 
 
@@ -392,14 +394,14 @@ def _outlet(url: str) -> str:
 
 
 def failed_clauses(tree: Explanation) -> Iterator[str]:
-    """The innermost clauses that kept a query from matching, in its order: of an AND those that failed, of an OR all."""
+    """The innermost clauses that kept a query from matching, in query order: for AND those that failed, for OR all."""
     if tree.held:
         return
     if tree.undecided:
-        yield f"{tree.clause} (not decided: takes more steps than a query may)"
+        yield f"{tree.clause} (not decided: takes more steps than allowed)"
         return
     if tree.kind == "Not":
-        yield f"{tree.clause} (what it excludes occurs)"
+        yield f"{tree.clause} (what it excludes was found)"
         return
     inner = [part for part in tree.parts if not part.held]
     if not inner or tree.kind in ("Near", "AtLeast", "Lead") or all(part.held for part in tree.parts):

@@ -1,1 +1,1 @@
-"""What every package that opens a connection shares: which addresses may be connected to."""
+"""Shared by all packages that open or accept connections: which addresses may be connected to, and a small server."""

@@ -1,8 +1,9 @@
-"""Which connections of a server stay: those that have proved something, before those that have shown nothing yet.
+"""Which connections a server keeps: proven ones before those that have not proved anything yet.
 
-A connection is *unproven* until it has sent what the server asks of it: the push server a token, the desk the head of a
-request. A new one is never turned away for the sake of such: if there are too many, the oldest of the peer that has most of
-them goes. So idle connections, however many they are and however often they are renewed, keep no one out.
+A connection is *unproven* until it has sent what the server requires: a token to the push server, the head of a request
+to the desk. Unproven connections never make the server refuse a new one: if there are too many, it closes the oldest
+one of the peer that has the most. So idle connections can't keep anyone out, however many there are and however often
+they are renewed.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ class Connections:
         self, proven: int = MAX_PROVEN, unproven: int = MAX_UNPROVEN, per_peer: int = MAX_UNPROVEN_PER_PEER
     ) -> None:
         self._most_proven, self._most_unproven, self._most_per_peer = proven, unproven, per_peer
-        # In the order in which they came.
+        # In order of arrival.
         self._unproven: dict[Connection, None] = {}
         self._proven: set[Connection] = set()
 
     def opened(self, one: Connection) -> None:
-        """Count a connection that has shown nothing; another may have to go for it."""
+        """Count a new, unproven connection; another may be closed for it."""
         self._proven.discard(one)
         self._unproven.pop(one, None)
         self._unproven[one] = None
@@ -56,7 +57,7 @@ class Connections:
             self._end_oldest(max(peers, key=lambda peer: peers[peer]))
 
     def proved(self, one: Connection) -> bool:
-        """Count a connection that has shown a token; False if enough are being served."""
+        """Count a connection as proven; False if enough of them are being served."""
         if one in self._proven:
             return True
         if len(self._proven) >= self._most_proven:
@@ -72,14 +73,14 @@ class Connections:
 
     def _end_oldest(self, peer: str) -> None:
         theirs = [one for one in self._unproven if one.peer == peer]
-        # One that has sent its headers may be signed; it goes last.
+        # One that has sent its headers may be signed; it is closed last.
         gone = next(self._silent(theirs), theirs[0])
         self.closed(gone)
         gone.transport.abort()
 
     @staticmethod
     def _silent(several: list[Connection]) -> Iterator[Connection]:
-        # The newest is the one that room is made for.
+        # Not the newest: it is the one to make room for.
         yield from (one for one in several[:-1] if not one.waiting)
 
 
@@ -92,18 +93,18 @@ def bounded_protocol(
     by_client: dict[tuple[str, int], Any] | None = None,
     a_request_proves: bool = False,
 ) -> type[asyncio.Protocol]:
-    """Uvicorn's HTTP, with what a proxy in front may leave out: limits on silence, on time, and on connections.
+    """Uvicorn's HTTP protocol with limits on silence, time and connections, which a proxy in front may not have.
 
-    ``headers_s``: for the head of a request. ``idle_s``: of silence while a request comes. ``whole_s``: for a connection in
-    all; None: no limit. ``by_client`` is kept up with the open connections. ``a_request_proves``: whether a request that has
-    come with all of its body is enough to be proven (one that is never whole costs its sender nothing); else whoever handles
-    requests says so.
+    ``headers_s``: for the head of a request. ``idle_s``: of silence while a request arrives. ``whole_s``: for a
+    connection in total; None: no limit. ``by_client`` is updated with the open connections. ``a_request_proves``:
+    whether a request that has arrived with its whole body proves a connection (one that is never complete costs its
+    sender nothing); otherwise the handler of the request decides.
     """
     import h11
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class Unambiguous(h11.Connection):
-        """Refuses a request whose body has two lengths: a proxy in front may have read another request by the other one."""
+        """Refuses a request whose body has two lengths: a proxy in front may have used the other one."""
 
         def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
             event = super().next_event()
@@ -126,7 +127,7 @@ def bounded_protocol(
             self.peer = place_of(self.client[0]) if self.client else ""
             if self.client and by_client is not None:
                 by_client[self.client] = self
-            # The whole connection is bounded, not only each wait: a sender that trickles bytes gains nothing.
+            # The whole connection is limited, not only each wait, so trickling bytes does not help a sender.
             self._timers = {
                 "idle": self.loop.call_later(idle_s, self._silent),
                 "headers": self.loop.call_later(headers_s, self._headless),
@@ -142,7 +143,7 @@ def bounded_protocol(
                 self.transport.abort()
 
         def on_response_complete(self) -> None:
-            # As a new connection: the next request has to prove itself too.
+            # Like a new connection: the next request has to prove it again.
             self.waiting = False
             if not self.transport.is_closing():
                 self._again("headers", headers_s, self._headless)
@@ -159,17 +160,17 @@ def bounded_protocol(
 
         def _silent(self) -> None:
             if self._whole():
-                # What it waits for is us.
+                # It is waiting for us.
                 return
             self.transport.abort()
 
         def _whole(self) -> bool:
-            """Whether all of a request has come that is not answered yet."""
+            """Whether an unanswered request has arrived completely."""
             cycle: Any = self.cycle
             return self._under_way() and not cycle.more_body
 
         def _under_way(self) -> bool:
-            """Whether the head of a request has come that is not answered yet."""
+            """Whether the head of an unanswered request has arrived."""
             cycle: Any = self.cycle
             return cycle is not None and not cycle.response_complete
 

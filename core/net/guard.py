@@ -1,10 +1,10 @@
-"""Which addresses may be connected to, for feeds and for channels, and two ways to connect that hold to it.
+"""Which addresses may be connected to, for feeds and for channels, and two ways to connect that enforce it.
 
-A feed's links and redirects are the publisher's text, and a channel's address is its owner's: without a guard either could
-make Wirewatch ask the inside of its own network. A name is resolved once, within a time limit; each address is checked, and
-the connection goes to an address that was checked, so a name that resolves differently a moment later (DNS rebinding) gains
-nothing. Certificates are still checked against the name. Of a name with public and private addresses only the public ones
-are connected to.
+Publishers control a feed's links and redirects, and owners a channel's address: without a guard, either could make
+Wirewatch send requests inside its own network. A name is resolved once, within a time limit. Each address is checked,
+and the connection goes to a checked address, so it does not help if the name resolves differently a moment later (DNS
+rebinding). Certificates are still checked against the name. If a name has public and private addresses, only the public
+ones are used.
 
 - ``GuardedBackend`` for httpcore and httpx (feeds, webhooks);
 - ``guarded_lookups`` for libraries that resolve names themselves (smtplib, Apprise).
@@ -29,36 +29,36 @@ import httpcore
 from core.net.addresses import NOT_AN_ADDRESS, refusal
 
 Resolve = Callable[[str, int], Sequence[str]]
-"""Addresses of a host for a port, in the order to try. Raises OSError."""
+"""Returns the addresses of a host for a port, in the order to try. Raises OSError."""
 
-# Names kept for private networks: RFC 6761, RFC 6762, ICANN's "internal", and what routers and offices use.
+# Names reserved for private networks: RFC 6761, RFC 6762, ICANN's "internal", and those used by routers and offices.
 _INSIDE = frozenset({"localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "localdomain"})
 
 deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
-"""The monotonic time at which the request of this thread has to be over."""
+"""The monotonic time by which this thread's request must be over."""
 
 _lookups: ContextVar[Lookups | None] = ContextVar("lookups", default=None)
 
 
 class AddressRefused(httpcore.ConnectError):
-    """The host has no address that may be connected to. Its text is the reason: ``loopback``, ``private`` …"""
+    """The host has no address that may be connected to. The message is the reason: ``loopback``, ``private`` …"""
 
 
 class NameNotResolved(httpcore.ConnectError):
-    """The host's name could not be resolved; its text is the name."""
+    """The host's name could not be resolved; the message is the name."""
 
 
 def is_listed(host: str, port: int, allow_private: Collection[str]) -> bool:
-    """Whether ``allow_private`` names the host, as in the URL: ``host`` or ``host:port``; IPv6 as ``[::1]:80``."""
+    """Whether ``allow_private`` lists the host as it is in the URL: ``host`` or ``host:port``; IPv6 as ``[::1]:80``."""
     name = host.lower().rstrip(".").strip("[]")
     forms = {name, f"{name}:{port}", f"[{name}]", f"[{name}]:{port}"}
     return any(entry.strip().lower() in forms for entry in allow_private)
 
 
 def is_inside(host: str) -> bool:
-    """Whether a name can only be one of a private network, or is a number that is not an address as it is written.
+    """Whether a name can only belong to a private network, or is a number that is not a well-formed address.
 
-    Programs read such a number differently: ``010.0.0.1`` and ``127.0.0.1.`` may be other addresses to a proxy than to us.
+    Programs read such numbers differently: to a proxy, ``010.0.0.1`` and ``127.0.0.1.`` may be other addresses than to us.
     """
     if refusal(host.strip("[]")) != NOT_AN_ADDRESS:
         return False
@@ -69,7 +69,7 @@ def is_inside(host: str) -> bool:
 
 
 def certain_refusal(host: str, port: int, allow_private: Collection[str] = ()) -> str | None:
-    """Why ``host`` will never be connected to, without asking a resolver, in a word or two; None if it may be."""
+    """Why ``host`` will never be connected to, decided without a resolver, in a word or two; None if it may be."""
     if is_listed(host, port, allow_private):
         return None
     reason = refusal(host.strip("[]"))
@@ -79,7 +79,7 @@ def certain_refusal(host: str, port: int, allow_private: Collection[str] = ()) -
 
 
 def resolve_host(host: str, port: int) -> Sequence[str]:
-    """Ask the system's resolver."""
+    """Resolve a host with the system's resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -94,7 +94,7 @@ def look_up(host: str, port: int, timeout_s: float | None, resolve: Resolve = re
         except (OSError, UnicodeError) as failed:
             answer.put(failed)
 
-    # getaddrinfo has no time limit; a thread that hangs in it must not hold up the caller.
+    # getaddrinfo has no time limit; a thread that hangs in it must not block the caller.
     threading.Thread(target=ask, daemon=True, name=f"resolve {host}").start()
     try:
         found = answer.get(timeout=timeout_s)
@@ -122,21 +122,21 @@ def checked(
 
 
 class Lookups:
-    """The names that one block of ``guarded_lookups`` resolves: each once, and every connection goes to those addresses."""
+    """The names that one block of ``guarded_lookups`` resolves: each once, for all its connections."""
 
     def __init__(self, allow_private: Collection[str], timeout_s: float, resolve: Resolve) -> None:
         self._allow_private, self._timeout_s, self._resolve = frozenset(allow_private), timeout_s, resolve
         self._proxies = frozenset(_environment_proxies())
         self._found: dict[tuple[str, int], Sequence[str]] = {}
         self.failed: dict[str, AddressRefused | NameNotResolved] = {}
-        """The hosts that have no address that may be connected to, in the order in which they were asked for."""
+        """The hosts without an address that may be connected to, in the order of the look-ups."""
 
     def pin(self, host: str, port: int) -> None:
         """Resolve and check ``host`` now. Raises AddressRefused, NameNotResolved, httpcore.ConnectTimeout."""
         self._find(host, port, self._allow_private)
 
     def addresses(self, host: str, port: int) -> Sequence[str]:
-        """Return the addresses of ``host`` that may be connected to. Raises as ``pin`` does."""
+        """Return the addresses of ``host`` that may be connected to. Raises what ``pin`` raises."""
         return self._found.get(_key(host, port)) or self._find(host, port, self._allow_private | self._proxies)
 
     def _find(self, host: str, port: int, listed: Collection[str]) -> Sequence[str]:
@@ -157,11 +157,11 @@ def _key(host: str, port: int) -> tuple[str, int]:
 def guarded_lookups(
     allow_private: Collection[str] = (), *, timeout_s: float, resolve: Resolve = resolve_host
 ) -> Iterator[Lookups]:
-    """Within the block, ``socket.getaddrinfo`` gives this thread checked addresses only, the same for each name.
+    """Within the block, ``socket.getaddrinfo`` returns only checked addresses to this thread, always the same ones for a name.
 
-    For libraries that open their connections themselves. A refused name raises ``socket.gaierror`` in them, as one that
-    does not exist. Proxies of the environment may be private; behind one, the proxy resolves the name. Threads that the
-    library starts are not covered.
+    For libraries that open their connections themselves. In them, a refused name raises ``socket.gaierror`` as if it
+    did not exist. Proxies from the environment may be private; behind one, the proxy resolves the names. Threads that
+    the library starts are not covered.
     """
     socket.getaddrinfo = _getaddrinfo
     lookups = Lookups(allow_private, timeout_s, resolve)
@@ -172,7 +172,7 @@ def guarded_lookups(
         _lookups.reset(token)
 
 
-# What is there when this module is imported: asked later, it could be a replacement that calls ours.
+# The function as of the import of this module: later it could be a replacement that calls ours.
 _system_getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo
 
 
@@ -200,7 +200,7 @@ def _getaddrinfo(
         try:
             found += _system_getaddrinfo(address, number, family, type, proto, flags | socket.AI_NUMERICHOST)
         except socket.gaierror:
-            # An address of the other family than the one that was asked for.
+            # An address of another family than the requested one.
             continue
     if not found:
         raise socket.gaierror(socket.EAI_NONAME, "no address of this family")
@@ -219,7 +219,7 @@ def _environment_proxies() -> Iterator[str]:
 
 
 def _public(addresses: Sequence[str]) -> Sequence[str]:
-    """Those that may be connected to. Raises AddressRefused if none may."""
+    """The addresses that may be connected to. Raises AddressRefused if there are none."""
     reasons = {address: refusal(address) for address in addresses}
     public = [address for address in addresses if reasons[address] is None]
     if not public:
@@ -228,7 +228,7 @@ def _public(addresses: Sequence[str]) -> Sequence[str]:
 
 
 class GuardedBackend(httpcore.NetworkBackend):
-    """Connects over TCP to checked addresses only, and ends every wait at ``deadline``."""
+    """Connects over TCP to checked addresses only, with ``deadline`` as the limit of every wait."""
 
     def __init__(
         self,
@@ -245,14 +245,14 @@ class GuardedBackend(httpcore.NetworkBackend):
         self._sockets = sockets or httpcore.SyncBackend()
 
     def allow(self, host: str, port: int) -> None:
-        """Allow connections to this host wherever it is: a proxy from the settings. It may still not be fetched itself."""
+        """Allow connections to this host at any address: for a proxy from the settings. It still can't be fetched itself."""
         self._proxies |= {f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"}
 
     def check(self, host: str, port: int) -> None:
-        """Refuse a host that a proxy is to connect to for us. Raises AddressRefused, httpcore.TimeoutException.
+        """Check a host that a proxy will connect to for us. Raises AddressRefused, httpcore.TimeoutException.
 
-        Behind a proxy there is often no resolver: a name that can't be resolved here passes if it could be a public one,
-        and then the proxy's own rules have to keep it from private addresses.
+        Behind a proxy there is often no resolver: a name that can't be resolved here passes if it could be a public
+        one. Then the proxy's own rules must keep it from private addresses.
         """
         if is_listed(host, port, self._allow_private):
             return
@@ -280,7 +280,7 @@ class GuardedBackend(httpcore.NetworkBackend):
             addresses = _public(addresses)
         error: Exception | None = None
         for place, address in enumerate(addresses):
-            # A dead address must leave time for the others.
+            # A dead address must leave time to try the others.
             left = _left(timeout, self._monotonic, httpcore.ConnectTimeout)
             share = None if left is None else left / (len(addresses) - place)
             try:
@@ -295,7 +295,7 @@ class GuardedBackend(httpcore.NetworkBackend):
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A connection on which no read or write outlasts the deadline, so a server that trickles bytes gains nothing."""
+    """A connection whose reads and writes end at the deadline, even if the server trickles bytes."""
 
     def __init__(self, stream: httpcore.NetworkStream, monotonic: Callable[[], float]) -> None:
         self._stream, self._monotonic = stream, monotonic
@@ -320,7 +320,7 @@ class _TimedStream(httpcore.NetworkStream):
 
 
 def _left(timeout: float | None, monotonic: Callable[[], float], late: type[httpcore.TimeoutException]) -> float | None:
-    """Return the shorter of ``timeout`` and the time to the deadline, in seconds. Raises ``late`` if none is left."""
+    """The shorter of ``timeout`` and the time to the deadline, in seconds. Raises ``late`` if no time is left."""
     end = deadline.get()
     if end is None:
         return timeout

@@ -9,7 +9,7 @@ MOST_S = 86_400.0
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header (a number or an HTTP date), from 0 to 24 h; None if it says nothing."""
+    """Seconds to wait by a Retry-After header (a number or an HTTP date), 0 to 24 h; None if there is none or it is invalid."""
     text = (value or "").strip()
     if not text:
         return None
@@ -21,6 +21,6 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         wait_s = (moment - now).total_seconds()
     except (ValueError, TypeError, OverflowError):
-        # The reader takes any number for a year, an hour or a zone, and hands it on as it is.
+        # The parser accepts any number as a year, an hour or a zone, and returns it unchecked.
         return None
     return min(max(wait_s, 0.0), MOST_S)

@@ -1,6 +1,6 @@
 """A small HTTP server inside a process that does other work: an ASGI application on a thread of its own.
 
-uvicorn and Starlette are imported when a server starts, so that commands that serve nothing do not wait for them.
+uvicorn and Starlette are imported when a server starts, so that commands that serve nothing don't load them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ CLOSING_S = 3
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens on ``host`` and ``port``; 0 is any free port. Raises OSError or OverflowError if it can't."""
+    """A socket listening on ``host`` and ``port``; port 0: any free one. Raises OSError or OverflowError if it can't listen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol by name: if it is 0, asyncio leaves Nagle's algorithm on, and the body of each answer comes 40 ms late.
+    # The protocol is explicit: if it is 0, asyncio leaves Nagle's algorithm on, which delays each response's body by 40
+    # ms.
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -33,9 +34,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
 class ServerThread:
     """Serves ``application`` until closed, or until the process ends. The port is bound on creation.
 
-    Plain functions that answer run on threads of their own, so one slow answer does not hold up the others. ``listening``
-    is used in place of a socket of its own for ``host`` and ``port``, and closed in the end. ``options`` are uvicorn's.
-    Raises OSError or OverflowError if the address can't be bound.
+    Plain functions as handlers run on separate threads, so a slow response does not delay the others. ``listening`` is
+    used in place of a new socket on ``host`` and ``port``, and closed at the end. ``options`` are uvicorn's. Raises
+    OSError or OverflowError if the address can't be bound.
     """
 
     def __init__(
@@ -62,17 +63,17 @@ class ServerThread:
             "timeout_graceful_shutdown": CLOSING_S,
         }
         self._server = uvicorn.Server(uvicorn.Config(application, **(defaults | options)))
-        # A daemon, and so are the workers that it starts: a process that does not close its server still exits.
+        # A daemon thread, as are its workers: a process that does not close its server still exits.
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name=name, daemon=True)
 
     def start(self) -> Self:
-        """Begin to answer; requests since the creation are answered too. Starting twice is harmless."""
+        """Start answering; requests that came since the creation are answered too. Starting twice is harmless."""
         if self._thread.ident is None:
             self._thread.start()
         return self
 
     def close(self) -> None:
-        """Stop and free the port; answers under way get 3 s. Closing twice is harmless."""
+        """Stop and free the port; responses in progress get 3 s to finish. Closing twice is harmless."""
         self._server.should_exit = True
         if self._thread.ident is not None:
             self._thread.join()

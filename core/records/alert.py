@@ -11,11 +11,11 @@ from core.records.article import Match
 
 Level = Literal["low", "normal", "high", "urgent"]
 LEVELS: tuple[Level, ...] = ("low", "normal", "high", "urgent")
-"""Urgency of an alert, ascending."""
+"""Levels of urgency of an alert, ascending."""
 
 NewsKind = Literal["sources", "figures", "quotes", "developments", "corrections", "edits"]
 ALL_NEWS: tuple[NewsKind, ...] = ("sources", "figures", "quotes", "developments", "corrections", "edits")
-"""What may raise a further alert in a story for which a subscription already has one."""
+"""The kinds of news that can raise a further alert in a story for which a subscription already has one."""
 
 State = Literal["active", "paused", "muted"]
 
@@ -23,10 +23,11 @@ State = Literal["active", "paused", "muted"]
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When alerts go out. Times are local times of ``zone`` (an IANA name), as ``HH:MM``.
 
-    ``kind``: ``immediate``, or gathered into a digest: ``hourly`` at the full hour, ``daily`` at ``at``. ``quiet``
-    (``22:00-07:00``, empty for none) holds back what is below ``breakthrough`` into a digest at its end. More than
-    ``per_hour`` messages in an hour (0: no limit) are held back into a digest at the next full hour. Further alerts of one
-    story follow each other after ``gather_s`` seconds at the earliest, together. Nothing that is held back is dropped.
+    ``kind``: ``immediate``, or gathered into a digest: ``hourly`` at the full hour, ``daily`` at ``at``. During
+    ``quiet`` (``22:00-07:00``, empty: none), alerts below ``breakthrough`` are held back for a digest at its end.
+    Beyond ``per_hour`` messages in an hour (0: no limit), alerts are held back for a digest at the next full hour.
+    Further alerts of one story are gathered, and sent together every ``gather_s`` seconds at most. Nothing that is held
+    back is dropped.
     """
 
     kind: Literal["immediate", "hourly", "daily"] = "immediate"
@@ -41,15 +42,16 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a stored query with an owner.
 
-    ``effective_from_ms`` is the event time (UTC) from which this version is in force: the time it was saved plus a margin, or
-    the smallest time for one in force from a run's beginning. A version with ``active`` False ends the subscription.
+    ``effective_from_ms`` is the event time (UTC) from which this version is in force: the time it was saved plus a
+    margin, or the smallest time if it is in force from a run's beginning. A version with ``active`` False ends the
+    subscription.
 
     An article must match the query and have one of ``topics``, one of ``languages`` (ISO 639-1) and one of ``outlets``
-    (source names), without regard to case; an empty list is no filter. ``delivery`` names channels. ``state``: ``paused``
-    raises no alerts; ``muted`` raises them for the desk and sends none. ``news`` is what raises further alerts in a story.
-    ``level`` is that of its alerts (a retraction is always ``urgent``). ``edited_by`` and ``saved_ms`` (UTC) are those of
-    this version. ``words_version`` is that of the rules by which words were cut when the query was written
-    (``core.query.words.VERSION``; 1: before it was kept).
+    (source names), ignoring case; an empty list does not filter. ``delivery`` names channels. ``state``: ``paused``
+    raises no alerts; ``muted`` raises them for the desk and sends none. ``news`` is what raises further alerts in a
+    story. ``level`` is that of its alerts (a retraction is always ``urgent``). ``edited_by`` and ``saved_ms`` (UTC)
+    belong to this version. ``words_version`` is the version of the rules for splitting words when the query was written
+    (``core.query.words.VERSION``; 1: before it was recorded).
     """
 
     id: str
@@ -86,7 +88,7 @@ class News(msgspec.Struct, frozen=True):
     """What is new in a story: ``kind`` is one of story, sources, figures, quotes, development, correction, retraction,
     edit, takedown.
 
-    ``text`` is the figure with the words around it, the quote, what another event is about, or the sentence of the correction.
+    ``text`` is the figure with its context, the quote, the subject of another event, or the sentence of the correction.
     """
 
     kind: str
@@ -94,7 +96,7 @@ class News(msgspec.Struct, frozen=True):
 
 
 class Rewording(msgspec.Struct, frozen=True):
-    """A changed stretch of an edited article, as words before and after. ``field``: title or text."""
+    """A changed stretch of an edited article: its words before and after the edit. ``field``: title or text."""
 
     field: str
     before: str
@@ -102,7 +104,7 @@ class Rewording(msgspec.Struct, frozen=True):
 
 
 class AlertLink(msgspec.Struct, frozen=True):
-    """Where to read on. ``published_at`` is the publisher's claim."""
+    """A link to an article of the story. ``published_at`` is the publisher's claim."""
 
     url: str
     title: str
@@ -111,15 +113,16 @@ class AlertLink(msgspec.Struct, frozen=True):
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """News in one story for one subscription.
+    """News in a story, for one subscription.
 
     ``id`` is a hash of subscription, story, ``reason`` and ``parameter``, so raising it again changes nothing. ``raised_at``
     is the event time of the article that raised it, UTC. ``reason`` is the first of ``news``.
 
-    ``labels`` are those of ``source``. ``snippets`` show the matched words, ``clause`` is the part of the query that held,
-    ``outlets`` those that carried the story so far (at most 20, sorted), ``sources`` how many of them are independent. A
-    further alert has ``previous`` (the alert before it); ``news`` is what is new and ``changes`` how an article was reworded.
-    ``withdrawn`` are articles that were withdrawn. ``channels`` are those of the subscription's version.
+    ``labels`` are those of ``source``. ``snippets`` show the matched words, ``clause`` is the part of the query that
+    matched, ``outlets`` are those that have carried the story so far (at most 20, sorted), ``sources`` is how many of
+    them are independent. A further alert has ``previous`` (the alert before it); ``news`` lists what is new,
+    ``changes`` how an article was reworded, ``withdrawn`` the articles that were withdrawn. ``channels`` are those of
+    the subscription's version.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Enriched articles and stories; the outlets of feeds, and their walls, as they are reported to the desk."""
+"""Enriched articles and stories; outlets of feeds and counts of their walls, as reported to the desk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Match(msgspec.Struct, frozen=True, order=True):
 
 
 class TopicMatch(msgspec.Struct, frozen=True):
-    """The article has ``topic``. ``score`` is at or over the topic's threshold; ``matches`` is the evidence."""
+    """A topic of the article. ``score`` is at or above the topic's threshold; ``matches`` is the evidence."""
 
     topic: str
     score: float
@@ -41,18 +41,19 @@ class Article(
     kw_only=True,
     rename={"published_at": "published", "modified_at": "modified", "story_id": "story"},
 ):
-    """One version of one article, enriched. Duplicates are articles too, with ``duplicate_of``.
+    """One version of an article, enriched. Duplicates are articles too, with ``duplicate_of`` set.
 
     ``published_at`` is the publisher's claim, checked: ``published_flag`` is ``missing``, ``guessed``, ``future`` or
-    ``ancient`` (then it is shown, never used for order), or None. ``modified_at`` is the publisher's claim of its last
-    edit. ``origins``: fact → where the page or feed said it (``pipeline.extraction.candidates``). ``text_from`` is the
-    same for the text: ``page``, ``json_ld``, ``script``, ``feed``, or ``title`` for a flash that is its headline alone.
-    ``partial``: the text is cut ("read more", a paywall's teaser). ``wall``: the page was one, of this kind, and the
-    feed's text stands here. ``language`` is an ISO 639-1 code, or None if unknown; ``language_decided_by`` is ``text``,
-    ``page``, ``feed`` or ``none``. ``fingerprint`` is the features by which copies and events are found
-    (``pipeline.stories.features``; binary). ``origin`` is the agency that the reader should see credited. ``story_id``,
-    ``duplicate_of``, ``origin`` and ``version`` are set by the ordered stage. ``marks`` are what may differ in a
-    replay, such as ``extraction_timeout``. ``labels``: what the desk called the outlet at the event time, sorted.
+    ``ancient`` (then it is shown, but never used for order), or None. ``modified_at`` is the publisher's claim of the
+    last edit. ``origins``: fact → the place in the page or feed that it is from (``pipeline.extraction.candidates``).
+    ``text_from`` is the same for the text: ``page``, ``json_ld``, ``script``, ``feed``, or ``title`` for a flash that
+    consists of its headline. ``partial``: the text is cut off ("read more", a paywall's teaser). ``wall``: the page was
+    a wall of this kind, and the text is the feed's. ``language`` is an ISO 639-1 code, or None if unknown;
+    ``language_decided_by`` is ``text``, ``page``, ``feed`` or ``none``. ``fingerprint`` is the features by which copies
+    and stories are found (``pipeline.stories.features``; binary). ``origin`` is the agency to credit. ``story_id``,
+    ``duplicate_of``, ``origin`` and ``version`` are set by the ordered stage. ``marks`` are circumstances that may
+    differ in a replay, such as ``extraction_timeout``. ``labels``: the desk's labels of the outlet at the event time,
+    sorted.
     """
 
     id: str
@@ -94,10 +95,10 @@ class Article(
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """A group of articles about one event.
 
-    ``id`` and ``headline`` are those of its first article. ``first_ms`` and ``last_ms`` are event times in milliseconds,
-    UTC. ``articles`` counts articles, not versions, copies included; ``copies`` those that are copies. ``sources``:
-    outlets with a text of their own, sorted; if a text credits an agency, the agency counts in place of the outlet, so one
-    agency text in 43 outlets is one source.
+    ``id`` and ``headline`` are those of its first article. ``first_ms`` and ``last_ms`` are event times in
+    milliseconds, UTC. ``articles`` counts articles (not versions), including copies; ``copies`` counts those that are
+    copies. ``sources``: outlets with a text of their own, sorted. If a text credits an agency, the agency counts in
+    place of the outlet, so an agency text in 43 outlets is one source.
     """
 
     id: str
@@ -123,7 +124,7 @@ class FeedOutlet(NamedTuple):
 
 
 class FeedCounts(NamedTuple):
-    """Number of watched feeds, of those that fail or are gone, and the time of the last successful read of any (ms, UTC)."""
+    """Numbers of watched feeds and of failing or gone ones, and the time of the last successful read of any feed (ms, UTC)."""
 
     watched: int
     failing: int
@@ -131,7 +132,7 @@ class FeedCounts(NamedTuple):
 
 
 class WallCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many pages of an outlet stood in an article's place, of one kind. ``last_ms``, ``last_item``: of the latest, UTC."""
+    """How many pages of an outlet were walls of one kind. ``last_ms`` (UTC) and ``last_item`` are those of the latest."""
 
     source: str
     kind: str

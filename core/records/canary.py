@@ -1,9 +1,9 @@
-"""The canary: an article of our own that goes through the whole pipeline every few minutes, to tell quiet from broken.
+"""The canary: an artificial article that passes through the whole pipeline every few minutes, to tell quiet from broken.
 
-Pure. A canary is made like any article: a page that must be extracted, a text that no other article resembles, words
-that the reserved subscription searches for. Users never see one: its results are stored under a run name of their own
-(``canary_run``), so that readers of the run do not find them, and it matches no subscription but the reserved one. Its
-outcome is in the ledger like any other.
+Pure. A canary is like any article: a page that must be extracted, a text that resembles no other article, words that
+the reserved subscription matches. Users never see one: its results are stored under a separate run name
+(``canary_run``), so readers of the run do not find them, and it matches only the reserved subscription. Its outcome is
+in the ledger like any other.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from core.records.alert import Subscription
 from core.records.raw import RawArticle
 
 SOURCE = "wirewatch-canary"
-# No server can have this name, so no fetched article can pass for a canary.
+# No server can have this name, so no fetched article can look like a canary.
 PREFIX = "https://canary.wirewatch.invalid/"
 SUBSCRIPTION = Subscription(
     id=SOURCE, query=f'source:{SOURCE} AND "wirewatch canary"', name="Canary", owner="wirewatch", version=1
 )
-"""The reserved subscription. It is always in force and in no list."""
+"""The reserved subscription. It is always in force and not in any list."""
 
 _SYLLABLES = ("ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "zu", "she")
 _SENTENCES, _WORDS, _WORD = 9, 11, 5
 
 
 def is_canary(url: str) -> bool:
-    """Whether an article's URL, or an outcome's item, is a canary's."""
+    """Whether the URL of an article, or the item of an outcome, belongs to a canary."""
     return url.startswith(PREFIX)
 
 
@@ -42,7 +42,7 @@ def canary_url(token: str) -> str:
 
 
 def canary_page(token: str, made_at: datetime) -> RawArticle:
-    """The raw article of a canary: a function of its token and time (UTC).
+    """The raw article of a canary, a function of its token and time (UTC).
 
     Its words are generated from the token, so it is not a copy of another canary and joins no story.
     """

@@ -1,7 +1,7 @@
-"""The contracts of the streams: JSON Schema of each record, an AsyncAPI document of all, and what would break a reader. Pure.
+"""The contracts of the streams: a JSON Schema per record, an AsyncAPI document of all, and checks for breaking changes. Pure.
 
-Made from the structs, so they say what is written. A reader ignores fields that it does not know: that is the one promise
-asked of it, and lets fields be added. ``breaks`` names every other change.
+They are generated from the structs, so they match what is written. The only requirement for readers is that they ignore
+unknown fields, which allows fields to be added. ``breaks`` finds all other changes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class Contract(NamedTuple):
-    """What one stream carries. ``name`` is the stream's default name; ``key`` and ``order`` are for readers."""
+    """The contract of one stream. ``name`` is the stream's default name; ``key`` and ``order`` are descriptions for readers."""
 
     name: str
     kind: type[msgspec.Struct]
@@ -35,7 +35,7 @@ CONTRACTS = (
     Contract(
         "raw-articles",
         RawArticle,
-        "Fetched pages and pushed articles, as they came, in the order of fetching within a partition. Written once.",
+        "Fetched pages and pushed articles as received, in the order of fetching within a partition. Written once.",
         "the article's id",
         {
             "url": "https://news.example/a",
@@ -90,7 +90,7 @@ CONTRACTS = (
     Contract(
         "rejected",
         Outcome,
-        "Raw records that came to nothing, with the step and the reason. Written at least once.",
+        "Raw records that gave no article, with the stage and the reason. Written at least once.",
         "run/stream/partition/offset",
         {
             "run": "live",
@@ -108,7 +108,7 @@ CONTRACTS = (
     Contract(
         "canaries",
         Article,
-        "Wirewatch's own test articles, by which it knows that it works. Not news.",
+        "Wirewatch's own test articles, which check that everything works. Not news.",
         "run/article id",
         {
             "id": "5b1d",
@@ -127,7 +127,7 @@ CONTRACTS = (
 
 
 def schema_of(contract: Contract) -> Schema:
-    """JSON Schema (2020-12) of the records of a stream."""
+    """The JSON Schema (2020-12) of the records of a stream."""
     made = msgspec.json.schema(contract.kind)
     definitions: dict[str, Schema] = made.pop("$defs", {})
     root = definitions.pop(made["$ref"].rpartition("/")[2])
@@ -148,7 +148,7 @@ def number_of(schema: Schema) -> int:
 
 
 def asyncapi(version: str) -> Schema:
-    """AsyncAPI 3 of all streams, from a reader's side; ``version`` is Wirewatch's."""
+    """The AsyncAPI 3 document of all streams, for readers; ``version`` is Wirewatch's."""
     channels, operations, messages = {}, {}, {}
     for one in CONTRACTS:
         messages[one.name] = {
@@ -172,7 +172,7 @@ def asyncapi(version: str) -> Schema:
     info = {
         "title": "Wirewatch's streams",
         "version": version,
-        "description": "Kafka topics, or files of the embedded stream. Readers ignore fields that they do not know.",
+        "description": "Kafka topics, or files of the embedded stream. Readers must ignore unknown fields.",
     }
     parts = {"channels": channels, "operations": operations, "components": {"messages": messages}}
     return {"asyncapi": "3.0.0", "info": info, "defaultContentType": "application/json", **parts}
@@ -184,7 +184,7 @@ def documents(version: str) -> dict[str, Schema]:
 
 
 def refused(before: Mapping[str, Schema], after: Mapping[str, Schema]) -> list[str]:
-    """What must not take the place of the documents ``before``: breaking changes under the same schema number, by file."""
+    """Why the new documents must not replace those in ``before``: breaking changes with the same schema number, by file."""
     found = []
     for name, old in before.items():
         if not name.endswith(".schema.json"):
@@ -197,10 +197,10 @@ def refused(before: Mapping[str, Schema], after: Mapping[str, Schema]) -> list[s
 
 
 def breaks(before: Schema, after: Schema) -> list[str]:
-    """What of ``after`` a reader made for ``before`` can't read, one line each: fields gone, other types, values or absence.
+    """The changes in ``after`` that break a reader of ``before``, one line each: missing fields, other types or values.
 
-    Empty if every record of ``after`` can be read as one of ``before``, unknown fields aside. A field that was always there
-    and may now be left out counts, and so does one more value of an enumeration.
+    Empty if every record of ``after`` can be read as one of ``before``, ignoring unknown fields. A field that was
+    required and is now optional counts as a change, and so does a new value of an enumeration.
     """
     return list(_breaks("", before, after, before.get("$defs", {}), after.get("$defs", {}), ()))
 
@@ -269,7 +269,7 @@ def _resolved(schema: Schema, definitions: Schema) -> Schema:
 
 
 def _kinds(schema: Schema, definitions: Schema) -> dict[str, Schema]:
-    """The JSON types that a schema allows, each with the part that describes it."""
+    """The JSON types that a schema allows, each with the part of the schema that describes it."""
     found: dict[str, Schema] = {}
     for one in schema.get("anyOf", (schema,)):
         one = _resolved(one, definitions)
@@ -291,11 +291,11 @@ def _values(schema: Schema) -> set[Any] | None:
 
 
 def _describe(name: str, schema: Schema) -> None:
-    """Put in what each field means, and that a text is a time: msgspec leaves that out, since a time may lack its zone."""
+    """Add the meaning of each field, and the format of times, which msgspec leaves out since a time may lack its zone."""
     meanings = MEANINGS.get(name)
     if meanings is None:
         return
-    # The docstring is for developers; readers have the meanings.
+    # The docstring is for developers; readers get the meanings.
     schema.pop("description", None)
     for field, part in schema.get("properties", {}).items():
         if field not in meanings:

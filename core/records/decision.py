@@ -1,4 +1,4 @@
-"""What an editor decided about stories: two are one, or an article is not part of one. A record with a place in its run."""
+"""An editor's decision about stories: two are one, or an article is not part of one. A record with a place in its run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DecisionKind = Literal["join", "split", "undo"]
 class StoryDecision(msgspec.Struct, frozen=True, kw_only=True):
     """One decision of an editor. ``number`` rises from 1 in each run.
 
-    ``join``: the articles of ``story`` belong to ``into``, and so do those that would have joined it. ``split``:
-    ``article`` with its copies leaves ``story`` and begins ``into``. ``undo``: takes back decision ``undoes``; ``story`` and
-    ``into`` are those of that decision. ``place``: the sortable order key that the run had reached; what is behind it
-    is decided by stories as this decision left them. ``by`` and ``why`` are for people; ``decided_at`` is the wall clock,
-    UTC, on which nothing depends.
+    ``join``: the articles of ``story`` belong to ``into``, and so do later ones that would have joined it. ``split``:
+    ``article`` leaves ``story`` with its copies and begins ``into``. ``undo`` reverses decision ``undoes``; ``story``
+    and ``into`` are those of that decision. ``place``: the sortable order key that the run had reached; later records
+    see the stories as this decision left them. ``by`` and ``why`` are for people; ``decided_at`` is the wall clock,
+    UTC, and nothing depends on it.
     """
 
     number: int
@@ -35,7 +35,7 @@ class StoryDecision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CarriedOut(NamedTuple):
-    """A decision that was carried out, how many articles it moved, and how many alerts it raised because they were overdue."""
+    """A decision that was carried out, how many articles it moved, and how many missing alerts it raised."""
 
     decision: StoryDecision
     articles: int

@@ -1,16 +1,16 @@
-"""Ids by hash, and the canonical form of a URL, of which an article's id is a hash (docs/architecture.md).
+"""Ids, which are hashes, and the canonical form of a URL, whose hash is the article's id (docs/architecture.md).
 
 The same input gives the same id on every machine, in every run: BLAKE2b cut to 128 bits, as 32 hex digits, of parts
 separated by a NUL.
 
-The canonical form is a name, not an address to fetch: several addresses of one article (tracked, AMP, mobile, http) give
-one name. The rules use the URL alone, never the page (``rel=canonical`` is the publisher's claim and unknown before
+The canonical form is a name, not an address to fetch: several addresses of one article (tracked, AMP, mobile, http)
+give one name. The rules use only the URL, not the page (``rel=canonical`` is the publisher's claim and unknown before
 parsing), and are the same for every site. They must not change once a store exists, since ids depend on them.
 
 In order: unwrap AMP caches; scheme → https; host to lower-case ASCII, without user info, default port and ``www.``,
 ``m.``, ``mobile.``, ``amp.`` labels; path without repeated slashes, dot segments, ``amp`` parts, session ids,
-``index.html`` and trailing slash; query without tracking parameters, sorted by name; no fragment but
-``ITEM_FRAGMENT``. Percent-encoding: what needs none is decoded, the rest is upper-case UTF-8.
+``index.html`` and trailing slash; query without tracking parameters, sorted by name; no fragment except
+``ITEM_FRAGMENT``. Percent-encoding: decoded if not needed, otherwise upper-case UTF-8.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ TRACKING_PREFIXES = (
     "wt_",  # Webtrekk / Mapp (wt_mc, wt_zmc)
     "stm_",
 )
-"""Prefixes of lower-cased names of parameters that never choose an article."""
+"""Prefixes of lower-cased names of parameters that never select an article."""
 
 TRACKING_NAMES = frozenset(
     {
@@ -68,7 +68,7 @@ TRACKING_NAMES = frozenset(
         "phpsessid", "jsessionid",
     }
 )  # fmt: skip
-"""Parameters that never choose an article, by lower-cased name."""
+"""Parameters that never select an article, by lower-cased name."""
 
 REFERRER_NAMES = frozenset(
     {"ref", "referer", "referrer", "source", "src", "from", "partner", "mod", "feed", "via", "origin"}
@@ -87,7 +87,7 @@ AMP_CHOICES = frozenset(
 """Parameters that are dropped if their value is ``amp``."""
 
 _MOBILE_LABELS = frozenset({"www", "m", "mobile", "amp"})
-# `amp.com.au` is a name, not the AMP host of `com.au`: below such a pair one more label is kept.
+# `amp.com.au` is a name, not the AMP host of `com.au`: below such a pair, one more label is kept.
 _SECOND_LEVEL = frozenset(
     {"co", "com", "org", "net", "gov", "gob", "gouv", "edu", "ac", "or", "go", "ne", "info", "mil", "nom"}
 )
@@ -95,7 +95,7 @@ _INDEX_FILES = frozenset({"index.html", "index.htm", "index.php"})
 
 _EDGE = "".join(map(chr, range(0x21))) + "\x7f"
 ITEM_FRAGMENT = "wirewatch-item"
-"""Begins the fragment in the address of an item whose link doesn't tell it apart from others: the only one that counts."""
+"""Begins the fragment that we add to the address of an item if several items share its link: the only fragment that counts."""
 
 _ITEM = re.compile(rf"{ITEM_FRAGMENT}=[0-9a-f]{{32}}")
 _PLAIN = re.compile(
@@ -115,7 +115,7 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def _unsafe(further: str) -> re.Pattern[str]:
-    """What of a URL's part is written otherwise: %XX, and what is neither unreserved nor one of these."""
+    """Matches what may need another encoding in a URL's part: %XX, and characters that are neither unreserved nor these."""
     safe = "".join(map(re.escape, sorted(_UNRESERVED | frozenset(further))))
     return re.compile(rf"%([0-9A-Fa-f]{{2}})|([^{safe}])")
 
@@ -134,11 +134,11 @@ def canonical_url(url: str) -> str:
         return text
     try:
         return _canonical(text) or text
-    except ValueError:  # what urlsplit and the punycode codec raise
+    except ValueError:  # raised by urlsplit and the punycode codec
         return text
 
 
-# Each item of a feed is asked for twice or more. Few are kept: a URL may have MAX_URL_CHARS.
+# Each item of a feed is looked up twice or more. The cache is small, since a URL may have MAX_URL_CHARS.
 @lru_cache(maxsize=512)
 def _canonical(text: str) -> str | None:
     """The canonical form, or None if ``text`` is not an http(s) URL. Raises ValueError for a malformed one."""
@@ -146,9 +146,9 @@ def _canonical(text: str) -> str | None:
 
 
 def _plain(text: str) -> str | None:
-    """The canonical form of an address of a host and a path of plain words, which ``_whole`` takes six times as long for."""
+    """The canonical form of a URL that is only a host and a path of plain words; ``_whole`` would take six times as long."""
     found = _PLAIN.fullmatch(text)
-    # Whatever AMP adds, or an index file, is left to ``_whole``.
+    # URLs with AMP parts or an index file are left to ``_whole``.
     if found is None or "amp" in text or "/index." in text or found["port"] in ("80", "443"):
         return None
     host = _host(found["host"])
@@ -181,7 +181,7 @@ def _whole(text: str) -> str | None:
 # The items of a feed have one host or a few.
 @lru_cache(maxsize=256)
 def _host(raw: str) -> str | None:
-    """Lower-case ASCII without the labels that choose a presentation; None if it can't be a host."""
+    """The host in lower-case ASCII, without the labels that select a presentation; None if it can't be a host."""
     if not raw or len(raw) > MAX_HOST_CHARS:
         return None
     if ":" in raw:  # urlsplit has checked the brackets
@@ -203,7 +203,7 @@ def _ascii_label(label: str) -> str:
 
 
 def _unwrapped(host: str, segments: list[str]) -> str | None:
-    """Host and path, without scheme, of the page that an AMP cache's URL is for; None if it is not such a URL."""
+    """Host and path, without scheme, of the page behind an AMP cache's URL; None if it is not such a URL."""
     if _GOOGLE.fullmatch(host):
         if segments[:1] != ["amp"]:
             return None
@@ -216,7 +216,7 @@ def _unwrapped(host: str, segments: list[str]) -> str | None:
 
 
 def _segments(path: str) -> list[str]:
-    """The parts of a path, with percent-encoding normalised, without empty ones and dot segments."""
+    """The parts of a path, with percent-encoding normalised, without empty parts and dot segments."""
     parts: list[str] = []
     for part in _encoded(path, _PATH_UNSAFE).split("/"):
         if part == "..":
@@ -228,7 +228,7 @@ def _segments(path: str) -> list[str]:
 
 
 def _article_path(segments: list[str]) -> list[str]:
-    """The parts without AMP marks, session ids and index files: a fixed point, since removing one can expose another."""
+    """The parts without AMP marks, session ids and index files, repeated until nothing changes."""
     while True:
         parts = [_SESSION.sub("", part) for part in segments]
         parts = [part for part in parts if part not in ("", ".", "..", "amp")]
@@ -249,13 +249,13 @@ def _query(raw: str) -> str:
     kept: list[tuple[str, str]] = []
     for piece in raw.split("&"):
         text = _encoded(piece.replace("+", "%20"), _QUERY_UNSAFE)
-        # Feeds that escape twice leave "&amp;name=value".
+        # Double escaping in feeds leaves "&amp;name=value".
         while text.startswith("amp;"):
             text = text.removeprefix("amp;")
         name, _, value = text.partition("=")
         if text and not _is_tracking(name.lower(), value):
             kept.append((name, text))
-    # By name alone: the order of values with one name may have a meaning.
+    # By name only: the order of values with the same name may have a meaning.
     return "&".join(text for _, text in sorted(kept, key=lambda item: item[0]))
 
 
@@ -268,7 +268,7 @@ def _is_tracking(name: str, value: str) -> bool:
 
 
 def _encoded(text: str, unsafe: re.Pattern[str]) -> str:
-    """``text`` with unreserved characters plain, what else is unsafe as %XX of its UTF-8."""
+    """``text`` with unreserved characters unescaped, and other unsafe ones as %XX of their UTF-8."""
 
     def one(found: re.Match[str]) -> str:
         if found[1]:
@@ -287,7 +287,7 @@ def _digest(*parts: str) -> str:
 
 
 def article_id(url: str) -> str:
-    """Id of the article at ``url`` (final, after redirects): also the key of its records on the raw stream."""
+    """Id of the article at ``url`` (final, after redirects), which is also the key of its records on the raw stream."""
     return _digest("article", canonical_url(url))
 
 
@@ -297,16 +297,16 @@ def raw_hash(value: bytes) -> str:
 
 
 def version_hash(title: str, text: str) -> str:
-    """Digest of what a reader sees: title and text in NFKC, with each run of white space as one space."""
+    """Digest of the visible content: title and text in NFKC, with each run of white space as one space."""
     normal = (_SPACE.sub(" ", normalized("NFKC", part)).strip() for part in (title, text))
     return _digest("version", *normal)
 
 
 def alert_id(subscription: str, story: str, reason: str, parameter: str = "") -> str:
-    """Id of an alert: the same news for the same subscription is one alert, however often it is computed."""
+    """Id of an alert. The same news for the same subscription is one alert, however often it is computed."""
     return _digest("alert", subscription, story, reason, parameter)
 
 
 def split_story_id(article: str, decision: int) -> str:
-    """Id of the story that an article begins when decision ``decision`` splits it from another; no article has this id."""
+    """Id of the story that begins when ``decision`` splits an article from another story; no article has this id."""
     return _digest("split", article, str(decision))

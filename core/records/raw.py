@@ -1,4 +1,4 @@
-"""Raw records: what a connector puts on the raw stream, its position and place in the order, and how it ended (its outcome)."""
+"""Raw records, which connectors append to the raw stream; their positions, their places in the order, and their outcomes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 
 class HttpFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the server answered when the page was fetched."""
+    """Facts about the server's response when the page was fetched."""
 
     status: int | None = None
     content_type: str | None = None
@@ -19,9 +19,9 @@ class HttpFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """What a publisher says of an article, in a feed, a list or a push; no fact. ``published`` and ``guid`` are verbatim.
+    """A publisher's claims about an article in a feed, a list or a push; not facts. ``published`` and ``guid`` are verbatim.
 
-    A field that is added here passes from all of them to the raw record: they carry these fields by name.
+    A new field here is copied from all of these to the raw record: they carry these fields by name.
     """
 
     guid: str | None = None
@@ -33,17 +33,16 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def claims_of(one: object) -> dict[str, Any]:
-    """The claims that a record holds, by name, to make another record with."""
+    """The claims in a record, by name, to make another record with."""
     return {name: getattr(one, name) for name in Claims.__struct_fields__ if hasattr(one, name)}
 
 
 class RawArticle(Claims, frozen=True, kw_only=True):
-    """One fetched article, as it came. At most one of ``html`` and ``text`` is normally set.
+    """One article as fetched. Normally at most one of ``html`` and ``text`` is set.
 
-    ``url`` is final (after redirects). ``fetched_at`` is UTC.
-    ``backfill``: the feed already contained it at the first poll; it is stored and searchable, and never alerted. ``stub`` is
-    the reason for which the body was dropped (for example ``too_large``): such a record still has a position and an outcome.
-    ``language`` is the feed's hint, not a fact.
+    ``url`` is final (after redirects). ``fetched_at`` is UTC. ``backfill``: the feed already contained it at the first
+    poll; it is stored and searchable, but never alerted. ``stub``: why the body was dropped (for example
+    ``too_large``); such a record still has a position and an outcome. ``language`` is the feed's hint, not a fact.
     """
 
     url: str
@@ -73,9 +72,9 @@ class Position(msgspec.Struct, frozen=True, order=True, kw_only=True):
 class OrderKey(msgspec.Struct, frozen=True, order=True):
     """Total order of a run's raw records, independent of partitions and readers.
 
-    ``time_ms`` is the event time, UTC. ``occurrence`` distinguishes records with the same time, article and bytes. ``late``
-    is 0 for a record that arrived in time; one that arrived after a later record had been handled comes directly after that
-    record, as its ``late``-th follower.
+    ``time_ms`` is the event time, UTC. ``occurrence`` distinguishes records with the same time, article and bytes.
+    ``late`` is 0 for a record that arrived in time. One that arrived after a later record had been processed comes
+    directly after that record, as its ``late``-th follower.
     """
 
     time_ms: int
@@ -89,7 +88,7 @@ class OrderKey(msgspec.Struct, frozen=True, order=True):
         return OrderKey(self.time_ms, self.article, self.raw_hash, self.occurrence, self.late + 1)
 
     def sortable(self) -> str:
-        """A string that sorts by code point as the key does, for an index of the store. For times from 0 to the year 5138."""
+        """A string that sorts by code point like the key, for an index of the store. For times from 0 to the year 5138."""
         return f"{self.time_ms:015d}:{self.article}:{self.raw_hash}:{self.occurrence:06d}:{self.late:06d}"
 
     @classmethod
@@ -100,7 +99,7 @@ class OrderKey(msgspec.Struct, frozen=True, order=True):
 
 
 class OutcomeKind(StrEnum):
-    """How a raw record ended. Every raw record ends exactly once in a run."""
+    """The outcome of a raw record. Every raw record has exactly one in a run."""
 
     PUBLISHED = "published"
     UPDATED = "updated"
@@ -113,8 +112,9 @@ class OutcomeKind(StrEnum):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of the raw records ``first_offset`` to ``last_offset`` of a partition, both inclusive.
 
-    Only ``lost`` covers more than one record. ``key`` is the effective order key (None for ``lost``). ``stage`` and ``reason``
-    are set for ``rejected`` and ``lost``. ``item`` is what people search for: a URL, or the file and line of a bounded input.
+    Only ``lost`` covers more than one record. ``key`` is the effective order key (None for ``lost``). ``stage`` and
+    ``reason`` are set for ``rejected`` and ``lost``. ``item`` identifies the record for people: a URL, or the file and
+    line of a bounded input.
     """
 
     run: str

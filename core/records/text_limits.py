@@ -1,8 +1,8 @@
-"""How long the full text of articles is kept: each outlet has a limit, its own or the default; then title, link and facts stay.
+"""How long the full text of articles is kept: each outlet has its own limit or the default. Title, link and facts stay.
 
-A limit holds from an event time on, like a stored query, and is never changed afterwards: which texts are gone as of a record's
-place is a function of the limits and of times, whatever was deleted by then. So a record is decided alike before and after its
-article's earlier text was deleted, and in a replay. Pure.
+Like a stored query, a limit is in force from an event time on and never changes afterwards. So which texts are gone as
+of a record's place is a function of the limits and of times, whatever was deleted by then, and a record is decided
+alike before and after its article's earlier text was deleted, and in a replay. Pure.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import msgspec
 from core.durations import DAY_MS
 
 DEFAULT = ""
-"""The name that stands for all outlets without a limit of their own."""
+"""The name for all outlets without a limit of their own."""
 
 
 class TextLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """A limit of ``source`` from an event time on (ms, UTC). ``keep_ms`` 0: without limit; None: the default counts again."""
+    """A limit of ``source`` from an event time on (ms, UTC). ``keep_ms`` 0: no limit; None: the default applies again."""
 
     source: str
     effective_from_ms: int
@@ -30,7 +30,7 @@ class TextLimit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TextLimits:
-    """All limits that ever held. Pure."""
+    """All limits, past and present. Pure."""
 
     def __init__(self, limits: Sequence[TextLimit] = ()) -> None:
         self._of: dict[str, list[TextLimit]] = {}
@@ -41,14 +41,14 @@ class TextLimits:
         return any(one.keep_ms for several in self._of.values() for one in several)
 
     def in_force(self, at_ms: int) -> dict[str, TextLimit]:
-        """Source → the limit that holds at an event time; those that fell back to the default are left out."""
+        """Source → the limit in force at an event time; sources that went back to the default are left out."""
         found = {source: _at(several, at_ms) for source, several in self._of.items()}
         return {source: one for source, one in found.items() if one is not None and one.keep_ms is not None}
 
     def before_ms(self, source: str, at_ms: int) -> int:
         """Texts of ``source`` with event times before this are gone as of event time ``at_ms``; 0: none are.
 
-        A text that was gone once stays so, whatever limit came later.
+        A text that is gone stays gone, whatever limit comes later.
         """
         own, common = self._of.get(source, []), self._of.get(DEFAULT, [])
         changes = sorted({one.effective_from_ms for one in (*own, *common) if one.effective_from_ms <= at_ms})
@@ -69,24 +69,25 @@ class TextLimits:
         return lambda source, event_ms: event_ms < before_ms(source)
 
     def latest_before_ms(self, at_ms: int) -> int:
-        """Texts with event times from this on are there, of every outlet."""
+        """The event time (ms) from which the texts of all outlets are kept."""
         return max((self.before_ms(source, at_ms) for source in {DEFAULT, *self._of}), default=0)
 
     def stamp(self, from_ms: int, to_ms: int, at_ms: int) -> str:
-        """What marks a file with records of these event times as rid of what is gone; another one as soon as more is.
+        """A stamp for a file with records of these event times from which gone texts were removed; it changes when more
+        are gone.
 
-        Empty: nothing of that time is gone.
+        Empty if nothing of that time is gone.
         """
         found = {source: min(self.before_ms(source, at_ms), to_ms) for source in self._of}
         gone = sorted((source, before) for source, before in found.items() if before > from_ms)
         return msgspec.json.encode(gone).decode() if gone else ""
 
     def shortest_ms(self, at_ms: int) -> int:
-        """The shortest limit that holds at ``at_ms``; 0: none does."""
+        """The shortest limit in force at ``at_ms``; 0: there is none."""
         return min((one.keep_ms for one in self.in_force(at_ms).values() if one.keep_ms), default=0)
 
     def why(self, source: str, event_ms: int, at_ms: int) -> str | None:
-        """Why such a text is gone as of ``at_ms``; None: it is there."""
+        """Why such a text is gone as of ``at_ms``; None if it is kept."""
         return self.words(source, at_ms) if self.gone(source, event_ms, at_ms) else None
 
     def _limit(self, source: str, at_ms: int) -> TextLimit | None:
@@ -95,10 +96,10 @@ class TextLimits:
         return _at(self._of.get(DEFAULT, []), at_ms) if own is None or own.keep_ms is None else own
 
     def words(self, source: str, at_ms: int) -> str:
-        """What a reader is told of a text that is gone."""
+        """The explanation for a reader of why a text is gone."""
         limit = self._limit(source, at_ms)
         whose = "all outlets" if limit is None or limit.source == DEFAULT else source
-        days = f"{limit.keep_ms / DAY_MS:g} days" if limit is not None and limit.keep_ms else "a limit of before"
+        days = f"{limit.keep_ms / DAY_MS:g} days" if limit is not None and limit.keep_ms else "an earlier limit"
         return f"the text was removed: texts of {whose} are kept for {days}"
 
 

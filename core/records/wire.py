@@ -1,4 +1,4 @@
-"""Records as JSON, the two forms of time, and the part of a record that a replay must reproduce. Pure."""
+"""Records as JSON, the two representations of time, and the part of a record that a replay must reproduce. Pure."""
 
 from __future__ import annotations
 
@@ -52,14 +52,15 @@ _OUTSIDE: dict[type[Article | Alert | Outcome], frozenset[str]] = {
 
 
 def project(record: Article | Alert | Outcome) -> dict[str, Any]:
-    """The part of a record that is equal in every run of one input, in JSON's types, with its names on the wire.
+    """The part of a record that is equal in every run of one input, as JSON types, with the names on the wire.
 
-    Left out are the run's name, the raw record's position, when it was handled, and marks, which hold what may differ (a
-    time-out of extraction). Everything else must be equal: order keys, stories, copies, versions, matches, reasons.
-    ``fetched_at`` stays: it comes with the raw record. An outcome keeps its ``item``, by which two runs are compared; for a
-    bounded input that is the file and line, so a comparison with a stream needs items that name the same thing.
+    It leaves out the run's name, the raw record's position, the time of processing, and marks, which note what may
+    differ (a time-out of extraction). Everything else must be equal: order keys, stories, copies, versions, matches,
+    reasons. ``fetched_at`` stays: it comes with the raw record. An outcome keeps its ``item``, by which two runs are
+    compared; for a bounded input that is the file and line, so a comparison with a stream needs items that name the
+    same thing.
     """
-    # Through JSON, so that a record that was read back and one that was not are equal.
+    # Through JSON, so that a record equals its copy that was written and read back.
     fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(record))
     outside = _OUTSIDE[type(record)]
     return {name: value for name, value in fields.items() if name not in outside}

@@ -1,4 +1,4 @@
-"""What is kept of records whose article's text is removed: title, link, facts, who was alerted and why. Pure."""
+"""The part of records that stays when an article's text is removed: title, link, facts, who was alerted and why. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from core.records.alert import Alert
 from core.records.article import Article, SubscriptionMatch, TopicMatch
 
 MARK = "text_removed"
-"""``Article.marks`` of one whose text is gone."""
+"""In ``Article.marks`` of an article whose text was removed."""
 
 
 def without_text(article: Article) -> Article:
-    """What is kept of an article: all but its text, what was cut from it, and where something matched in it."""
+    """The article without its text, extracts from it, and positions of matches in it."""
     return msgspec.structs.replace(
         article,
         text="",
@@ -24,6 +24,6 @@ def without_text(article: Article) -> Article:
 
 
 def alert_without_text(alert: Alert) -> Alert:
-    """What is kept of an alert: who was alerted to what, and why, without quotations."""
+    """The alert without quotations: who was alerted to what, and why."""
     news = tuple(msgspec.structs.replace(one, text="") for one in alert.news)
     return msgspec.structs.replace(alert, matches=(), snippets=(), changes=(), news=news)

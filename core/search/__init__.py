@@ -4,10 +4,11 @@
 
     store ──► indexer (by seq) ──► folder of the index ──► SearchIndex.search / backtest / compare
 
-A query becomes a query of the inverted index (``plan``) whose answer is either exact or a superset; a superset goes
-through the exact matcher of ``core.query``. Terms are the folded keys of ``core.query.words``, positions its places. One
-process writes at a time: the first that calls ``refresh`` keeps the writer's lock until it closes the index or ends. Any
-number may read. The folder is a copy: it can be deleted at any time and is built again from the store.
+A query becomes a query of the inverted index (``plan``) whose result is either exact or a superset; a superset is
+filtered by the exact matcher of ``core.query``. Terms are the folded keys of ``core.query.words``, positions its
+places. One process writes at a time: the first to call ``refresh`` keeps the writer's lock until it closes the index or
+ends. Any number of processes can read. The folder is a copy: it can be deleted at any time and is rebuilt from the
+store.
 
 Use::
 
@@ -18,8 +19,8 @@ Use::
     report = backtest(index, "syria NEAR/5 aid", since_ms, until_ms, budget_ms=250)
     change = compare(index, before, after, since_ms, until_ms, budget_ms=250)
 
-Thread-safe. Raises QueryError for a query that does not parse, UsageError for a cursor that is not this query's,
-StoreError if the folder can't be read or written.
+Thread-safe. Raises QueryError for a query that does not parse, UsageError for a cursor of another query, StoreError if
+the folder can't be read or written.
 """
 
 from core.search.backtest import backtest, compare

@@ -1,8 +1,8 @@
-"""What a query would have found and alerted in the past, from the index alone: nothing is fetched or extracted again.
+"""What a query would have found and alerted in the past, computed from the index: nothing is fetched or extracted again.
 
-Articles are judged as they are now (their newest version, at its event time), with the topics that they were given
-then. One alert is counted for each story with a match that is not backfill, as the pipeline raises them for a
-subscription that is in force from the beginning of the period.
+Articles are matched as they are now (their newest version, at its event time), with the topics that they got then. Each
+story with a match that is not backfill counts as one alert, which is what the pipeline raises for a subscription in
+force from the beginning of the period.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from core.search.results import BacktestReport, Comparison, Cost, Count, DayCoun
 from core.search.schema import BACKFILL, time_of
 
 _EXACT_PART, _CHECKED_PART = 30_000, 256
-"""Articles taken from the index in the first part; each further part is twice as large."""
+"""Articles read from the index in the first part; each further part is twice as large."""
 _LOOK = 16
-"""Articles that are checked between two readings of the clock."""
+"""Articles checked between two readings of the clock."""
 _TIMED = 24
-"""Matches that are run through the matcher only to measure it, if the index needs no check."""
+"""Matches that are run through the matcher only to measure its speed, if the index's result needs no check."""
 _TERMS_SHOWN = 12
 Clock = Callable[[], float]
 
@@ -47,12 +47,12 @@ def backtest(
     part: int | None = None,
     stopped: Stopped = never,
 ) -> BacktestReport:
-    """What ``query`` would have found from ``since_ms`` (inclusive) to ``until_ms`` (exclusive), event time, UTC.
+    """Report what ``query`` would have found from ``since_ms`` (inclusive) to ``until_ms`` (exclusive), event time, UTC.
 
-    ``budget_ms``: answer in about this time with what was found by then, newest first, marked ``at_least`` (None: run until
-    complete). ``examples``: newest stories to show. ``filters``: a subscription's (``filters_of``). ``part``: articles taken
-    from the index in the first part. ``stopped`` is asked while it works: True ends it as if the time had run out.
-    Raises QueryError.
+    ``budget_ms``: return in about this time with what was found by then, newest first, marked ``at_least`` (None: run
+    until complete). ``examples``: number of newest stories to return. ``filters``: a subscription's (``filters_of``).
+    ``part``: articles read from the index in the first part. ``stopped`` is called during the work; True ends it as if
+    the time had run out. Raises QueryError.
     """
     deadline = _deadline(clock, budget_ms, stopped)
     question, found = _gathered(index, query, since_ms, until_ms, filters, deadline, part)
@@ -73,11 +73,11 @@ def compare(
     clock: Clock = time.perf_counter,
     stopped: Stopped = never,
 ) -> Comparison:
-    """What changing the query ``before`` into ``after`` would have won and lost, in stories alerted. See ``backtest``.
+    """Compare the stories that the query ``before`` would have alerted with those of ``after``. See ``backtest``.
 
-    ``filters_before``: if the filters change too (None: they are the same). Each query gets half of ``budget_ms``. If one
-    was not complete, stories are compared over the time that both covered, and the counts are ``at_least``. Raises
-    QueryError for either.
+    ``filters_before``: the filters of ``before`` (None: the same ones). Each query gets half of ``budget_ms``. If one
+    was not complete, only the time that both covered is compared, and the counts are ``at_least``. Raises QueryError
+    for either.
     """
     half = None if budget_ms is None else budget_ms / 2
     held = filters if filters_before is None else filters_before
@@ -101,8 +101,8 @@ def compare(
 class _Gathered(NamedTuple):
     """The matches of a period, newest first; each column has one element per article.
 
-    ``addresses`` are those in the snapshot. If not ``complete``, these are all matches from ``covered_since_ms`` on and none
-    before.
+    ``addresses`` are document addresses in the snapshot. If not ``complete``, it has all matches from
+    ``covered_since_ms`` on and none before.
     """
 
     times_ms: NDArray[np.int64]
@@ -117,7 +117,7 @@ class _Gathered(NamedTuple):
     covered_since_ms: int
 
     def since(self, time_ms: int) -> _Gathered:
-        """The part of it at ``time_ms`` or later."""
+        """The part at ``time_ms`` or later."""
         size = int(np.searchsorted(-self.times_ms, -time_ms, side="right"))
         return self._replace(
             times_ms=self.times_ms[:size],
@@ -129,9 +129,9 @@ class _Gathered(NamedTuple):
 
 
 def _gather(question: Question, since_ms: int, until_ms: int, deadline: Deadline, part: int | None) -> _Gathered:
-    """Everything that ``question`` (which includes the period) finds, or the newest part of it that is found by ``deadline``.
+    """Everything that ``question`` (which includes the period) finds, or the newest part found by ``deadline``.
 
-    Without a stop, at least one article is looked at.
+    Checks at least one article unless it is stopped.
     """
     orders: list[int] = []
     addresses: list[tantivy.DocAddress] = []
@@ -143,7 +143,7 @@ def _gather(question: Question, since_ms: int, until_ms: int, deadline: Deadline
     seen: set[tuple[int, int]] = set()
     while not complete and not late:
         found = searcher.search(_up_to(question, last), limit=size, count=False, order_by_field="order").hits
-        # What was found before comes first: the articles of the last moment of the previous part.
+        # Earlier matches come first: the articles of the last moment of the previous part.
         again = sum(1 for order, one in found[: len(seen)] if (one.segment_ord, one.doc) in seen)
         fresh = found[again:]
         complete = len(found) < size
@@ -173,7 +173,7 @@ def _gather(question: Question, since_ms: int, until_ms: int, deadline: Deadline
     timed = checked
     if question.exact:
         timed, spent = _price(question, addresses, deadline)
-    # At the moment at which the time ran out, some articles are missing.
+    # Some articles of the moment at which the time ran out are missing.
     covered = since_ms if complete or last is None else time_of(last) + 1
     stories = searcher.fast_field_values("story", addresses) if addresses else []
     flags = searcher.fast_field_values("flags", addresses) if addresses else []
@@ -228,7 +228,7 @@ def _deadline(clock: Clock, budget_ms: float | None, stopped: Stopped) -> Deadli
 
 
 def _alerting(found: _Gathered) -> NDArray[np.int64]:
-    """Rows of the articles that would raise an alert: of each story the oldest that is not backfill; newest first."""
+    """Rows of the articles that would raise an alert: the oldest of each story that is not backfill; newest first."""
     news = np.flatnonzero(~found.backfill)[::-1]
     _, first = np.unique(found.stories[news], return_index=True)
     return np.sort(news[first])
@@ -261,7 +261,7 @@ def _report(
 
 
 def _days(found: _Gathered, alerting: NDArray[np.int64], until_ms: int) -> tuple[DayCount, ...]:
-    """Every day that was covered, including those without articles."""
+    """All covered days, including those without articles."""
     first, last = found.covered_since_ms // DAY_MS, max(until_ms - 1, found.covered_since_ms) // DAY_MS
     days, size = found.times_ms // DAY_MS - first, int(last - first + 1)
     articles = np.bincount(days, minlength=size)

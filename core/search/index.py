@@ -34,13 +34,13 @@ from core.settings import CoreSettings
 from core.store import StoreReader, SubscriptionStore
 
 MOST = 500
-"""Largest page."""
+"""Most hits on a page."""
 _RANKINGS = 32
 _HOURLY_MS = 4 * DAY_MS
 
 
 def search_folder(settings: CoreSettings) -> Path:
-    """The folder that holds all search indexes: ``search_dir``, or ``search`` in ``data_dir``."""
+    """The folder of all search indexes: ``search_dir``, or ``search`` in ``data_dir``."""
     return Path(settings.search_dir) if settings.search_dir else Path(settings.data_dir) / "search"
 
 
@@ -55,7 +55,7 @@ class SearchIndex:
         page: int = PAGE,
         sampled_above: int = SAMPLED_ABOVE,
     ) -> None:
-        """``folder``: of this run and version. ``clock`` measures the time of a search, in seconds.
+        """``folder``: the folder of this run and version. ``clock`` measures the time of a search, in seconds.
 
         ``page``: articles read from the store in one transaction. ``sampled_above``: number of hits above which facets and
         volume are estimated.
@@ -73,7 +73,7 @@ class SearchIndex:
 
     @classmethod
     def open(cls, folder: Path, *, run: str = "live", page: int = PAGE) -> SearchIndex:
-        """The index of ``run`` below ``folder``; created empty if it is missing or of another version.
+        """Open the index of ``run`` below ``folder``; creates an empty one if it is missing or of another version.
 
         Raises StoreError if the folder can't be used.
         """
@@ -81,11 +81,12 @@ class SearchIndex:
         return cls(folder / f"v{VERSION}" / name, page=page)
 
     def refresh(self, reader: StoreReader, *, most: int | None = None) -> bool:
-        """Add what the store has and the index lacks, and see what other processes wrote. Returns True if nothing is left.
+        """Add what the store has and the index lacks, and load what other processes wrote. Returns True if nothing is left.
 
-        ``most``: add about this many articles at most; call again for the rest. While another process holds the writer's
-        lock, this call only makes that process's writes visible (``behind`` says whether they are complete); after that
-        process ends, the next call takes over. May be repeated after a crash at any point. Raises StoreError.
+        ``most``: add at most about this many articles; call it again for the rest. While another process holds the
+        writer's lock, this call only makes that process's writes visible (``behind`` tells whether they are complete);
+        after that process ends, the next call takes over. Can be repeated after a crash at any point. Raises
+        StoreError.
         """
         with self._writing:
             done = True
@@ -105,7 +106,7 @@ class SearchIndex:
             return done
 
     def behind(self, reader: StoreReader) -> bool:
-        """Whether the store has something that searches do not see yet. Raises StoreError."""
+        """Whether the store has articles or changes that searches do not see yet. Raises StoreError."""
         return self.snapshot().seq < stored_state(reader).seq
 
     @property
@@ -114,14 +115,14 @@ class SearchIndex:
         return self._indexer is not None
 
     def snapshot(self) -> Snapshot:
-        """The state that searches see now; it does not change."""
+        """The state that searches see now; the snapshot never changes."""
         with self._lock:
             return self._snapshot or self._look()
 
     def ask(
         self, query: str, since_ms: int | None = None, until_ms: int | None = None, filters: Filters | None = None
     ) -> Question:
-        """A question to the current state. Raises QueryError."""
+        """Make a question to the current state. Raises QueryError."""
         return ask(self.snapshot(), query, since_ms, until_ms, filters)
 
     def search(
@@ -139,14 +140,14 @@ class SearchIndex:
         now_ms: int | None = None,
         stopped: Stopped = never,
     ) -> Results:
-        """One page of the articles that match, with marks, and facets and volume over all of them.
+        """One page of the matching articles, with marked matches, and facets and volume over all of them.
 
-        ``since_ms`` (inclusive) and ``until_ms`` (exclusive) bound the event time, in ms, UTC. ``order``: ``relevance`` is
-        BM25, title before text, weighted by age at ``now_ms`` (default: the newest hit is new); the best 1,000 are ranked.
-        ``limit``: 1 to 500. ``budget_ms``: time for the exact matcher on the candidates of a query that the index can't
-        answer alone. ``stopped`` is asked while it works: True ends the search with what was found (``partial``).
-        An empty ``query`` finds everything. Pages by time neither repeat nor omit an article, whatever is
-        stored in between; pages by relevance do so as long as this object remembers the ranking, then as far as the
+        ``since_ms`` (inclusive) and ``until_ms`` (exclusive) bound the event time, in ms, UTC. ``order``: ``relevance``
+        is BM25 with more weight on the title, weighted by age at ``now_ms`` (default: the time of the newest hit); the
+        best 1,000 are ranked. ``limit``: 1 to 500. ``budget_ms``: time for the exact matcher, if the index can't answer
+        the query alone. ``stopped`` is called during the work; True ends the search with what was found (``partial``).
+        An empty ``query`` finds everything. Pages by time neither repeat nor omit an article, whatever is stored in
+        between. Neither do pages by relevance while this object remembers the ranking, and afterwards as long as the
         ranking stays the same. Raises QueryError; UsageError for a cursor of another search.
         """
         if not 1 <= limit <= MOST:
@@ -198,7 +199,7 @@ class SearchIndex:
         return snapshot, ranking
 
     def _look(self) -> Snapshot:
-        # The state is read first, so that the index is at least as new as it says.
+        # The state is read first, so the index is at least as new as the state.
         seq = read_state(self.folder).seq
         searcher = self._index.searcher()
         known = self._snapshot
@@ -222,5 +223,5 @@ class SearchIndex:
             close_to_others(self.folder)
         except (OSError, ValueError) as error:
             problem = getattr(error, "strerror", None) or str(error)
-            raise StoreError(f"{self.folder}: {problem}", hint="choose a folder that can be written") from error
+            raise StoreError(f"{self.folder}: {problem}", hint="choose a writable folder") from error
         return index

@@ -1,7 +1,7 @@
-"""The writer of an index: adds what is new in the store since last time. There is one at a time.
+"""The writer of an index: adds what was stored since the last time. There is only one at a time.
 
-How far it got is kept beside the index in ``state.json``, written after each commit. What was done between the two is done
-again, which changes nothing, since an article replaces the one with its id.
+Its progress is kept beside the index in ``state.json``, written after each commit. After a crash between the two, it
+repeats that work. This changes nothing, since an article replaces the one with its id.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ log = structlog.get_logger()
 PAGE = 1_000
 """Articles read in one transaction of the store."""
 COMMIT = 20_000
-"""Articles between two commits of the index while much is to be done."""
+"""Articles between two commits of the index while there is a lot to add."""
 SWEPT = 1_000
-"""Articles looked for in the store at one call."""
+"""Articles looked up in the store in one call."""
 HEAP_BYTES = 96 << 20
 STATE = "state.json"
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """How far an index has followed its run: all articles with a ``seq`` up to this one are in it.
+    """The progress of an index: it has all articles with a ``seq`` up to this one.
 
-    ``created_ms`` distinguishes a run from a later one with the same name. With ``after``, of the articles with exactly this
-    ``seq`` only those up to this id are in.
+    ``created_ms`` distinguishes a run from a later one with the same name. With ``after``, the index has only those
+    articles with exactly this ``seq`` whose ids are up to ``after``.
     """
 
     created_ms: int = 0
@@ -52,7 +52,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_state(folder: Path) -> State:
-    """How far the index in ``folder`` is; the initial state if that is unknown."""
+    """The progress of the index in ``folder``; the initial state if it is unknown."""
     try:
         return msgspec.json.decode((folder / STATE).read_bytes(), type=State)
     except (OSError, msgspec.DecodeError):
@@ -60,7 +60,7 @@ def read_state(folder: Path) -> State:
 
 
 def stored_state(reader: StoreReader) -> State:
-    """How far the run itself is; the initial state if the store has no such run."""
+    """The progress of the run itself; the initial state if the store has no such run."""
     query = sa.select(t.runs.c.created_ms, t.runs.c.seq).where(t.runs.c.name == reader.run)
     with reader.store.reading() as connection:
         row = connection.execute(query).one_or_none()
@@ -77,20 +77,20 @@ class Indexer:
         index.reload()
         self._index = index
         self._empty = index.searcher().num_docs == 0
-        """The index holds nothing that an article might have to replace."""
+        """The index has no documents that an article might replace."""
         self._takedowns = 0
         """Stamp of the newest takedown that was applied since this writer started."""
         self._sweep: tuple[int, int | None] | None = (0, None)
-        """Articles whose ``order`` is in this range are still to be looked for in the store; None: none are."""
+        """The range of ``order`` whose articles are still to be looked up in the store; None: nothing is."""
         self._deletions = (-1, -1)
 
     def close(self) -> None:
-        """Release the lock once merges are done."""
+        """Wait for merges, then release the lock."""
         self._writer.wait_merging_threads()
         close_to_others(self._folder)
 
     def follow(self, reader: StoreReader, most: int | None = None) -> bool:
-        """Add what is new, about ``most`` articles at most, and commit. Returns True if everything is in."""
+        """Add new articles, at most about ``most``, and commit. Returns True if nothing is left."""
         state = read_state(self._folder)
         now = stored_state(reader)
         if now.created_ms != state.created_ms or now.seq < state.seq:
@@ -116,7 +116,7 @@ class Indexer:
                 self._commit(state)
                 since_commit = 0
             if enough and not complete:
-                # What is stored in the meantime may replace what is already in.
+                # Articles stored in the meantime may replace indexed ones.
                 self._empty = False
                 return False
         self._empty = self._empty and not done
@@ -148,7 +148,8 @@ class Indexer:
     def _commit(self, state: State) -> None:
         try:
             self._writer.commit()
-            # The library makes its files as the umask says, also while it merges, which may have been since the last commit.
+            # The library creates its files with the umask's mode, also in merges, which may have run since the last
+            # commit.
             close_to_others(self._folder)
             part = self._folder / f"{STATE}.part"
             make_private_file(part)
@@ -158,10 +159,10 @@ class Indexer:
             raise StoreError(f"{self._folder}: {error}", hint="free some disk space, or delete the folder") from error
 
     def _remove_what_is_gone(self, reader: StoreReader) -> None:
-        """Remove what takedowns and pruning removed from the store, and texts whose limit is over.
+        """Remove what takedowns and pruning removed from the store, and texts past their limit.
 
-        After a start all articles are looked for in the store, and old ones whenever stories were pruned or texts removed: some
-        at each call, or a start would read a whole store.
+        After a start all articles are looked up in the store, and old ones whenever stories were pruned or texts
+        removed: some in each call, or a start would read a whole store.
         """
         takedowns = Takedowns(reader.store)
         stamp, _ = takedowns.check(())
@@ -178,7 +179,7 @@ class Indexer:
         self._takedowns = stamp
 
     def _not_in_store(self, reader: StoreReader) -> tuple[set[str], Sequence[Any]]:
-        """Of the next articles of the sweep, oldest first: ids that the store does not have, and rows that lost their text."""
+        """For the next articles of the sweep, oldest first: ids that are not in the store, and rows that lost their text."""
         pruned = pruned_of(reader.store, reader.run)
         if self._sweep is None:
             changes = (pruned.deletions, pruned.texts_removed)
@@ -190,7 +191,7 @@ class Indexer:
         searcher = self._index.searcher()
         wanted = order_range(self._index.schema, low, high)
         hits = searcher.search(wanted, limit=SWEPT, count=False, order_by_field="order", order=tantivy.Order.Asc).hits
-        # Those of one order may be more than one page holds: then the rest of them waits for the next sweep.
+        # More articles than one page may have the same order: the rest of them waits for the next sweep.
         self._sweep = (int(hits[-1][0]) + 1, high) if len(hits) == SWEPT else None
         found = {one.id: one for one in (read_record(searcher.doc(address)) for _, address in hits)}
         c, stored, texts = t.articles.c, set[str](), list[Any]()

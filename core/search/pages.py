@@ -1,4 +1,4 @@
-"""One page of results, by time or by relevance: its hits, the cursor to the next page, facets and volume over all hits."""
+"""One page of results, by time or by relevance: its hits, the cursor to the next page, and facets and volume over all hits."""
 
 from __future__ import annotations
 
@@ -21,29 +21,30 @@ from core.search.results import Count, Facets, FacetValue, Hit, Results, Volume
 from core.search.schema import SAMPLES, FoundArticle
 
 RANKED = 1_000
-"""Articles that are ranked, the best by BM25; more than anyone pages through."""
+"""How many articles are ranked, the best by BM25: more than anyone pages through."""
 _HALF_LIFE_MS = 14 * DAY_MS
 _OLD = 0.4
 """The share of its score that an article keeps at any age."""
 _BATCH, _LARGEST_BATCH = 32, 512
 _ENOUGH = 30
-"""Checked candidates from which the share that matches is estimated."""
+"""Number of checked candidates from which the matching share is estimated."""
 
 _FACET_VALUES, _COUNTED_VALUES = 30, 20_000
-"""Values of a facet that are returned, and that are counted in each segment of the index: with more, counts are approximate."""
+"""Most values of a facet that are returned, and that are counted per segment of the index: with more, counts are approximate.
+"""
 _FINE_MS = 3 * HOUR_MS
-"""For periods up to this, steps are of five minutes."""
+"""For periods up to this, steps are five minutes."""
 SAMPLED_ABOVE = 100_000
-"""With more hits, facets and volume are estimated from a sample: they cost more than the rest."""
+"""With more hits, facets and volume are estimated from a sample: they are the most expensive part."""
 _MOST_STEPS = 4_000
-"""Most steps of a volume: a wrong clock may spread the articles over fifty years."""
+"""Most steps of a volume: with a wrong clock, articles may spread over fifty years."""
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """Where the next page starts; ``digest`` ties it to its question.
+    """The start of the next page; ``digest`` ties it to its question.
 
-    By time: everything up to ``at`` (an ``order``) was returned, at ``at`` itself only the articles ``seen``. By relevance:
-    the next hit is number ``offset`` of the ranking of ``generation``.
+    By time: everything before ``at`` (an ``order``) was returned, and at ``at`` itself the articles in ``seen``. By
+    relevance: the next hit is number ``offset`` in the ranking of ``generation``.
     """
 
     digest: bytes
@@ -63,14 +64,14 @@ def read_cursor(text: str, digest: bytes) -> Cursor:
         data = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
         cursor = from_msgpack(data, Cursor)
     except ValueError as error:
-        raise UsageError("this is not a cursor of a search", hint="leave it out to begin at the first page") from error
+        raise UsageError("not a cursor of a search", hint="leave it out to start at the first page") from error
     if cursor.digest != digest:
-        raise UsageError("the cursor belongs to another search", hint="leave it out to begin at the first page")
+        raise UsageError("the cursor belongs to another search", hint="leave it out to start at the first page")
     return cursor
 
 
 def digest_of(*parts: object) -> bytes:
-    """A digest of everything that defines a question, by which a cursor is tied to it."""
+    """A digest of everything that defines a question, to tie a cursor to it."""
     return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=8).digest()
 
 
@@ -78,10 +79,10 @@ Ranking = list[tuple[float, tantivy.DocAddress]]
 
 
 class PageRequest(NamedTuple):
-    """What is wanted of the hits.
+    """The requested page.
 
-    ``deadline``: when checking candidates must end. ``sampled_above``: with more hits, facets and volume are estimated from a
-    sample.
+    ``deadline``: when checking candidates must end. ``sampled_above``: with more hits than this, facets and volume are
+    estimated from a sample.
     """
 
     limit: int
@@ -100,7 +101,7 @@ class _Checked(NamedTuple):
 def page_by_time(
     question: Question, request: PageRequest, digest: bytes, cursor: Cursor | None, *, newest: bool
 ) -> Results:
-    """The next page from the newest or the oldest on. Articles stored in between neither shift nor repeat it."""
+    """The next page, newest or oldest first. Articles stored in between cause no shifts or repeats."""
     seen = set(cursor.seen) if cursor is not None else set()
     wanted = question.wanted
     if cursor is not None:
@@ -140,9 +141,9 @@ def page_by_time(
 
 
 def rank(question: Question, now_ms: int | None) -> Ranking:
-    """The best by BM25, weighted by age: an article of two weeks keeps 70 % of its score, a very old one 40 %.
+    """The best articles by BM25, weighted by age: after two weeks an article keeps 70 % of its score, a very old one 40 %.
 
-    ``now_ms`` (UTC) is the time that age is measured from; None: that of the newest of them.
+    ``now_ms`` (UTC): the time that age is measured from; None: the time of the newest of them.
     """
     searcher = question.snapshot.searcher
     found = searcher.search(question.wanted, limit=RANKED, count=False).hits
@@ -187,14 +188,14 @@ def page_by_rank(
 
 
 def _over(question: Question, request: PageRequest, checked: int) -> bool:
-    """Whether the page ends here: the index's own answers take no time to check, so they end only when it is stopped."""
+    """Whether the page must end here. Exact answers of the index need no checks, so they end only if the search is stopped."""
     return request.deadline.stopped() or (not question.exact and checked > 0 and request.deadline.late())
 
 
 def _by_time(
     question: Question, wanted: tantivy.Query, limit: int, *, newest: bool
 ) -> Iterator[tuple[int, tantivy.DocAddress]]:
-    """What the index finds, in order, with its ``order``; read in parts of growing size."""
+    """The index's results in order, each with its ``order``; read in parts of growing size."""
     order = tantivy.Order.Desc if newest else tantivy.Order.Asc
     offset, size = 0, min(limit + 2, _LARGEST_BATCH) if question.exact else max(_BATCH, limit + 2)
     while True:
@@ -245,7 +246,7 @@ def _results(
 
 
 def _check_more(question: Question, request: PageRequest, total: int) -> _Checked:
-    """Check as many candidates as time allows, newest first, for the count."""
+    """Check as many candidates as time allows, newest first, to estimate the count."""
     checked = 0
     hits: list[Hit] = []
     for _, address in _by_time(question, question.wanted, _BATCH, newest=True):
@@ -290,7 +291,7 @@ def _of_hits(articles: list[FoundArticle], *, hourly: bool) -> tuple[Facets, Vol
 
 
 def facets_and_volume(question: Question, number: int, *, hourly: bool, sampled_above: int) -> tuple[Facets, Volume]:
-    """Over all ``number`` articles that ``question`` finds; estimated from one in SAMPLES if over ``sampled_above``."""
+    """Facets and volume of the ``number`` articles of ``question``; estimated from one in SAMPLES above ``sampled_above``."""
     wanted, times = question.wanted, 1
     if number > sampled_above:
         one = tantivy.Query.term_query(question.snapshot.schema, "sample", "0")
@@ -327,9 +328,9 @@ def facets_and_volume(question: Question, number: int, *, hourly: bool, sampled_
 
 
 def step_of(first_ms: float, last_ms: float, *, hourly: bool) -> int:
-    """The step of a volume from the first to the last article, in ms: five minutes, an hour, a day, or several weeks.
+    """The step of a volume that spans the first to the last article, in ms: five minutes, an hour, a day, or several weeks.
 
-    ``hourly``: no longer than an hour. A store of one day would be one bar of days.
+    ``hourly``: at most an hour. With steps of days, a store of one day would be a single bar.
     """
     span = last_ms - first_ms
     if span <= _FINE_MS:
@@ -341,7 +342,7 @@ def step_of(first_ms: float, last_ms: float, *, hourly: bool) -> int:
 
 
 def volume_of(counts: dict[int, int], step_ms: int, *, exact: bool) -> Volume:
-    """A volume from counts by the start of their step; missing steps in between are filled with zeros."""
+    """A volume from counts by the start of their step; missing steps in between become zeros."""
     if not counts:
         return Volume(step_ms=step_ms)
     first, last = min(counts), max(counts)
@@ -350,7 +351,7 @@ def volume_of(counts: dict[int, int], step_ms: int, *, exact: bool) -> Volume:
 
 
 def days_of(counts: dict[int, int]) -> tuple[FacetValue, ...]:
-    """Counts by time as counts by day, ascending."""
+    """Sum counts by time into counts by day, ascending."""
     days: dict[str, int] = {}
     for start in sorted(counts):
         days[day_of(start)] = days.get(day_of(start), 0) + counts[start]

@@ -1,8 +1,8 @@
-"""The enriched archive: a run's articles, stories and alerts as Parquet files by day, for DuckDB, pandas, Spark.
+"""The export of a run: articles, stories and alerts as Parquet files by day, for DuckDB, pandas or Spark.
 
-``docs/data.md`` explains the columns. Days are those of the event time, UTC. A day's file is rewritten if something of that
-day was stored since the last export (known by the run's ``seq``, which each file's metadata holds), else it is not touched,
-so an export can be repeated and stopped at any moment. Files appear whole or not at all.
+``docs/data.md`` explains the columns. Days are by event time, UTC. A day's file is rewritten only if something of that
+day was stored since the last export (known by the run's ``seq`` in each file's metadata), so an export can be repeated,
+and stopped at any moment. Files are replaced atomically.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ ALERTS = pa.schema(
 
 
 class Kind(NamedTuple):
-    """One kind of files: its folder, its schema, its table, and the columns of that table for the day and the id."""
+    """One kind of file: its folder, its schema, its table, and that table's columns for the day and the id."""
 
     name: str
     schema: pa.Schema
@@ -82,7 +82,7 @@ KINDS = (
 
 
 class Written(NamedTuple):
-    """The result for a day's file: the ``rows`` in it, and whether it was ``written`` (else up to date) or ``removed``."""
+    """The result for a day's file: its number of ``rows``, and whether it was ``written`` (or is up to date) or ``removed``."""
 
     path: Path
     rows: int
@@ -97,19 +97,20 @@ class TextsGone(NamedTuple):
     at_ms: int
 
     def of_day(self, day: int) -> str:
-        """What a day's file is marked with: it changes whenever texts of that day may have gone; empty: none have."""
+        """The mark of a day's file, which changes whenever more texts of that day may be gone; empty: none are."""
         return self.limits.stamp(day * DAY_MS, (day + 1) * DAY_MS, self.at_ms)
 
 
 def export(
     reader: StoreReader, folder: Path, since_ms: int | None = None, until_ms: int | None = None
 ) -> Iterator[Written]:
-    """Bring the files below ``folder`` up to date, one day at a time, oldest first: ``articles/day=2026-03-05/live.parquet``.
+    """Bring the files below ``folder`` up to date, one day at a time, oldest first, as
+    ``articles/day=2026-03-05/live.parquet``.
 
-    ``since_ms`` (inclusive) and ``until_ms`` (exclusive), UTC, choose the days: every day that overlaps the period is
-    exported whole. The file of a day that has no rows any more is deleted. A day of which stories were pruned keeps its
-    file: only what was taken down, and texts whose limit is over, go from it. Raises StoreError if the store can't be read
-    or the folder can't be written.
+    ``since_ms`` (inclusive) and ``until_ms`` (exclusive), UTC, select the days: every day that overlaps the period is
+    exported in full. The file of a day without rows is deleted. A day of which stories were pruned keeps its file; only
+    articles that were taken down and texts past their limit are removed from it. Raises StoreError if the store can't
+    be read or the folder can't be written.
     """
     pruned = pruned_of(reader.store, reader.run)
     pruned_ms, taken = pruned.articles_ms, _taken_down(reader)
@@ -152,7 +153,7 @@ def _export_day(
         with pq.ParquetWriter(part, kind.schema.with_metadata(metadata), compression="zstd") as writer:
             for batch in _batches(reader, kind, day):
                 if marked and "source" in kind.schema.names:
-                    # The store may not be through with them.
+                    # The store may not have removed all of them yet.
                     _strip_texts(batch, texts)
                 writer.write_table(pa.Table.from_pylist(batch, schema=kind.schema))
                 rows += len(batch)
@@ -162,7 +163,7 @@ def _export_day(
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """A name to write ``path`` under before it is renamed; what is left there goes. Raises StoreError for OSError."""
+    """Yields a temporary name for writing ``path``, then renames it; leftovers are deleted. Raises StoreError for OSError."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
@@ -184,7 +185,7 @@ def _taken_down(reader: StoreReader) -> tuple[int, frozenset[str]]:
 def _kept(
     path: Path, metadata: dict[str, str], stamp: int, gone: frozenset[str], marked_texts: str, texts: TextsGone
 ) -> Written:
-    """The file of a day of which the store no longer has all: without what was taken down, or outlived its limit, since."""
+    """Update the file of a day that the store no longer has in full: without articles taken down and texts past their limit."""
     if (metadata.get("takedowns", "0"), metadata.get("texts", "")) == (str(stamp), marked_texts):
         return Written(path, int(metadata["rows"]), False)
     with _beside(path) as part:
@@ -223,14 +224,14 @@ def _metadata(path: Path) -> dict[str, str] | None:
 
 
 def _day_of(kind: Kind) -> sa.ColumnElement[int]:
-    # A place starts with the event time in 15 digits. Both databases round down when they divide integers.
+    # A place starts with the event time in 15 digits. Integer division rounds down in both databases.
     column = kind.day_column
     ms = column if kind.name == "stories" else sa.cast(sa.func.substr(column, 1, 15), sa.BigInteger)
     return sa.cast(ms, sa.BigInteger).op("/")(DAY_MS)
 
 
 def _days(reader: StoreReader, kind: Kind) -> dict[int, tuple[int, int]]:
-    """Day (days since the epoch) → number of rows, and the newest ``seq`` among them."""
+    """Day (days since the epoch) → number of rows, and their newest ``seq``."""
     c = kind.table.c
     day = _day_of(kind).label("day")
     query = sa.select(day, sa.func.count(), sa.func.max(c.seq)).where(c.run == reader.run).group_by(day)
@@ -254,7 +255,7 @@ def _number(day: str) -> int:
 
 
 def _batches(reader: StoreReader, kind: Kind, day: int) -> Iterator[list[dict[str, Any]]]:
-    """The rows of a day in order, some at a time."""
+    """The rows of a day in order, in batches."""
     c = kind.table.c
     column, identity = kind.day_column, kind.identity
     low: Any = day * DAY_MS if kind.name == "stories" else f"{day * DAY_MS:015d}"

@@ -1,9 +1,9 @@
-"""What a query asks of the inverted index: a query of the index that finds every match, and whether it finds nothing else.
+"""Translates a query for the inverted index: into an index query that finds every match, and whether it finds nothing else.
 
-Exact are words, phrases, wildcards, ``stem:``, ``cs:`` of plain words, fields, LEAD of words, AND, OR, NOT, and NEAR and
-ATLEAST of plain words. The rest (NEAR of phrases, ATLEAST of wildcards …) is narrowed down as far as the index can, for the
-exact matcher to finish.
-A new construct of ``core.query.compiled`` needs a case here; an unknown one raises TypeError.
+Exact are words, phrases, wildcards, ``stem:``, ``cs:`` of plain words, fields, LEAD of words, AND, OR, NOT, and NEAR
+and ATLEAST of plain words. For the rest (NEAR of phrases, ATLEAST of wildcards …) the index narrows the candidates as
+far as it can, and the exact matcher decides. A new construct of ``core.query.compiled`` needs a case here; an unknown
+one raises TypeError.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from core.search.schema import LONG, LONGEST, MOST_TIMES, START, TIMES, term_of
 
 _TITLE_WEIGHT = 2.0
 _MOST_PAIRS = 64
-"""Pairs of words that one NEAR is looked up for; with more, only that both sides occur in one field."""
+"""Most pairs of words for which one NEAR is looked up; with more, only whether both sides occur in one field."""
 _LIST = 48
-"""Words of an OR that are looked up one by one, so that they count for relevance; a longer list is looked up as one set."""
+"""Most words of an OR that are looked up one by one and so count for relevance; a longer list is looked up as one set."""
 _MOST_COUNTED = 48
-"""Words of an OR that ATLEAST counts in the index."""
+"""Most words of an OR that ATLEAST counts in the index."""
 _MOST_PATTERN_COSTS = 4_000
-"""What a query's wildcards may cost to look up, some 2 s: 1 for a word's beginning, 10 for each wildcard within a word."""
+"""Most cost of looking up a query's wildcards, about 2 s: 1 for a prefix, 10 for each wildcard within a word."""
 _TEXT = ("title", "text")
 
 
@@ -44,9 +44,9 @@ EVERYTHING, ANYTHING = IndexPlan(None, True), IndexPlan(None, False)
 
 
 class Planner:
-    """Plans for one state of the index. ``cut_words``: some documents have words longer than terms may be.
+    """Makes plans for one state of the index. ``cut_words``: some documents have words longer than a term may be.
 
-    ``share``: whether two keys share a place in some document. ``labels``: what outlets (case-folded) are called.
+    ``share``: whether two keys share a place in some document. ``labels``: the labels of outlets, by case-folded name.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Planner:
         self._pattern_costs = 0
 
     def plan(self, node: Compiled) -> IndexPlan:
-        """The plan of what a query comes down to (``CompiledQuery.root``)."""
+        """The plan for a compiled query (``CompiledQuery.root``)."""
         match node:
             case Never():
                 return IndexPlan(tantivy.Query.empty_query(), True)
@@ -99,18 +99,18 @@ class Planner:
             parts = (part for part in node.parts if not (isinstance(part, Word) and part.width == 1))
         plans += [self.plan(part) for part in parts]
         queries = [one.query for one in plans if one.query is not None]
-        # One part that rules nothing out, and neither does the whole.
+        # If one part rules nothing out, neither does the whole.
         return IndexPlan(either(queries) if len(queries) == len(plans) else None, all(one.exact for one in plans))
 
     def _count(self, node: Counted) -> IndexPlan:
-        """ATLEAST: of plain words by how often they stand there, of anything else that it stands there."""
+        """ATLEAST: for plain words by how often they occur, for anything else by whether it occurs."""
         words = counted_words(node.part)
         if words is None or node.count <= 1:
             inner = self.plan(node.part)
             return IndexPlan(inner.query, inner.exact and node.count <= 1)
         least = min(node.count, MOST_TIMES)
         query = at_least(self._schema, [term_of(word.key) for word in words], least)
-        # Two keys of one place (initials, particles, apostrophes) count once, but as two terms.
+        # Two keys of one place (initials, particles, apostrophes) are one word but two terms.
         alone = len(words) == 1 or (
             all(_plain(word) and "." not in word.key for word in words)
             and not any(self._share(one.key, other.key) for one, other in combinations(words, 2))
@@ -119,7 +119,7 @@ class Planner:
         return IndexPlan(query, exact)
 
     def _kind(self, leaf: Leaf) -> IndexPlan:
-        """The articles of the outlets whose labels match: labels are not in the index, since they change."""
+        """The articles of the outlets whose labels match. Labels are not in the index, since they change."""
         outlets = [outlet for outlet, labels in self._labels.items() if leaf.hits(Document("", "", labels=labels))]
         if not outlets:
             return IndexPlan(tantivy.Query.empty_query(), True)
@@ -143,7 +143,7 @@ class Planner:
         return IndexPlan(narrowed, all(one.exact for one in plans) and led)
 
     def _leaf_in(self, field: str, leaf: Leaf) -> IndexPlan:
-        """The words of a leaf in one field, as far as keys and places go."""
+        """The words of a leaf in one field, as far as keys and places can express it."""
         leading = self._leading(field, leaf)
         if len(leaf.words) == 1 and leading is not None:
             return leading
@@ -151,13 +151,13 @@ class Planner:
         return found if leading is None else IndexPlan(both(found.query, leading.query), False)
 
     def _leading(self, field: str, leaf: Leaf) -> IndexPlan | None:
-        """That the first word of a leaf under LEAD is near the beginning; None where that can't be asked."""
+        """The first word of a leaf under LEAD near the beginning; None if the index can't express that."""
         word = leaf.words[0][1]
         if not leaf.lead or field not in _TEXT or not isinstance(word, Exact):
             return None
         if (behind := leaf.lead - _extent(leaf)) < 0:
             return IndexPlan(tantivy.Query.empty_query(), True)
-        # As ONEAR: from 1 to behind + 1 places after START.
+        # Like ONEAR: from 1 to behind + 1 places after START.
         words: list[str | tuple[int, str]] = [(0, START), (1 + behind // 2, term_of(word.key))]
         query = tantivy.Query.phrase_query(self._schema, field, words, (behind + 1) // 2)
         return IndexPlan(query, len(word.key) <= LONGEST)
@@ -198,7 +198,7 @@ class Planner:
             case StemmedWord(key, written):
                 plain = self._word(field, Exact(key)).query
                 if field not in _TEXT:
-                    # Metadata has no language, so that its words have no stems.
+                    # Metadata has no language, so its words have no stems.
                     return IndexPlan(plain, False)
                 return IndexPlan(either([*filter(None, [plain]), self._stem(StemmedWord(key, written))]), False)
 
@@ -216,7 +216,7 @@ class Planner:
         return IndexPlan(None if cut is None else either([found, cut]), False)
 
     def _regex(self, field: str, expression: str) -> tantivy.Query | None:
-        """The words that fit an expression; None if it is one too many, or too large, which only the index knows."""
+        """The words that match an expression; None if it is one too many, or too large, which only the index knows."""
         inner = expression.removesuffix(".*")
         self._pattern_costs += 1 + 10 * (inner.count(".") - inner.count("\\."))
         if self._pattern_costs > _MOST_PATTERN_COSTS:
@@ -231,7 +231,7 @@ class Planner:
         return tantivy.Query.term_set_query(self._schema, "stem", stems) if stems else tantivy.Query.empty_query()
 
     def _anywhere(self, word: WordTest) -> IndexPlan:
-        """What a word asks of title and text together: that it is there as it is written."""
+        """A word in title or text as it is written."""
         if not isinstance(word, CasedWord) or not isinstance(word.pattern, Exact) or set(word.shape) & {"*", "?"}:
             return ANYTHING
         # A name with signs inside (צה"ל) is indexed without them.
@@ -241,7 +241,7 @@ class Planner:
         return IndexPlan(query, word.shape.isascii() and len(word.shape) <= LONGEST)
 
     def _close(self, node: Close) -> IndexPlan:
-        """NEAR: pairs of words at most so far apart, else both sides in one field."""
+        """NEAR: pairs of words within the distance or, if that can't be expressed, both sides in one field."""
         left, right = _leaves(node.left), _leaves(node.right)
         if left and right and not _of_kind((*left, *right)) and len(left) * len(right) <= _MOST_PAIRS:
             plans = [
@@ -261,8 +261,8 @@ class Planner:
         if first is None or second is None or first == second:
             return IndexPlan(found, False)
         if near.ordered:
-            # From 1 to distance + 1 places behind the first side's last word. Where that is an odd number of places, one
-            # more: the first word's own place, which no other word has.
+            # From 1 to distance + 1 places after the last word of the first side. If that is an odd number of places,
+            # one more: the first word's own place, which no other word has.
             behind, slop = _extent(one) + near.distance // 2, (near.distance + 1) // 2
         else:
             behind, slop = 0, near.distance + max(_extent(one), _extent(other))
@@ -290,7 +290,7 @@ def _fields(leaf: Leaf) -> tuple[str, ...]:
 
 
 def _leaves(node: Compiled) -> list[Leaf] | None:
-    """The leaves that a side of a NEAR may be: itself, or the parts of an OR; None where it is anything else."""
+    """The leaves of one side of a NEAR: itself, or the parts of an OR; None if it is anything else."""
     if isinstance(node, Leaf):
         return [node]
     if isinstance(node, AnyOf) and all(isinstance(part, Leaf) for part in node.parts):
@@ -313,7 +313,7 @@ def _extent(leaf: Leaf) -> int:
 
 
 def _plain(leaf: Leaf) -> bool:
-    """One word of a script that has one key at a place."""
+    """A single word in a script that has one key per place."""
     word = leaf.words[0][1]
     return (
         len(leaf.words) == 1
@@ -342,7 +342,7 @@ def counted_words(part: Compiled) -> Sequence[Word] | None:
 
 
 def at_least(schema: tantivy.Schema, terms: Sequence[str], count: int) -> tantivy.Query:
-    """Documents in which the words of these terms occur ``count`` times or more (2 to MOST_TIMES), all taken together."""
+    """Documents in which the words of these terms together occur ``count`` times or more (2 to MOST_TIMES)."""
     clauses = [
         tantivy.Query.term_query(schema, "often", f"{term}{TIMES}{times}")
         for term in terms
@@ -363,7 +363,7 @@ def at_least(schema: tantivy.Schema, terms: Sequence[str], count: int) -> tantiv
 
 
 def both(*queries: tantivy.Query | None) -> tantivy.Query | None:
-    """All of them; None rules nothing out."""
+    """Matches all of them; None rules nothing out."""
     needed = [query for query in queries if query is not None]
     if len(needed) < 2:
         return needed[0] if needed else None
@@ -371,7 +371,7 @@ def both(*queries: tantivy.Query | None) -> tantivy.Query | None:
 
 
 def either(queries: list[tantivy.Query]) -> tantivy.Query:
-    """Any of them; of none, nothing."""
+    """Matches any of them; an empty list matches nothing."""
     if len(queries) == 1:
         return queries[0]
     if not queries:
@@ -380,7 +380,7 @@ def either(queries: list[tantivy.Query]) -> tantivy.Query:
 
 
 def none(query: tantivy.Query | None) -> tantivy.Query:
-    """All but what it finds."""
+    """Matches everything that it does not."""
     if query is None:
         return tantivy.Query.empty_query()
     everything = tantivy.Query.const_score_query(tantivy.Query.all_query(), 0.0)

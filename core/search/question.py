@@ -1,4 +1,4 @@
-"""A question to one state of the index: query, period and filters together; and the exact matcher for what it finds."""
+"""A question to one state of the index: query, period and filters together, and the exact matcher for its candidates."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from core.search.schema import (
 
 
 class Snapshot(NamedTuple):
-    """One state of the index; ``seq`` is how far it had followed its run. Keeps the index's files open while referenced.
+    """One state of the index; ``seq`` is its progress in the run. Keeps the index's files open while referenced.
 
-    ``labels``: what outlets (case-folded) are called now. An article counts as one of what its outlet is called now.
+    ``labels``: the current labels of outlets, by case-folded name. An article counts with its outlet's current labels.
     """
 
     searcher: tantivy.Searcher
@@ -44,16 +44,16 @@ class Snapshot(NamedTuple):
 
 Look = Callable[[], None]
 Stopped = Callable[[], bool]
-"""Whether the client has gone. Asked often, from the thread that works."""
+"""Whether the client has gone. Called often, from the working thread."""
 
 
 def never() -> bool:
-    """It is never stopped."""
+    """Never stop."""
     return False
 
 
 class Deadline(NamedTuple):
-    """When the work on an answer must end: at ``until``, by ``clock``, in seconds (None: not by time), or when ``stopped``."""
+    """When the work on an answer must end: at ``until`` by ``clock``, in seconds (None: no time limit), or when ``stopped``."""
 
     clock: Callable[[], float]
     until: float | None
@@ -64,9 +64,10 @@ class Deadline(NamedTuple):
         return self.stopped() or (self.until is not None and self.clock() > self.until)
 
     def look(self, *, first: bool) -> Look:
-        """For ``Question.check``: raises Interrupted if it is over; for the ``first`` article only if it was stopped.
+        """For ``Question.check``: raises Interrupted if the deadline has passed; for the ``first`` article only if it
+        was stopped.
 
-        So every answer gets further than the one before, however little time it has.
+        So every page advances, however little time it has.
         """
 
         def look() -> None:
@@ -77,9 +78,9 @@ class Deadline(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What is searched for. ``wanted`` finds every match, if ``exact`` nothing else; ``matcher`` None: everything matches.
+    """A search. ``wanted`` finds every match and, if ``exact``, nothing else; ``matcher`` None: everything matches.
 
-    ``checked`` holds what ``check`` returned, by article id.
+    ``checked`` caches the results of ``check`` by article id.
     """
 
     snapshot: Snapshot
@@ -89,7 +90,7 @@ class Question(NamedTuple):
     checked: dict[str, tuple[Match, ...] | None]
 
     def check(self, article: FoundArticle, look: Look | None = None) -> tuple[Match, ...] | None:
-        """What in the article matches; None if it does not. ``look`` may raise Interrupted (``Deadline.look``)."""
+        """The matches in the article; None if it does not match. ``look`` may raise Interrupted (``Deadline.look``)."""
         if article.id not in self.checked:
             self.checked[article.id] = self._check(article, look)
         return self.checked[article.id]
@@ -109,7 +110,7 @@ class Question(NamedTuple):
         try:
             return self.matcher.match(self._document(article, look))
         except NotDecided:
-            # The pipeline counts it and goes on, and so does a search.
+            # Like the pipeline, a search counts it and goes on.
             return None
 
     def _document(self, article: FoundArticle, look: Look | None) -> Document:
@@ -122,7 +123,7 @@ class Question(NamedTuple):
         return read_record(self.snapshot.searcher.doc(address))
 
     def within(self, more: tantivy.Query) -> tantivy.Query:
-        """``wanted`` and also ``more``."""
+        """``wanted`` restricted by ``more``."""
         return both(self.wanted, more) or self.wanted
 
     def size(self) -> int:
@@ -152,7 +153,7 @@ def ask(
 
 
 def filters_of(subscription: Subscription) -> Filters:
-    """A subscription's topics, languages and outlets as filters of a search; the live matcher and a search agree on them."""
+    """A subscription's topics, languages and outlets as filters of a search, with the same meaning as in the live matcher."""
     return Filters(topics=subscription.topics, languages=subscription.languages, sources=subscription.outlets)
 
 
@@ -162,7 +163,7 @@ def counted(snapshot: Snapshot, query: tantivy.Query) -> int:
 
 
 def news_since(snapshot: Snapshot) -> int | None:
-    """The event time (ms) of the oldest article that was no backfill: before it, nothing was watched. None: there is none."""
+    """The event time (ms) of the oldest article that is not backfill, before which nothing was watched. None: there is none."""
     news = [tantivy.Query.term_query(snapshot.schema, "flags", flags) for flags in (0, COPY)]
     wanted = tantivy.Query.boolean_query([(tantivy.Occur.Should, unscored(one)) for one in news])
     found = snapshot.searcher.search(wanted, limit=1, count=False, order_by_field="order", order=tantivy.Order.Asc)
@@ -196,7 +197,7 @@ def _restrictions(
     if since_ms is not None or until_ms is not None:
         low, high = (None if bound is None else order_of(bound) for bound in (since_ms, until_ms))
         found.append(order_range(schema, low, high))
-    # Folded as `core.query` folds them: a filter must find what the live matcher gives a subscription with the same filter.
+    # Folded as in `core.query`: a filter must find what the live matcher finds for a subscription with the same filter.
     names = {
         "topic": [term_of(fold(topic)) for topic in filters.topics],
         "from_source": [source.casefold() for source in filters.sources],
@@ -211,5 +212,5 @@ def _restrictions(
 
 
 def unscored(query: tantivy.Query) -> tantivy.Query:
-    """``query``, without counting for relevance."""
+    """``query`` without effect on relevance."""
     return tantivy.Query.const_score_query(query, 0.0)

@@ -14,9 +14,9 @@ Certainty = Literal["exact", "at_least", "at_most", "about"]
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What hits must also be, beyond matching the query: for each field with values, one of them in full. Case does not count.
+    """Further conditions on hits: for each field with values, the hit must have one of them in full, ignoring case.
 
-    ``filters_of`` makes those of a subscription.
+    ``filters_of`` returns those of a subscription.
     """
 
     topics: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Count(msgspec.Struct, frozen=True):
-    """A number and its certainty. ``str`` is what people read: ``1,234``, ``more than 10,000``, ``about 1,200``."""
+    """A number and its certainty. ``str`` is for people: ``1,234``, ``more than 10,000``, ``about 1,200``."""
 
     value: int
     certainty: Certainty = "exact"
@@ -39,7 +39,7 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class FacetValue(msgspec.Struct, frozen=True):
-    """One value and how many hits have it."""
+    """A value and the number of hits that have it."""
 
     value: str
     count: int
@@ -48,8 +48,8 @@ class FacetValue(msgspec.Struct, frozen=True):
 class Facets(msgspec.Struct, frozen=True, kw_only=True):
     """The most frequent values among all hits (not only this page), most frequent first; ``days`` (``YYYY-MM-DD``) ascending.
 
-    ``certainty``: ``exact``; ``at_most``: over the candidates, some of which do not match; ``about``: estimated from a sample
-    of very many hits, or with over 20,000 outlets.
+    ``certainty``: ``exact``; ``at_most``: counts of candidates, some of which do not match; ``about``: estimated from a
+    sample of very many hits, or with over 20,000 outlets.
     """
 
     topics: tuple[FacetValue, ...] = ()
@@ -60,7 +60,7 @@ class Facets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """Hits over time for a chart: ``counts[i]`` is from ``start_ms + i * step_ms`` on. Steps: five minutes, hours, days."""
+    """Hits over time, for a chart: ``counts[i]`` is the step from ``start_ms + i * step_ms``; five minutes, hours or days."""
 
     start_ms: int = 0
     step_ms: int = 86_400_000
@@ -80,8 +80,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     """One page. ``cursor`` is passed for the next page; None at the end.
 
     ``facets`` and ``volume`` are None if not requested (later pages need none). ``checked`` of ``candidates`` were run
-    through the exact matcher; 0 if the index answers the query exactly. ``partial``: the time ran out before the page was
-    full, and ``cursor`` continues from there. ``seq`` is how far the index had followed its run.
+    through the exact matcher; 0 if the index answers the query exactly. ``partial``: the time ran out before the page
+    was full, and ``cursor`` continues from there. ``seq`` is the index's progress in the run.
     """
 
     hits: tuple[Hit, ...]
@@ -96,7 +96,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """What a query costs as a subscription.
+    """The cost of a query as a subscription.
 
     ``articles`` are in the period, ``candidates`` of them could not be ruled out by the index, ``checked`` were run through
     the exact matcher, at ``ms_per_check`` each (None: not measured). ``filterable`` False: the query has no required terms
@@ -109,11 +109,11 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     ms_per_check: float | None
     filterable: bool
     required_terms: tuple[str, ...] = ()
-    """The first few terms of which every match has at least one, as the pipeline files the query."""
+    """The first few required terms, under which the pipeline files the query: every match has at least one of them."""
 
 
 class DayCount(msgspec.Struct, frozen=True):
-    """One day (UTC, ``YYYY-MM-DD``): articles that match, and alerts that they would raise."""
+    """One day (UTC, ``YYYY-MM-DD``): number of matching articles, and of alerts that they would raise."""
 
     day: str
     articles: int
@@ -128,18 +128,18 @@ class StoryHit(msgspec.Struct, frozen=True, kw_only=True):
     hit: Hit
 
 
-NO_NEWS = "no data: the store has no articles that came in after their feed was added"
-"""Said in place of a count and a rate."""
+NO_NEWS = "no data: the store has no articles that appeared after their feed was added"
+"""Shown in place of a count and a rate."""
 
 
 class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a query would have found from ``since_ms`` (inclusive) to ``until_ms`` (exclusive).
 
-    One alert for each story with a match that is not backfill: what the pipeline raises for a subscription that is in force
-    all that time. ``complete`` False: the time ran out; counts are of the newest part, from ``covered_since_ms`` on, and
-    are ``at_least``. ``store_since_ms``: when the store's first news came, if that is later (None: not later); what was in
-    the feeds before does not count. ``alerts_a_day`` is over the time from the later of the two on. ``no_news``: the store
-    holds no news at all, so a count says nothing about the query.
+    Each story with a match that is not backfill counts as one alert, which is what the pipeline raises for a
+    subscription in force all that time. ``complete`` False: the time ran out; counts cover the newest part, from
+    ``covered_since_ms`` on, and are ``at_least``. ``store_since_ms``: when the store's first new article came, if that
+    is later (None: not later); backfill does not count. ``alerts_a_day`` is over the time from the later of the two.
+    ``no_news``: the store has no new articles at all, so counts mean nothing for the query.
     """
 
     query: str
@@ -159,22 +159,22 @@ class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def days_covered(self) -> float:
-        """The days that ``alerts_a_day`` is over."""
+        """Number of days that ``alerts_a_day`` is over."""
         return max(0.0, (self.until_ms - (self.store_since_ms or self.covered_since_ms)) / 86_400_000)
 
     @property
     def hint(self) -> str:
-        """Why there are no alerts, if all that matches was in its feed before the feed was watched; else empty."""
+        """Why there are no alerts, if all matches were in their feeds before these were watched; otherwise empty."""
         if self.alerts.value or not self.stories.value:
             return ""
         found = f"{self.stories} matching {'story was' if self.stories.value == 1 else 'stories were'}"
-        return f"{found} in the feeds before they were watched: such are stored and found by search, and never alerted."
+        return f"{found} in the feeds before they were watched: these are searchable, but never raise alerts."
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """A changed query compared with the old one: stories that only the new one finds (``won``) or only the old (``lost``).
+    """A changed query compared with the old one: stories that only the new one finds (``won``) or only the old one (``lost``).
 
-    Over the time that both covered. Examples are newest first.
+    It covers the time that both covered. Examples are newest first.
     """
 
     before: BacktestReport

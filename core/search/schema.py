@@ -1,4 +1,4 @@
-"""An article in the search index: its record, the fields of the inverted index, and the document that is added to it.
+"""An article in the search index: its stored record, the fields of the inverted index, and the document with them.
 
 =============================  ==================================================================================
 title, text                    START, then keys of the words (``core.query.words``): position = place + 1
@@ -8,17 +8,17 @@ stem                           stems of the words of title and text, each as ``l
 often                          words that occur more than once in title and text together (``often_terms``), and pairs of
                                keys that share a place (``together``)
 cased                          words of title and text as written, if that is not their key
-is_source, is_lang, is_topic   whole values as written: for facets
-from_source                    the source, case-folded: for filters, in which case does not count
+is_source, is_lang, is_topic   whole values as written, for facets
+from_source                    the source, case-folded, for filters, which ignore case
 id, story_id                   article and story
-sample                         one of SAMPLES numbers, by a hash of the id: for random samples
+sample                         one of SAMPLES numbers, by a hash of the id, for random samples
 time, story, flags             event time in ms; hash of the story id; see BACKFILL and COPY
-order                          ``order_of`` the article: by time, at one time by a hash of the id
+order                          ``order_of`` the article: by time, then by a hash of the id
 record                         ``FoundArticle`` as MessagePack, stored
 =============================  ==================================================================================
 
-A term has at most LONGEST code points of its word: hostile pages have words of megabytes. Raise VERSION with every change
-here, or in how words are cut or stemmed.
+A term has at most LONGEST code points of its word, since hostile pages have words of megabytes. Raise VERSION with
+every change here or in how words are split or stemmed.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ LONG = "\N{HORIZONTAL ELLIPSIS}"
 START = "^"
 """Precedes the first word of title and text, so that LEAD is a distance. No key contains it either."""
 GAP = 100_000
-"""Places between two values of one field: further apart than any phrase or NEAR reaches."""
+"""Places between two values of one field: more than any phrase or NEAR can span."""
 MOST_TIMES = 6
-"""Above this the matcher decides: few queries ask for more, and each occurrence is a term."""
+"""Above this the matcher decides: few queries need more, and each occurrence is a term."""
 TIMES = "\N{MULTIPLICATION SIGN}"
 """Separates a word and its number; no key contains it."""
 BESIDES = "\N{CIRCLED PLUS}"
@@ -62,11 +62,11 @@ _TIES, _LATEST_MS = 20, (1 << 43) - 1
 
 METADATA = ("source", "lang", "topic", "url", "author")
 Placed = str | tantivy.PreTokenizedString
-"""Words with their places: one per place, separated by white space; or each with its place."""
+"""Words with their places: one per place, separated by white space, or each with its place."""
 
 
 class FoundArticle(msgspec.Struct, frozen=True, kw_only=True):
-    """An article as the index keeps it: enough to show, match and export it. ``time_ms`` is its event time."""
+    """An article as stored in the index: enough to show, match and export it. ``time_ms`` is its event time."""
 
     id: str
     url: str
@@ -90,7 +90,7 @@ class _Topic(msgspec.Struct):
 
 
 class _Stored(msgspec.Struct):
-    """The fields needed of a stored article's record; the rest is not parsed."""
+    """The fields that are needed from a stored article's record; the others are not parsed."""
 
     id: str
     url: str
@@ -114,7 +114,7 @@ _stored_decoder = msgspec.json.Decoder(_Stored)
 
 
 def found_article(record: str) -> FoundArticle:
-    """The article of a stored record. Raises msgspec.DecodeError."""
+    """The article for a stored record. Raises msgspec.DecodeError."""
     one = _stored_decoder.decode(record)
     return FoundArticle(
         id=one.id,
@@ -136,7 +136,7 @@ def found_article(record: str) -> FoundArticle:
 
 
 def document_of(article: FoundArticle, labels: Sequence[str] = ()) -> Document:
-    """The article as the matcher sees it. ``labels``: those of its outlet, which the index does not keep."""
+    """The article as the matcher sees it. ``labels``: those of its outlet, which the index does not store."""
     return Document(
         article.title,
         article.text,
@@ -169,17 +169,17 @@ def build_schema() -> tantivy.Schema:
 
 
 def term_of(word: str) -> str:
-    """The term of a key, stem or written word."""
+    """The term for a key, stem or written word."""
     return word if len(word) <= LONGEST else word[:LONGEST] + LONG
 
 
 def story_number(story: str) -> int:
-    """The 64-bit number of a story in the columns."""
+    """The 64-bit number for a story in the columns."""
     return _hash(story)
 
 
 def order_of(time_ms: int, identity: str | None = None) -> int:
-    """A number that sorts articles by event time, at one millisecond by a hash; without ``identity`` the smallest."""
+    """A number that sorts articles by event time, then by a hash; without ``identity`` the smallest of that time."""
     base = min(max(time_ms, 0), _LATEST_MS) << _TIES
     if identity is None:
         return base
@@ -192,7 +192,7 @@ def time_of(order: int) -> int:
 
 
 class IndexedTerms(NamedTuple):
-    """The terms of title and text: most of the work of indexing, and the same for articles with the same words."""
+    """The terms of title and text. They are most of the work of indexing, and equal for articles with the same words."""
 
     title: Placed
     text: Placed
@@ -219,21 +219,22 @@ def terms_of(title: str, text: str, language: str | None) -> IndexedTerms:
 
 
 def together(one: str, other: str) -> str:
-    """The term of the field ``often`` of a document in which both keys are at one place: a name with an apostrophe."""
+    """The term in the field ``often`` of a document that has both keys at one place, such as a name with an apostrophe."""
     return BESIDES.join(sorted((one, other)))
 
 
 def _shared(places: Sequence[tuple[str, ...] | str]) -> Iterator[str]:
-    """The ``together`` of all places with several keys of alphabets; in other scripts a NEAR is never left to the index."""
+    """The ``together`` terms of all places with several keys in alphabets; in other scripts, the index never decides a NEAR."""
     for keys in places:
         if isinstance(keys, tuple) and all(key < "\u0590" for key in keys):
             yield from (together(one, other) for one, other in combinations(keys, 2))
 
 
 def often_terms(counts: Mapping[str, int]) -> Iterator[str]:
-    """The terms of the field ``often``: for each term in ``counts`` one for 2 up to its count, at most MOST_TIMES.
+    """The terms in the field ``often``: for each term in ``counts``, one for each number from 2 to its count, at most
+    MOST_TIMES.
 
-    So ATLEAST/3 of a word is one term, and of a list of words it is that three of all their terms are there.
+    So ATLEAST/3 of one word is one term; for a list of words, any three of all their terms must be present.
     """
     for term, count in counts.items():
         for times in range(2, min(count, MOST_TIMES) + 1):
@@ -241,7 +242,7 @@ def often_terms(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def index_document(article: FoundArticle, terms: IndexedTerms | None = None) -> tantivy.Document:
-    """The document of the index for ``article``. ``terms``: those of its title and text, if they are known."""
+    """The index document for ``article``. ``terms``: those of its title and text, if they are known."""
     document = tantivy.Document()
     for name, value in zip(
         IndexedTerms._fields, terms or terms_of(article.title, article.text, article.language), strict=True
@@ -276,7 +277,7 @@ def _hash(text: str) -> int:
 
 
 def read_record(document: tantivy.Document) -> FoundArticle:
-    """The article of a document of the index."""
+    """The article in an index document."""
     return _decoder.decode(document.get_first("record") or b"")
 
 
@@ -285,7 +286,7 @@ def _places(
 ) -> tuple[Sequence[tuple[str, ...] | str], set[str]]:
     """The keys at each place (a string: its only key), and the words as written in the text.
 
-    The occurrences of each term are added to ``counts``.
+    Adds the occurrences of each term to ``counts``.
     """
     starts, ends, postings = scan(text, particles)[:3]
     keys: list[tuple[str, ...] | str] = [""] * len(starts)
@@ -308,9 +309,10 @@ def _apart(name: str, values: Iterable[str]) -> Sequence[tuple[str, ...] | str]:
 
 
 def _placed(places: Sequence[tuple[str, ...] | str]) -> Placed:
-    """The keys with their places. An empty tuple starts another value, GAP places further on.
+    """The keys with their places. An empty tuple starts another value, GAP places later.
 
-    Text that tantivy cuts at white space costs a third of tokens made here, and is equivalent if each place has one key.
+    Text that tantivy splits at white space takes a third of the time of tokens made here, and is equivalent if each
+    place has one key.
     """
     if all(isinstance(keys, str) for keys in places):
         return " ".join(places)  # type: ignore[arg-type]
@@ -342,5 +344,5 @@ def _stems(words: Iterable[str], language: str | None) -> set[str]:
 
 
 def _sound(text: str) -> str:
-    """``text`` without lone surrogates, which the index refuses."""
+    """``text`` without lone surrogates, which the index does not accept."""
     return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""What a query would mean for the articles of the last weeks: words that occurred in none, and a query that finds too many."""
+"""Checks a query against recent articles: warns of words that occur in none, and of a query that finds too many."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from core.search.results import Filters
 
 USAGE_DAYS = 30
 BROAD_SHARE = 0.1
-"""Share of all articles from which a query is warned of."""
+"""Share of all articles above which a query gets a warning."""
 FEWEST_ARTICLES = 200
-"""With fewer articles nothing is said: what has not occurred in them means little."""
+"""With fewer articles there are no warnings: that a word does not occur in them means little."""
 _MOST_LOOKED_UP, _MOST_SHOWN = 200, 5
 _BUDGET_MS = 400.0
 _MOST_LABELS = 12
@@ -33,11 +33,12 @@ def usage_findings(
     filters: Filters = Filters(),  # noqa: B008 - frozen
     stopped: Stopped = never,
 ) -> list[LintFinding]:
-    """Warnings on ``query`` by the articles of the last 30 days before ``now_ms`` (event time, ms, UTC).
+    """Warnings for ``query``, from the articles of the last 30 days before ``now_ms`` (event time, ms, UTC).
 
-    One for each word or phrase that occurred in no article (five at most), whatever else the query asks for, and one if the
-    query, with ``filters``, matches more than a tenth of all articles. What is below NOT is not looked at. Nothing of that with
-    fewer than 200 articles. And one for each label (``kind:``) that no outlet has. Empty for a query that does not parse.
+    One for each word or phrase that occurred in no article (at most five), whatever else the query contains, and one if
+    the query, with ``filters``, matches more than a tenth of all articles. Parts below NOT are skipped. With fewer than
+    200 articles there are none of these. One more for each label (``kind:``) that no outlet has. Empty for a query that
+    does not parse.
     """
     since_ms, until_ms = now_ms - USAGE_DAYS * DAY_MS, now_ms + 1
     snapshot = index.snapshot()
@@ -59,29 +60,31 @@ def usage_findings(
         return []
     among = f"the {total:,} articles of the last {USAGE_DAYS} days"
     found = unknown
-    found += [LintFinding(start, "warning", f"{text} is in none of {among}") for start, text in lacking[:_MOST_SHOWN]]
+    found += [
+        LintFinding(start, "warning", f"{text} occurs in none of {among}") for start, text in lacking[:_MOST_SHOWN]
+    ]
     if more := len(lacking) - _MOST_SHOWN if len(lacking) > _MOST_SHOWN else 0:
         found.append(
-            LintFinding(lacking[_MOST_SHOWN][0], "warning", f"{more} further words are in none of them either")
+            LintFinding(lacking[_MOST_SHOWN][0], "warning", f"{more} further words occur in none of them either")
         )
     if report.articles.value > BROAD_SHARE * total:
         share = round(100 * report.articles.value / total)
-        message = f"matches {share} % of {among}: more than {round(100 * BROAD_SHARE)} % are rarely read"
+        message = f"matches {share} % of {among}: results of more than {round(100 * BROAD_SHARE)} % are rarely read"
         found.append(LintFinding(0, "warning", message))
     return found
 
 
 def _unknown_labels(query: str, labels: Mapping[str, Sequence[str]]) -> list[LintFinding]:
-    """A warning for each ``kind:`` that no outlet is called by now; it may be one later."""
+    """A warning for each ``kind:`` label that no outlet has at present."""
     try:
         asked = [node for node in _walk(parse(query).root) if isinstance(node, Field) and node.name == "kind"]
     except QueryError:
         return []
     known = [Document("", "", labels=each) for each in set(map(tuple, labels.values()))]
     there = ", ".join(sorted({label for each in labels.values() for label in each})[:_MOST_LABELS])
-    hint = f"there are {there}" if there else "no outlet has one: editors give them on the page Outlets"
+    hint = f"labels in use: {there}" if there else "no outlet has one: editors assign them on the page Outlets"
     return [
-        LintFinding(node.start, "warning", f"no outlet is labelled as in {format_node(node)} now; {hint}")
+        LintFinding(node.start, "warning", f"no outlet has the label in {format_node(node)}; {hint}")
         for node in asked
         if not any(compile_node(node).holds(document) for document in known)
     ]

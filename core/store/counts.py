@@ -1,20 +1,20 @@
-"""Counts of a run, updated in the transaction that stores its results: a scrape reads a few rows, however old the run is.
+"""Counts of a run, updated in the transactions that store its results: a scrape reads a few rows, however old the run is.
 
 =====================  =====================  ================================================================
 name                   label                  value
 =====================  =====================  ================================================================
-outcomes               kind of outcome        raw records; a lost range counts with all its offsets
+outcomes               kind of outcome        raw records; a lost range counts all its offsets
 postponed              why                    raw records that left the order for the slow lane
 rejected               stage: kind of reason  raw records that were rejected; see ``core.store.retries.kind_of``
-refused_by_limit       stage: limit           raw records rejected by a limit of time or memory
+refused_by_limit       stage: limit           raw records rejected by a time or memory limit
 not_decided                                   queries that were left undecided on an article
 latency.STAGE          upper bound in s       records that took up to that long, not cumulative; ``inf``: the rest
-latency_ms             STAGE                  milliseconds in all
+latency_ms             STAGE                  milliseconds in total
 =====================  =====================  ================================================================
 
-Stages: ``published_to_fetched`` (new articles with a credible date that the feed didn't hold before),
-``fetched_to_append``, ``append_to_store`` (all that did not go through the slow lane), ``store_to_delivery`` (counted by
-the delivery service).
+Stages: ``published_to_fetched`` (new articles with a credible date that were not in the feed at its first poll),
+``fetched_to_append``, ``append_to_store`` (without those of the slow lane), ``store_to_delivery`` (counted by the
+delivery service).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LATENCY_S: Mapping[str, tuple[float, ...]] = {
     "append_to_store": _QUICK_S,
     "store_to_delivery": _QUICK_S,
 }
-"""Bounds of the buckets of each stage, in seconds."""
+"""Upper bounds of each stage's buckets, in seconds."""
 
 OUTCOMES, NOT_DECIDED, INF = "outcomes", "not_decided", "inf"
 POSTPONED, REFUSED_BY_LIMIT, REJECTED = "postponed", "refused_by_limit", "rejected"
@@ -46,7 +46,7 @@ Counts = Counter[tuple[str, str]]
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """One stage's histogram: (upper bound in seconds or ``inf``, records up to it), cumulative, and the sum in seconds."""
+    """The histogram of one stage: cumulative (upper bound in seconds or ``inf``, records), and the sum in seconds."""
 
     stage: str
     buckets: tuple[tuple[float, int], ...]
@@ -54,7 +54,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """One source: how many articles came from it, and the event time (ms) and id of the latest."""
+    """One source: its number of articles, and the event time (ms) and id of the latest."""
 
     source: str
     articles: int
@@ -63,7 +63,7 @@ class Activity(msgspec.Struct, frozen=True):
 
 
 def latency_counts(stage: str, waits_ms: Iterable[int]) -> Counts:
-    """The counts that waits in milliseconds add; a negative wait (clocks differ) counts as 0. Pure."""
+    """The counts to add for waits in milliseconds; a negative wait (clocks differ) counts as 0. Pure."""
     found: Counts = Counter()
     bounds = LATENCY_S[stage]
     for wait_ms in waits_ms:
@@ -75,7 +75,7 @@ def latency_counts(stage: str, waits_ms: Iterable[int]) -> Counts:
 
 def add_counts(store: Store, connection: sa.Connection, run: str, counts: Mapping[tuple[str, str], int]) -> None:
     """Add to the counts, in the caller's transaction. Keep it short if several processes count for one run."""
-    # In one order, or two transactions could deadlock.
+    # In a fixed order, or two transactions could deadlock.
     rows = [
         {"run": run, "name": name, "label": label, "value": value} for (name, label), value in sorted(counts.items())
     ]
@@ -110,7 +110,7 @@ def read_activity(connection: sa.Connection, run: str) -> list[Activity]:
 
 
 def latencies(counts: Counts) -> list[Latency]:
-    """The histograms in counts, without stages that have none. Pure."""
+    """The histograms in counts, without stages that have no counts. Pure."""
     found = []
     for stage, bounds in LATENCY_S.items():
         total, buckets = 0, []

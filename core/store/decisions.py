@@ -1,4 +1,4 @@
-"""What editors decided about stories, as it is stored: the list of a run, and where a story went.
+"""Stored decisions of editors about stories: the list of a run, and which story a story was joined into.
 
 ``pipeline.ledger.decisions`` carries decisions out.
 """
@@ -24,7 +24,7 @@ class StoryDecisions:
         self.store, self.run = store, run
 
     def listing(self, *, limit: int = 0) -> list[StoryDecision]:
-        """The newest ``limit`` decisions (0: all), the newest first."""
+        """The newest ``limit`` decisions (0: all), newest first."""
         with self.store.reading() as connection:
             c = t.story_decisions.c
             query = sa.select(c.record).where(c.run == self.run).order_by(c.number.desc())
@@ -32,7 +32,7 @@ class StoryDecisions:
             return [decode(row.encode(), StoryDecision) for row in rows]
 
     def of_story(self, story: str) -> list[StoryDecision]:
-        """The decisions that took articles from a story or gave it some, the newest first."""
+        """The decisions that took articles from a story or added some, newest first."""
         with self.store.reading() as connection:
             c = t.story_decisions.c
             query = sa.select(c.record).where(c.run == self.run, sa.or_(c.story == story, c.into == story))
@@ -40,14 +40,14 @@ class StoryDecisions:
             return [decode(row.encode(), StoryDecision) for row in rows]
 
     def undone(self, numbers: Sequence[int]) -> set[int]:
-        """Those of these decisions that were taken back."""
+        """The given decisions that were undone."""
         with self.store.reading() as connection:
             c = t.story_decisions.c
             query = sa.select(c.undoes).where(c.run == self.run, c.undoes.in_(numbers))
             return set(connection.execute(query).scalars())
 
     def went_to(self, story: str) -> str:
-        """The story that a story's articles are in now: itself, unless it was joined into another."""
+        """The story that a story's articles are in now: the story itself unless it was joined into another."""
         with self.store.reading() as connection:
             for _ in range(_MOST_STEPS):
                 stored = sa.select(t.stories.c.id).where(t.stories.c.run == self.run, t.stories.c.id == story)
@@ -66,7 +66,7 @@ class StoryDecisions:
 class Joins:
     """The stories that editors joined into others and that are gone since, each with the story that its articles are in now.
 
-    A join that was taken back, and a story that has articles again, are not in it. ``into``: the latter's id by the former's.
+    Joins that were undone and stories that have articles again are left out. ``into``: the latter's id by the former's.
     """
 
     def __init__(self, into: Mapping[str, str]) -> None:

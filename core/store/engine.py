@@ -1,4 +1,4 @@
-"""Opening a store by URL, its schema, and the two things in which SQLite and PostgreSQL differ: transactions and upserts."""
+"""Opening a store by URL, its schema, and the two differences between SQLite and PostgreSQL: transactions and upserts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from core.store.upgrade import bring_up_to_date
 BUSY_MS = 30_000
 # SQLite takes at most 32,766 parameters in a statement, older ones 999.
 CHUNK = 400
-# A server that vanishes without closing its connections (power loss, failover) is given up after a minute instead of the
-# system's two hours. The last option is for the server: if this side vanishes, its locks are released as soon.
+# The connection to a server that vanishes (power loss, failover) is given up after a minute, not after the system's two
+# hours. The last option is for the server: if this side vanishes, its locks are released as soon.
 _PATIENCE = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -39,12 +39,12 @@ T = TypeVar("T")
 
 
 def chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
-    """The values in parts that fit into one statement."""
+    """The values in chunks that fit into one statement."""
     return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
 
 
 class Store:
-    """An open store with the current schema. Safe for several threads; every process opens its own."""
+    """An open store with the current schema. Thread-safe; every process opens its own."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
@@ -56,10 +56,10 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A read-only transaction that sees one state of the store. Raises StoreError."""
+        """A read-only transaction with a consistent view of the store. Raises StoreError."""
         options: dict[str, Any] = {}
         if self.engine.dialect.name == "postgresql":
-            # At its default level each statement sees a newer state.
+            # At the default level, each statement sees a newer state.
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with (
             self._guarded(),
@@ -72,7 +72,7 @@ class Store:
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that writes: committed at the end, rolled back on any error. Keep it short: SQLite has one writer.
 
-        Raises StoreError if the store is locked for more than 30 s, the disk is full or the server is away.
+        Raises StoreError if the store is locked for more than 30 s, the disk is full or the server can't be reached.
         """
         with (
             self._guarded(),
@@ -82,21 +82,21 @@ class Store:
             yield connection
 
     def serialise(self, connection: sa.Connection, what: str) -> None:
-        """Hold a lock named ``what`` until the transaction ends; transactions with the same name run one after the other.
+        """Hold a lock named ``what`` until the transaction ends, so that transactions with this name run one after the other.
 
-        For decisions on rows that were read and can't be locked. SQLite has one writer anyway.
+        For decisions based on rows that were read and can't be locked. SQLite has only one writer anyway.
         """
         if self.engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(what))))
 
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-        """An INSERT that can become an upsert (``on_conflict_do_…``) on this store's dialect."""
+        """An INSERT in this store's dialect that can become an upsert (``on_conflict_do_…``)."""
         if self.engine.dialect.name == "postgresql":
             return postgresql.insert(table)
         return sqlite.insert(table)
 
     def upsert(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        """Insert the rows, or overwrite those of the same primary key. All rows have the same keys."""
+        """Insert the rows, or overwrite those with the same primary key. All rows must have the same keys."""
         if not rows:
             return
         statement = self.insert(table)
@@ -105,13 +105,13 @@ class Store:
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
 
     def insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        """Insert the rows whose primary key is not stored yet: the first write wins."""
+        """Insert only rows whose primary key is not stored yet: the first write wins."""
         if rows:
             keys = [column.name for column in table.primary_key]
             connection.execute(self.insert(table).on_conflict_do_nothing(index_elements=keys), rows)
 
     def bring_up_to_date(self) -> None:
-        """Apply the migrations that are missing; see ``core.store.upgrade``."""
+        """Apply missing migrations; see ``core.store.upgrade``."""
         with self._guarded():
             bring_up_to_date(self.engine, self.url)
 
@@ -130,10 +130,10 @@ class Store:
 
 
 def open_store(url: str) -> Store:
-    """The store at ``url`` (``sqlite:///path`` or ``postgresql://…``), created or migrated to the current schema.
+    """Open the store at ``url`` (``sqlite:///path`` or ``postgresql://…``); creates it, or migrates it to the current schema.
 
-    Raises UsageError for a URL that names no store, StoreError if it can't be opened or has a schema that this version
-    doesn't know.
+    Raises UsageError for a URL that is not that of a store, StoreError if it can't be opened or its schema is unknown
+    to this version.
     """
     parsed = _parsed(url)
     try:
@@ -143,7 +143,7 @@ def open_store(url: str) -> Store:
             parsed = parsed.set(database=str(path))
     except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise StoreError(f"{_shown(parsed)}: {why}", hint="choose a folder that can be written") from error
+        raise StoreError(f"{_shown(parsed)}: {why}", hint="choose a writable folder") from error
     try:
         engine = sa.create_engine(parsed, **_options(parsed))
     except (ArgumentError, NoSuchModuleError) as error:
@@ -166,9 +166,9 @@ def open_store(url: str) -> Store:
 
 
 def store_file(url: str) -> Path | None:
-    """The file of an embedded store, which need not exist; None for a database server and for a store in memory.
+    """The file of an embedded store, even if it does not exist; None for a database server or a store in memory.
 
-    Raises UsageError for a URL that can't be understood, RuntimeError for a home folder that is not known.
+    Raises UsageError for an invalid URL, RuntimeError if the home folder is unknown.
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
@@ -180,10 +180,10 @@ def _parsed(url: str) -> sa.URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        # The text may hold a password anywhere; so may the cause.
-        raise UsageError("the store's URL can't be understood", hint=_HINT_URL) from None
+        # The text may contain a password anywhere, and so may the cause.
+        raise UsageError("the store's URL is invalid", hint=_HINT_URL) from None
     if parsed.drivername in ("postgres", "postgresql"):
-        # Without a driver in the URL, different releases of SQLAlchemy choose different ones.
+        # Without a driver in the URL, SQLAlchemy's choice depends on its release.
         return parsed.set(drivername="postgresql+psycopg")
     return parsed
 
@@ -206,8 +206,8 @@ def _options(url: sa.URL) -> dict[str, Any]:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # Transactions are begun here: the driver's own BEGIN is deferred, and a transaction that reads first and then writes can
-    # fail at once with "database is locked", whatever the timeout.
+    # We begin transactions ourselves: the driver's BEGIN is deferred, so a transaction that reads first and then writes
+    # can fail at once with "database is locked", whatever the timeout.
     connection.isolation_level = None
     switch_to_wal(connection, BUSY_MS / 1000)
     for pragma in ("synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
@@ -225,12 +225,12 @@ def _plain(error: SQLAlchemyError) -> str:
 
 
 _PASSING_STATES = ("08", "57P01", "57P02", "57P03", "53300")
-"""PostgreSQL's codes of a lost connection, of a server that stops or starts, and of one that takes no more clients."""
+"""PostgreSQL's codes for a lost connection, for a server that stops or starts, and for one that accepts no more clients."""
 _PASSING_WORDS = ("starting up", "shutting down", "recovery", "too many", "not yet accepting")
 
 
 def _is_away(error: SQLAlchemyError) -> bool:
-    """Whether the database can't be reached now, and the same may work later."""
+    """Whether the database can't be reached now, so that a retry may succeed."""
     orig = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(orig, sqlite3.Error):
         return primary_code(orig) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -239,7 +239,7 @@ def _is_away(error: SQLAlchemyError) -> bool:
     state = getattr(orig, "sqlstate", None)
     if state is not None:
         return str(state).startswith(_PASSING_STATES)
-    # A connection that was not made has no code: the server's own words, if it said any, begin with FATAL.
+    # A failed connection has no code; the server's own message, if any, begins with FATAL.
     text = _plain(error).lower()
     refused = "fatal" in text or "certificate" in text or "ssl" in text
     return not refused or any(words in text for words in _PASSING_WORDS)
@@ -247,16 +247,16 @@ def _is_away(error: SQLAlchemyError) -> bool:
 
 _HINTS = (
     (("disk is full", "no space left"), "free some disk space; nothing was written"),
-    (("lock timeout",), "a long transaction, such as a dump's, holds a table: try again when it is over"),
-    (("locked",), "another process holds the store; try again"),
-    (("unable to open", "readonly", "read-only"), "check that the folder exists and can be written"),
+    (("lock timeout",), "a long transaction, such as a dump's, locks a table: try again when it is over"),
+    (("locked",), "another process has locked the store; try again"),
+    (("unable to open", "readonly", "read-only"), "check that the folder exists and is writable"),
     (
         ("not a database", "malformed"),
         "the file is not a store, or is damaged; choose another, or restore it from a backup",
     ),
     (("authentication failed", "no password supplied"), "check user and password in the store's URL"),
-    (("does not exist",), "make it on the server first"),
-    (("connection", "connect"), "check that the database server runs and can be reached"),
+    (("does not exist",), "create it on the server first"),
+    (("connection", "connect"), "check that the database server is running and can be reached"),
 )
 
 

@@ -1,14 +1,14 @@
-"""Leases on rows: which process works on a feed, a channel or a row of the outbox, and when another one may.
+"""Leases on rows: which process works on a feed, a channel or a row of the outbox, and when another may take over.
 
 One mechanism for all of them. A row has an owner (``core.processes.process_name``) and a time until which no other
-process may have it. Leases are short; their holder renews them while it works (``Heartbeat``). When a process dies,
+process may take it. Leases are short; their holder renews them while it works (``Heartbeat``). When a process dies,
 
-- another one on the same machine takes its rows at once: it can see that the owner has ended (``free_dead``);
-- one on another machine takes them when they run out, ``lease_ms`` after the last renewal at most.
+- another one on the same machine takes its rows at once, since it can see that the owner has ended (``free_dead``);
+- one on another machine takes them when they expire, at most ``lease_ms`` after the last renewal.
 
-A lease from further ahead than clocks differ was taken before the clock was set back: its holder may be dead, so it does
-not count. The run itself is no lease: a new pipeline takes it over at once and fences the earlier one. Neither is the
-writer of a search index, which holds a lock on a file: it ends with the process.
+A lease that is too far in the future was taken before the clock was set back: its holder may be dead, so it does not
+count. The run itself has no lease: a new pipeline takes it over at once and fences the earlier one. Nor has the writer
+of a search index, which holds a file lock that ends with the process.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from core.store.engine import Store, chunks
 log = structlog.get_logger()
 
 LEASE_MS = 10_000
-"""How long a lease lasts without being renewed."""
+"""How long a lease lasts unless it is renewed."""
 LOOK_MS = 1_000
 LONGEST_WORK_MS = 600_000
-"""What has taken longer hangs: its lease is not renewed any more, so that others may try."""
+"""Work that takes longer than this hangs: its lease is not renewed any more, so that others can try."""
 
 
 class Leases:
-    """The leases on the rows of one table, as one process (``owner``) sees them. Times are ms since the epoch.
+    """The leases on the rows of one table, for one process (``owner``). Times are ms since the epoch.
 
-    ``owner_column`` and ``until_column`` are the table's; ``key`` is the one that names a row.
+    ``owner_column``, ``until_column`` and ``key``, which identifies a row, are columns of the table.
     """
 
     def __init__(
@@ -61,18 +61,18 @@ class Leases:
         self._held: dict[Any, int] = {}
 
     def counts(self, now_ms: int) -> sa.ColumnElement[bool]:
-        """A row is leased now, to whichever process."""
+        """SQL condition: a row is leased now, by any process."""
         return self._until.between(now_ms + 1, now_ms + 2 * self.lease_ms)
 
     def others(self, now_ms: int) -> sa.ColumnElement[bool]:
-        """A row is leased to another process now."""
+        """SQL condition: a row is leased by another process now."""
         return self.counts(now_ms) & (self._owner_column != self.owner)
 
     def free_dead(self, now_ms: int) -> int:
-        """Free what processes of this machine held that have ended; returns the number of rows. Looks once a second at most."""
+        """Free the rows of ended processes of this machine; returns their number. Checks at most once a second."""
         if not self._look.due(now_ms):
             return 0
-        # That there is an owner is said for the sake of partial indexes.
+        # The condition that there is an owner is for partial indexes.
         holders = (
             sa.select(self._owner_column)
             .where(self._owner_column.is_not(None), self._owner_column != self.owner, self._until > now_ms)
@@ -87,27 +87,27 @@ class Leases:
             for some in chunks(dead):
                 mine = sa.update(self._table).where(self._owner_column.in_(some), self._until > now_ms)
                 freed += connection.execute(mine.values({self._until: 0})).rowcount
-        log.info("took over what a process that has ended was working on", rows=freed, processes=len(dead))
+        log.info("took over the work of a process that has ended", rows=freed, processes=len(dead))
         return freed
 
     def taken(self, keys: Collection[Any], now_ms: int) -> None:
-        """These rows were leased by this process: renew them from now on."""
+        """Note that this process leased these rows; renews them from now on."""
         with self._lock:
             self._held |= dict.fromkeys(keys, now_ms)
 
     def ended(self, keys: Collection[Any]) -> None:
-        """The work on these rows has ended: don't renew them any more."""
+        """Note that the work on these rows has ended; stops renewing them."""
         with self._lock:
             for key in keys:
                 self._held.pop(key, None)
 
     def forget(self) -> None:
-        """Renew nothing any more."""
+        """Stop renewing all rows."""
         with self._lock:
             self._held.clear()
 
     def renew(self, now_ms: int) -> int:
-        """Renew what this process works on; returns the number of rows. Safe for any thread. Raises StoreError."""
+        """Renew the rows that this process works on; returns their number. Thread-safe. Raises StoreError."""
         with self._lock:
             keys = [key for key, since in self._held.items() if 0 <= now_ms - since < LONGEST_WORK_MS]
         renewed = 0
@@ -122,9 +122,9 @@ class Leases:
 
 
 class Heartbeat:
-    """Renews leases in a thread of its own, so that they outlast a call that waits for a stream or a receiver.
+    """Renews leases on a separate thread, so that they outlast a call that waits for a stream or a receiver.
 
-    ``clock_ms`` is the wall clock. While the store is away nothing is renewed, and nothing can be taken either.
+    ``clock_ms`` is the wall clock. While the store can't be reached nothing is renewed, but nothing can be taken over either.
     """
 
     def __init__(self, leases: Sequence[Leases], clock_ms: Callable[[], int]) -> None:
@@ -133,11 +133,11 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start renewing."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop; the leases run out unless they are given back."""
+        """Stop renewing; the leases expire unless they are given back."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(5)

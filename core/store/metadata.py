@@ -1,4 +1,4 @@
-"""The MetaData of all tables of the store, and column types that work alike on SQLite and PostgreSQL."""
+"""The MetaData of all tables of the store, and column types with the same behaviour on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ metadata = MetaData(
     }
 )
 
-# PostgreSQL stores no NUL in text, and neither database a lone surrogate; pages and file names contain both.
+# PostgreSQL stores no NULs in text, and neither database stores lone surrogates; pages and file names contain both.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """``text`` with U+FFFD in place of each character that a database refuses."""
+    """``text`` with U+FFFD in place of each character that a database does not accept."""
     return text if text.isascii() and "\0" not in text else _UNSTORABLE.sub("\ufffd", text)
 
 
 class SafeString(TypeDecorator[str]):
-    """A short text of any origin; see ``storable``."""
+    """Short text of any origin; see ``storable``."""
 
     impl: type[String] = String
     cache_ok = True
 
     def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
-        """Applied to values that are written and compared, so a row is found under the value it was stored with."""
+        """Applied to both written and compared values, so a row is found by the value it was stored with."""
         return None if value is None else storable(value)
 
 
 INDEXED = 300
-"""Characters of a text of any origin that an index takes: PostgreSQL's rows of an index hold 2,704 bytes."""
+"""Most characters of indexed text: a row of a PostgreSQL index has at most 2,704 bytes."""
 
 
 class IndexedString(SafeString):
-    """The first ``INDEXED`` characters of a text of any origin, written and compared alike."""
+    """The first ``INDEXED`` characters of text of any origin, both when written and when compared."""
 
     cache_ok = True
 
@@ -59,11 +59,11 @@ class SafeText(SafeString):
 
 
 class PlaceString(SafeString):
-    """A sortable order key, sorted by code point whatever the collation of the PostgreSQL database."""
+    """A sortable order key, which sorts by code point whatever the collation of the PostgreSQL database."""
 
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """The type on a dialect."""
+        """The type in a dialect."""
         kind = String(collation="C") if dialect.name == "postgresql" else String()
         return dialect.type_descriptor(kind)

@@ -1,11 +1,13 @@
-"""The steps of migrations: services go on reading and writing beside them. For authors of ``migrations/versions``.
+"""Steps of migrations that run while services read and write. For authors of ``migrations/versions``.
 
-A migration that touches a table with rows uses these in place of Alembic's own operations. On PostgreSQL each step is a
-transaction of its own (an index can be built beside writers only so), and a migration that was interrupted is run again from
-its beginning: so a step that was done already does nothing. SQLite does all in one transaction, with no service running.
+A migration of a table with rows uses these in place of Alembic's own operations. On PostgreSQL each step is a
+transaction of its own (the only way to build an index beside writers). An interrupted migration is run again from its
+beginning, so a step that was already done does nothing. On SQLite everything is one transaction, with no service
+running.
 
-What a running service of the version before has to bear: a column that it doesn't know (nullable, or with a constant
-default), a table more, an index more or less. What it reads or writes goes only in a later version (docs/extending.md).
+A running service of the previous version must cope with an unknown column (nullable, or with a constant default),
+another table, and an index more or less. Columns and tables that it reads or writes are removed only in a later version
+(docs/extending.md).
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 log = structlog.get_logger()
 
 LOCK_WAIT_MS = 500
-"""A change that needs a table for itself waits so long for it. Who asks for the table meanwhile waits behind it."""
+"""How long a change waits for an exclusive lock on a table. Other requests for the table wait behind it meanwhile."""
 
 PAUSE_S = 1.0
 GIVE_UP_S = 600.0
@@ -32,10 +34,10 @@ _LOCK_NOT_AVAILABLE = "55P03"
 
 
 def briefly(change: Callable[[], object]) -> None:
-    """Make a change that needs a table for itself for a moment: one statement, quick however large the table is.
+    """Make a change that needs an exclusive lock for a moment: one statement, quick however large the table is.
 
-    It waits for the table for half a second, lets the others go on, and tries again, for ten minutes at most: a long
-    transaction, such as that of a dump, would hold it up, and it those that come after it.
+    It waits for the lock for half a second, lets others continue, and tries again, for at most ten minutes: a long
+    transaction, such as a dump's, would block it, and it would block all that come after it.
     """
     if not _on_postgres():
         change()
@@ -51,7 +53,7 @@ def briefly(change: Callable[[], object]) -> None:
 
 
 def add_column(table: str, column: sa.Column[object]) -> None:
-    """Add a column that may be null or has a constant ``server_default``: no row is rewritten."""
+    """Add a column that is nullable or has a constant ``server_default``; no row is rewritten."""
     if _on_postgres() or column.name not in {one["name"] for one in sa.inspect(op.get_bind()).get_columns(table)}:
         briefly(lambda: op.add_column(table, column, if_not_exists=_on_postgres() or None))
 
@@ -59,14 +61,14 @@ def add_column(table: str, column: sa.Column[object]) -> None:
 def add_index(
     name: str, table: str, columns: Sequence[str], *, where: sa.TextClause | None = None, unique: bool = False
 ) -> None:
-    """Build an index while others read and write the table. What an interrupted build left is removed first."""
+    """Build an index while others read and write the table. Leftovers of an interrupted build are removed first."""
     if not _on_postgres():
         op.create_index(name, table, list(columns), unique=unique, sqlite_where=where, if_not_exists=True)
         return
     with _outside_a_transaction() as connection:
         valid = sa.text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
         if connection.execute(valid, {"name": name}).scalar() is False:
-            log.warning("an index was left half-built; it is built again", index=name)
+            log.warning("rebuilding an index that was left incomplete", index=name)
             op.drop_index(name, table, postgresql_concurrently=True, if_exists=True)
         op.create_index(
             name,
@@ -89,10 +91,10 @@ def drop_index(name: str, table: str) -> None:
 
 
 def in_batches(step: Callable[[sa.Connection], int], *, pause_s: float = BATCH_PAUSE_S) -> int:
-    """Call ``step`` until it returns 0, with pauses; return the sum. For moving data.
+    """Call ``step`` until it returns 0, with pauses; returns the sum. For moving data.
 
-    ``step`` changes some thousand rows with one statement, which is a transaction on PostgreSQL, and returns how many those
-    were. It must find by itself what is left to do.
+    ``step`` changes some thousand rows with one statement, which is one transaction on PostgreSQL, and returns their
+    number. It must find the remaining rows itself.
     """
     total = 0
     with _outside_a_transaction() as connection:

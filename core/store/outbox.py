@@ -1,4 +1,4 @@
-"""The outbox: records stored in the same transaction as the results they announce, and relayed afterwards at least once.
+"""The outbox: records that are stored in the same transaction as the results they announce, and then relayed at least once.
 
 See docs/architecture.md, "Exactly-once results".
 
@@ -18,19 +18,19 @@ from core.store.leases import LEASE_MS, Leases
 
 ENRICHED, ALERTS, REJECTED = "enriched-articles", "alerts", "rejected"
 CANARIES = "canaries"
-"""Where the alerts of canaries go: no reader of the other streams meets one."""
+"""Destination of canaries' alerts, so that readers of the other streams never see them."""
 
 PEOPLE = "people"
-"""What ``desk.delivery`` takes: alerts of subscriptions that name a channel."""
+"""Destination of alerts that ``desk.delivery`` takes: those of subscriptions with a channel."""
 
 MOST_COUNTED = 10_000
-"""More waiting rows than that are not counted: a scrape would read each of them."""
+"""Counting stops at this many waiting rows, since a scrape would read each of them."""
 
 
 class OutboxRow(msgspec.Struct, frozen=True):
-    """One record to relay. ``key`` (``RUN/ID``) identifies it, so that a receiver can recognise a repeat.
+    """A record to relay. ``key`` (``RUN/ID``) identifies it, so that a receiver can recognise a repeat.
 
-    It contains the run, or two runs that publish into one compacted stream would displace each other's records.
+    The key contains the run: otherwise two runs that publish to one compacted stream would replace each other's records.
     """
 
     run: str
@@ -49,7 +49,7 @@ class TakenRow(msgspec.Struct, frozen=True):
 
 
 def key_of(run: str, identity: str) -> str:
-    """The key of a record: the run and the id of its article, alert or place."""
+    """The key of a record: the run, and the id of its article, alert or place."""
     return f"{run}/{identity}"
 
 
@@ -64,7 +64,7 @@ def run_of(key: str) -> str:
 
 
 def count_waiting(connection: sa.Connection, destination: str | None = None) -> int:
-    """How many rows there are (for a destination); ``MOST_COUNTED`` stands for that many and more."""
+    """Number of rows (for a destination); ``MOST_COUNTED`` means that many or more."""
     c = t.outbox.c
     some = sa.select(c.id) if destination is None else sa.select(c.id).where(c.destination == destination)
     return connection.execute(sa.select(sa.func.count()).select_from(some.limit(MOST_COUNTED).subquery())).scalar_one()
@@ -86,8 +86,9 @@ def replace_payloads(connection: sa.Connection, run: str, payloads: Mapping[str,
 class Outbox:
     """Takes rows to relay, and deletes them once they are acknowledged. Raises StoreError.
 
-    Either by leases, each row to one of several workers (``take``), or by run and in order, for a caller that has made
-    sure that it is the only one (``of_run``). ``worker`` is the name that leases are under (``core.processes``).
+    Rows are taken either by lease, each row by one of several workers (``take``), or by run and in order, for a caller
+    that has made sure that it is the only one (``of_run``). ``worker`` is the owner's name in leases
+    (``core.processes``).
     """
 
     def __init__(self, store: Store, worker: str = "", *, lease_ms: int = LEASE_MS) -> None:
@@ -96,11 +97,11 @@ class Outbox:
         self._leases = Leases(store, c.id, c.leased_by, c.lease_until_ms, owner=worker, lease_ms=lease_ms)
 
     def runs(self, destinations: Collection[str]) -> Mapping[str, list[str]]:
-        """The runs with rows for these destinations, and for which of them."""
+        """The runs with rows for these destinations, each with its destinations."""
         c, found = t.outbox.c, dict[str, list[str]]()
         with self.store.reading() as connection:
             for destination in sorted(destinations):
-                # From run to run by the index: a million rows may wait for a stream that is away.
+                # By the index from run to run: a million rows may wait for a stream that can't be reached.
                 after = ""
                 while (
                     run := connection.execute(
@@ -114,7 +115,7 @@ class Outbox:
     def of_run(self, run: str, destinations: Collection[str], limit: int) -> list[TakenRow]:
         """Up to ``limit`` rows of a run for these destinations, in the order in which its transactions wrote them.
 
-        Nothing keeps others from them: the caller is the only one whose appends can succeed (``Stream.fence``).
+        The rows are not leased: the caller is the only one whose appends can succeed (``Stream.fence``).
         """
         c = t.outbox.c
         query = sa.select(c.id, c.destination, c.key, c.payload).order_by(c.id).limit(limit)
@@ -123,11 +124,10 @@ class Outbox:
             return [TakenRow(row.id, row.destination, row.key, row.payload) for row in rows]
 
     def take(self, limit: int, *, now_ms: int, destinations: Collection[str] | None = None) -> list[TakenRow]:
-        """Up to ``limit`` waiting rows, oldest first, leased to this worker; other workers get other rows.
+        """Lease up to ``limit`` waiting rows to this worker, oldest first; other workers get other rows.
 
-        Rows that a worker of the same name had taken and neither finished nor given back are returned again: it died.
-        A batch is worked on for less than a lease, so nothing is renewed.
-        ``destinations``: only rows for these.
+        Rows that a worker of the same name took, but neither finished nor gave back, are returned again: it died.
+        Processing a batch takes less time than a lease, so nothing is renewed. ``destinations``: only rows for these.
         """
         c = t.outbox.c
         self._leases.free_dead(now_ms)
@@ -159,7 +159,7 @@ class Outbox:
                 connection.execute(t.outbox.delete().where(t.outbox.c.id.in_(part)))
 
     def give_back(self, rows: Sequence[TakenRow]) -> None:
-        """Let rows that could not be relayed wait again, except those that another worker has taken since."""
+        """Return rows that could not be relayed to the queue, except those that another worker has taken since."""
         with self.store.writing() as connection:
             for part in chunks([row.id for row in rows]):
                 mine = t.outbox.c.id.in_(part) & (t.outbox.c.leased_by == self.worker)

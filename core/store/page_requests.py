@@ -1,8 +1,8 @@
-"""Pages that are to be fetched again: noted by the ledger (walls) or by a person, fetched by the connectors.
+"""Pages to fetch again: requested by the ledger (walls) or by a person, fetched by the connectors.
 
-A wall is asked for again after growing pauses, a few times (``core.again.WALL``). Once its page comes as an article, the
-request is gone. What a person asks for is asked for at once. Fetching is the feed's: its pace, robots.txt, and its
-own tries if the page can't be had.
+A wall is retried a few times after growing pauses (``core.again.WALL``). Once its page comes as an article, the request
+is deleted. A person's request is due at once. The feed fetches the page: at its own pace, by its robots.txt, with its
+own retries.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ WAITING, ASKED, OVER = "waiting", "asked", "over"
 
 
 class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A page to fetch again. ``article``: the id of its address. ``feed_url``: the feed that led to it, as shown.
+    """A page to fetch again. ``article``: the id for its address. ``feed_url``: the feed that listed it, as shown.
 
-    ``reason``: ``by_hand``, or the kind of wall. ``tries``: how often it was asked for again before.
+    ``reason``: ``by_hand``, or the kind of wall. ``tries``: number of earlier retries.
     """
 
     article: str
@@ -39,9 +39,9 @@ class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
 def note_walls(
     store: Store, connection: sa.Connection, run: str, walls: Sequence[tuple[PageRequest, int]], cured: Collection[str]
 ) -> None:
-    """Ask again for pages that were walls at an event time (ms), and no more for those that are articles now.
+    """Request pages that were walls at an event time (ms), and delete the requests for those that are articles now.
 
-    In the caller's transaction.
+    Runs in the caller's transaction.
     """
     c = page_requests.c
     for part in chunks(sorted(cured)):
@@ -68,12 +68,12 @@ class PageRequests:
         self._store, self._run = store, run
 
     def add(self, one: PageRequest, now_ms: int) -> None:
-        """Ask for a page again at once. Its tries are counted from 0 again."""
+        """Request a page at once. Its tries start from 0 again."""
         with self._store.writing() as connection:
             self._store.upsert(connection, page_requests, [_row(self._run, one, WAITING, now_ms)])
 
     def due(self, now_ms: int, limit: int = 100) -> list[PageRequest]:
-        """What waits and whose time has come, the longest overdue first."""
+        """The waiting requests that are due, longest overdue first."""
         c = page_requests.c
         query = sa.select(page_requests).where(c.run == self._run, c.state == WAITING, c.ask_ms <= now_ms)
         with self._store.reading() as connection:
@@ -82,14 +82,14 @@ class PageRequests:
         return [PageRequest(**{name: getattr(row, name) for name in names}) for row in rows]
 
     def asked(self, one: PageRequest, *, found: bool = True) -> None:
-        """Note that a page was handed to its feed; or that no feed is there for it any more."""
+        """Note that a page was passed to its feed, or that its feed is not watched any more."""
         c = page_requests.c
         mine = (c.run == self._run) & (c.article == one.article)
         with self._store.writing() as connection:
             connection.execute(page_requests.update().where(mine).values(state=ASKED if found else OVER))
 
     def counts(self) -> Counter[tuple[str, str]]:
-        """How many there are, by reason and state."""
+        """Numbers of requests by reason and state."""
         c = page_requests.c
         query = sa.select(c.reason, c.state, sa.func.count().label("pages")).where(c.run == self._run)
         with self._store.reading() as connection:

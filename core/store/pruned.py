@@ -1,4 +1,4 @@
-"""What pruning took from a run (``pipeline.ledger.pruning``): whoever reads the past says so, and claims nothing about it."""
+"""What pruning removed from a run (``pipeline.ledger.pruning``): commands that read the past report it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ OUTCOMES, ARTICLES, COMMITS, TEXTS = "outcomes", "articles", "commits", "texts"
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
-    """Times before which rows of a run are gone, in ms since the epoch; 0: none is gone.
+    """Times before which rows of a run are gone, in ms since the epoch; 0: none are.
 
-    ``outcomes_ms`` and ``articles_ms`` are event times. Articles go by stories: of one that had a record since, all is there.
-    ``commits_ms`` is the wall clock: of transactions before, the last of each minute is there. ``first_ms``: the event time of
-    the run's first record, if its outcome is gone. ``deletions`` rises whenever stories are pruned.
+    ``outcomes_ms`` and ``articles_ms`` are event times. Articles are pruned by story: a story with a record since then
+    is complete. ``commits_ms`` is the wall clock: of earlier transactions, only the last of each minute is kept.
+    ``first_ms``: the event time of the run's first record, if its outcome is gone. ``deletions`` rises whenever stories
+    are pruned.
 
-    ``texts_ms``: the event time as of which texts were removed last, by their limits (``core.store.text_limits``); 0: none was.
-    ``texts_removed`` rises with every removal.
+    ``texts_ms``: the event time as of which texts were last removed by their limits (``core.store.text_limits``); 0:
+    never. ``texts_removed`` rises with every removal.
     """
 
     outcomes_ms: int = 0
@@ -35,11 +36,11 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def whole_from_ms(self) -> int:
-        """From this event time on nothing is gone that could have decided anything: a replay is the same from here on."""
+        """The event time from which nothing is gone that affects results: from here on, a replay gives the same."""
         return max(self.outcomes_ms, self.articles_ms)
 
     def words(self, what: str = "") -> Iterator[str]:
-        """A line for each of outcomes and articles (or for ``what`` alone) of which some are gone."""
+        """A line for each of outcomes and articles (or only for ``what``) if some are gone."""
         for name, moment in ((ARTICLES, self.articles_ms), (OUTCOMES, self.outcomes_ms)):
             if moment and what in ("", name):
                 kind = "stories and articles" if name == ARTICLES else "outcomes of raw records"
@@ -49,7 +50,7 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_pruned(connection: sa.Connection, run: str) -> Pruned:
-    """What was pruned of a run."""
+    """What was pruned from a run."""
     rows = {row.what: row for row in connection.execute(sa.select(t.pruned).where(t.pruned.c.run == run))}
     before = {name: int(rows[name].before_ms) if name in rows else 0 for name in (OUTCOMES, ARTICLES, COMMITS, TEXTS)}
     return Pruned(
@@ -64,15 +65,15 @@ def read_pruned(connection: sa.Connection, run: str) -> Pruned:
 
 
 def pruned_of(store: Store, run: str) -> Pruned:
-    """As ``read_pruned``, in a transaction of its own. Raises StoreError."""
+    """Like ``read_pruned``, in its own transaction. Raises StoreError."""
     with store.reading() as connection:
         return read_pruned(connection, run)
 
 
 def stored_ms(run: sa.ColumnElement[str], seq: sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
-    """When the transaction ``seq`` of a run was stored, as a column. To the minute if it was long ago.
+    """When the transaction ``seq`` of a run was stored, as a SQL column; to the minute if it was long ago.
 
-    The first of those that are left from it on: a takedown raises the seq too, without a transaction of results.
+    It is the first remaining one from ``seq`` on: a takedown also raises the seq, without a transaction of results.
     """
     c = t.commits.alias().c
     return sa.select(c.stored_ms).where(c.run == run, c.seq >= seq).order_by(c.seq).limit(1).scalar_subquery()

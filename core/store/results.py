@@ -1,4 +1,4 @@
-"""Reading a run's results: all in order, what is new, single articles and alerts."""
+"""Reads a run's results: all in order, new ones, single articles and alerts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from core.store.engine import Store
 
 PAGE = 500
 SHORTEST_ID = 6
-"""Characters of an alert's id that find it."""
+"""Least number of characters of an alert's id that find it."""
 
 
 class StoreReader:
-    """Reads one run. Every call sees one state of the store; calls that fetch page by page see one state a page.
+    """Reads one run. Every call has a consistent view of the store; calls that fetch page by page have one per page.
 
-    So read a run that is being written with ``since``: an article that changes between two pages can come twice.
+    So for a run that is being written, use ``since``: an article that changes between two pages may be returned twice.
     """
 
     def __init__(self, store: Store, run: str) -> None:
@@ -52,7 +52,7 @@ class StoreReader:
             after = (rows[-1].stream, rows[-1].partition, rows[-1].first_offset)
 
     def count_outcomes(self) -> Counter[str]:
-        """How many raw records ended in each kind of outcome; a lost range counts with all its offsets."""
+        """Number of raw records by kind of outcome; a lost range counts all its offsets."""
         c = t.outcomes.c
         size = sa.func.sum(c.last_offset - c.first_offset + 1)
         with self.store.reading() as connection:
@@ -100,9 +100,9 @@ class StoreReader:
 
 
 def find_alert(store: Store, run: str, identity: str) -> Alert | None:
-    """The alert with this id or, from 6 characters on, the only one whose id begins so; None if there is none.
+    """The alert with this id or, with at least 6 characters, the only one whose id begins with it; None if there is none.
 
-    Raises UsageError if there are several.
+    Raises UsageError if several ids begin with it.
     """
     c = t.alerts.c
     query = sa.select(c.id, c.record).where(c.run == run, c.id == identity)
@@ -114,12 +114,12 @@ def find_alert(store: Store, run: str, identity: str) -> Alert | None:
                 sa.select(c.id, c.record).where(c.run == run, c.id >= identity, c.id < after).limit(2)
             ).all()
     if len(rows) > 1:
-        raise UsageError(f"several alerts begin with {identity!r}", hint="give more of the id")
+        raise UsageError(f"several alerts begin with {identity!r}", hint="give more characters of the id")
     return decode(rows[0].record.encode(), Alert) if rows else None
 
 
 def find_article(store: Store, run: str, identity: str) -> Article | None:
-    """The current version of the article to which an address belongs; None if the run has none."""
+    """The current version of the article with this address; None if the run has none."""
     a, c = t.articles.c, t.article_aliases.c
     named = sa.select(c.article).where(c.run == run, c.alias == identity)
     query = sa.select(a.record).where(a.run == run, a.id.in_([identity]) | a.id.in_(named)).order_by(a.id != identity)
@@ -129,7 +129,7 @@ def find_article(store: Store, run: str, identity: str) -> Article | None:
 
 
 def outcome_of(row: sa.Row[tuple[object, ...]]) -> Outcome:
-    """The outcome in a row of ``outcomes``."""
+    """The outcome for a row of ``outcomes``."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     place = values.pop("place")
     values["key"] = OrderKey.parse(place) if place else None

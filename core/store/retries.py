@@ -1,11 +1,11 @@
-"""Rejected records that go through again: asked for by a person, appended once more by the connectors.
+"""Retries of rejected records: requested by a person, appended again by the connectors.
 
-After the fault that rejected it is mended, a raw record is appended to the raw stream a second time, with a header that
-names the old position (``core.streams.headers.RETRY_OF``). The new record has an outcome of its own; the old
-outcome stays, also in a replay (``pipeline.replay.runs.held_rejections``). A record that failed ``MOST_FAILURES`` times stays.
+After the fault is fixed, a raw record is appended to the raw stream a second time, with a header that names the old
+position (``core.streams.headers.RETRY_OF``). The new record has its own outcome; the old outcome stays, also in a
+replay (``pipeline.replay.runs.held_rejections``). A record that failed ``MOST_FAILURES`` times is not retried.
 
-A row here goes through states: ``asked``; ``begun`` (its append may have happened); ``appended`` (the new position is known);
-``gone`` (the stream no longer holds it, or does not take it).
+A retry passes through states: ``asked``; ``begun`` (the append may have happened); ``appended`` (the new position is
+known); ``gone`` (the stream no longer has the record, or does not accept it).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NO_LETTERS = re.compile("[^a-z]+")
 
 
 def kind_of(stage: str | None, reason: str | None) -> str:
-    """The kind of a rejection, for counts: its reason without what is of one record; of takedowns no word of a person."""
+    """The kind of a rejection, for counts: its reason without details of the record or, for takedowns, a person's words."""
     if stage == TAKEDOWN:
         return TAKEDOWN
     kind = _NO_LETTERS.sub("_", (reason or "").partition(":")[0].lower()).strip("_")
@@ -44,7 +44,7 @@ def kind_of(stage: str | None, reason: str | None) -> str:
 
 
 class Wanted(NamedTuple):
-    """Which rejections are meant. ``reason``: as stored, or its kind. ``since_ms``: event time."""
+    """A selection of rejections. ``reason``: as stored, or its kind. ``since_ms``: event time."""
 
     stage: str = ""
     reason: str = ""
@@ -52,9 +52,9 @@ class Wanted(NamedTuple):
 
 
 class RejectedRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A rejection and what became of it. ``failures``: how often the record was rejected by now, retries included.
+    """A rejection and its retry. ``failures``: how often the record has been rejected, retries included.
 
-    ``state``: empty if it may go through again, a state of its retry, or ``stays`` (``why`` says why).
+    ``state``: empty if it can be retried, the state of its retry, or ``stays`` (for the reason in ``why``).
     ``retry_of``: the position that it is a retry of. ``new``: the position of its own retry.
     """
 
@@ -67,13 +67,13 @@ class RejectedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def position(self) -> Position:
-        """Where the record is."""
+        """The record's position."""
         one = self.outcome
         return Position(run=one.run, stream=one.stream, partition=one.partition, offset=one.first_offset)
 
 
 class Retry(NamedTuple):
-    """A retry as the connectors work on it. ``partition`` and ``since``: where the new record is to be looked for."""
+    """A retry in progress. ``partition`` and ``since``: where to look for the new record."""
 
     position: Position
     state: str
@@ -82,15 +82,15 @@ class Retry(NamedTuple):
 
 
 class Rejections:
-    """The rejections of a run, and what is asked for. Canaries are left out. Raises StoreError."""
+    """The rejections of a run, and requests for retries. Canaries are left out. Raises StoreError."""
 
     def __init__(self, store: Store, run: str) -> None:
         self._store, self._run = store, run
 
     def listing(self, wanted: Wanted, limit: int = 0) -> Iterator[RejectedRecord]:
-        """The rejections, the newest first, read page by page; at most ``limit`` (0: all)."""
+        """The rejections, newest first, read page by page; at most ``limit`` (0: all)."""
         c, given, after = t.outcomes.c, 0, None
-        # As they were stored, which an index has.
+        # In the order of storing, for which there is an index.
         columns = (c.seq, c.place, c.stream, c.partition, c.first_offset)
         while True:
             query = sa.select(t.outcomes).where(self._meant(wanted)).order_by(*(one.desc() for one in columns))
@@ -115,7 +115,7 @@ class Rejections:
             after = (last.seq, last.place, last.stream, last.partition, last.first_offset)
 
     def one(self, where: str) -> RejectedRecord:
-        """The rejection at ``[run/][stream/]partition/offset``. Raises NotFound if there is none, or are several."""
+        """The rejection at ``[run/][stream/]partition/offset``. Raises NotFound if there is none or more than one."""
         parts = where.split("/")
         if not 2 <= len(parts) <= 4 or not all(
             part.isascii() and part.isdigit() and len(part) < 19 for part in parts[-2:]
@@ -131,12 +131,12 @@ class Rejections:
             rows = connection.execute(query.limit(2)).all()
             found = self._with_retries(connection, [outcome_of(row) for row in rows])
         if len(found) != 1 or (len(parts) == 4 and parts[0] != self._run):
-            problem = "several streams have a rejection there" if len(found) > 1 else "no rejected record is there"
+            problem = "several streams have a rejection there" if len(found) > 1 else "there is no rejected record"
             raise NotFound(f"{where}: {problem}", hint="wirewatch rejected list shows them")
         return found[0]
 
     def counts(self) -> Counter[tuple[str, str]]:
-        """How many there are, by stage and kind of reason."""
+        """Numbers of rejections by stage and kind of reason."""
         c = t.outcomes.c
         query = sa.select(c.stage, c.reason, sa.func.count().label("records")).where(self._meant(Wanted()))
         found: Counter[tuple[str, str]] = Counter()
@@ -146,7 +146,7 @@ class Rejections:
         return found
 
     def ask(self, chosen: Sequence[RejectedRecord], *, by: str, now_ms: int) -> int:
-        """Let records go through again; how many were not asked for before. Those that stay are left."""
+        """Request retries of records; returns how many are new requests. Records that can't be retried are skipped."""
         rows = [
             {
                 "run": self._run,
@@ -186,7 +186,7 @@ class Rejections:
         rows: dict[tuple[str, int, int], sa.Row[Any]] = {}
         origins: dict[tuple[str, int, int], sa.Row[Any]] = {}
         for part in chunks(sorted({one.first_offset for one in outcomes})):
-            # By offset alone: streams and partitions are few.
+            # Only by offset: there are few streams and partitions.
             for row in connection.execute(sa.select(retries).where(c.run == self._run, c.record_offset.in_(part))):
                 rows[row.stream, row.partition, row.record_offset] = row
             new = sa.select(retries).where(c.run == self._run, c.state == APPENDED, c.new_offset.in_(part))
@@ -213,13 +213,13 @@ class Rejections:
 
 
 class Retries:
-    """What the connectors append once more. Raises StoreError."""
+    """The retries for the connectors to append. Raises StoreError."""
 
     def __init__(self, store: Store, run: str) -> None:
         self._store, self._run = store, run
 
     def due(self, limit: int) -> list[Retry]:
-        """What is asked for or begun: the begun ones first, then in the order of positions."""
+        """The requested and begun retries: begun ones first, then in the order of positions."""
         c = retries.c
         query = sa.select(retries).where(c.run == self._run, c.state.in_((ASKED, BEGUN)))
         query = query.order_by(c.state.desc(), c.stream, c.partition, c.record_offset).limit(limit)
@@ -229,7 +229,7 @@ class Retries:
             ]
 
     def begin(self, placed: Mapping[Position, tuple[int, int]]) -> None:
-        """Note before an append: position → the new record's partition, and where that ended."""
+        """Note before an append: position → the new record's partition, and its end offset."""
         self._note({one: {"state": BEGUN, "new_partition": p, "since_offset": end} for one, (p, end) in placed.items()})
 
     def appended(self, placed: Mapping[Position, tuple[int, int]]) -> None:

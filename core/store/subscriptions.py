@@ -1,4 +1,4 @@
-"""Stored subscriptions, topics and labels of outlets, every version with the event time from which it holds.
+"""Stored subscriptions, topics and labels of outlets: every version, with the event time from which it is in force.
 
 See docs/architecture.md, "Replay equals live".
 """
@@ -16,21 +16,21 @@ from core.store import tables as t
 from core.store.engine import Store, chunks
 from core.store.metadata import storable
 
-# A version holds from its saving plus this margin: time for every worker to see it before it must match with it.
+# A version is in force from its saving plus this margin, which gives every worker time to see it first.
 MARGIN_MS = 2_000
-# What was read is valid this long. The rest of the margin covers the time between a saving's clock and its commit, and
-# clocks that differ: a reader in between would miss that saving.
+# Versions that were read are valid this long. The rest of the margin covers the time between reading the clock and the
+# commit, and differences between clocks: a reader in between would miss the new version.
 FRESH_MS = 1_000
 FROM_THE_BEGINNING = 0
 LIVE = "live"
 _COLUMNS = {"id", "query", "name", "owner", "version", "effective_from_ms", "active", "edited_by", "saved_ms", "schema"}
-# All other fields are stored as JSON, each only if it differs from its default: a new field needs no column.
+# All other fields are stored as JSON if they differ from their defaults: a new field needs no column.
 RULES = tuple(name for name in Subscription.__struct_fields__ if name not in _COLUMNS)
 _UNRULED = Subscription(id="", query="")
 
 
 class StoredTopic(msgspec.Struct, frozen=True):
-    """One version of a topic: its definition as TOML text. ``saved_by``: who saved it on the desk; empty: it is from a file."""
+    """One version of a topic, as TOML text. ``saved_by``: who saved it on the desk; empty: it comes from a file."""
 
     name: str
     version: int
@@ -41,7 +41,7 @@ class StoredTopic(msgspec.Struct, frozen=True):
 
 
 class OutletVersion(msgspec.Struct, frozen=True):
-    """All ``labels`` of an outlet from a time on, sorted; none: they were taken away. ``outlet`` is case-folded."""
+    """All ``labels`` of an outlet from a time on, sorted; empty: they were removed. ``outlet`` is case-folded."""
 
     outlet: str
     version: int
@@ -50,7 +50,7 @@ class OutletVersion(msgspec.Struct, frozen=True):
 
     @property
     def active(self) -> bool:
-        """Whether it has any."""
+        """Whether there are any labels."""
         return bool(self.labels)
 
 
@@ -65,7 +65,7 @@ class StoredQueries(msgspec.Struct, frozen=True):
 
 
 class SubscriptionStore:
-    """Reads and saves the subscriptions, topics and labels of one scope: ``live``, or the name of a run that has its own.
+    """Reads and saves the subscriptions, topics and labels of a scope: ``live``, or the name of a run with its own ones.
 
     Raises StoreError. Safe for threads and processes.
     """
@@ -74,12 +74,12 @@ class SubscriptionStore:
         self.store, self.scope = store, scope
 
     def stamp(self) -> tuple[int, ...]:
-        """Changes whenever anything is saved: rows are only ever added."""
+        """A stamp that changes whenever anything is saved: rows are only ever added."""
         with self.store.reading() as connection:
             return self._stamp(connection)
 
     def read(self, *, now_ms: int) -> StoredQueries:
-        """Everything saved by now. ``now_ms``: the clock, read before this call."""
+        """Everything saved so far. ``now_ms``: the clock, read before this call."""
         subscriptions = sa.select(t.subscriptions).where(t.subscriptions.c.scope == self.scope)
         topics = sa.select(t.topics).where(t.topics.c.scope == self.scope)
         with self.store.reading() as connection:
@@ -94,7 +94,7 @@ class SubscriptionStore:
         return StoredQueries(found, shelved, now_ms + FRESH_MS, stamp, labels)
 
     def labels(self) -> dict[str, tuple[str, ...]]:
-        """The newest labels of each outlet that has any, by its case-folded name."""
+        """The newest labels of each outlet with labels, by case-folded name."""
         with self.store.reading() as connection:
             newest = {one.outlet: one.labels for one in self._labels(connection)}
         return {outlet: labels for outlet, labels in newest.items() if labels}
@@ -109,9 +109,9 @@ class SubscriptionStore:
         now_ms: int,
         from_the_beginning: bool = False,
     ) -> None:
-        """Save all labels of an outlet, in the caller's transaction; they hold as subscriptions do.
+        """Save all labels of an outlet, in the caller's transaction; in force from the same time as a subscription would be.
 
-        Nothing is saved if the outlet has these already.
+        Nothing is saved if the outlet already has these labels.
         """
         outlet, sorted_labels = storable(outlet.casefold()), tuple(sorted({storable(one) for one in labels}))
         self.store.serialise(connection, f"queries of {self.scope}")
@@ -128,10 +128,11 @@ class SubscriptionStore:
     def save_subscriptions(
         self, wanted: Sequence[Subscription], *, now_ms: int, from_the_beginning: bool = False
     ) -> int:
-        """Save those that differ from their newest stored version, and return how many that were.
+        """Save the subscriptions that differ from their newest stored version, and return how many did.
 
-        They hold from now plus the margin, or from the beginning of time. ``version``, ``effective_from_ms`` and
-        ``saved_ms`` are ignored; ``edited_by`` is stored as the author of the version, but doesn't count as a difference.
+        They are in force from now plus the margin, or from the beginning of time. ``version``, ``effective_from_ms``
+        and ``saved_ms`` are ignored; ``edited_by`` is stored as the author of the version, but doesn't count as a
+        difference.
         """
         start = FROM_THE_BEGINNING if from_the_beginning else now_ms + MARGIN_MS
         with self.store.writing() as connection:
@@ -148,24 +149,24 @@ class SubscriptionStore:
                 version = old["version"] + 1 if old is not None else 1
                 row = {"scope": self.scope, "id": identity, "version": version, "effective_from_ms": start} | what
                 rows.append(row | {"saved_ms": now_ms, "edited_by": storable(one.edited_by)})
-                # An id given twice: the second is compared with the first.
+                # If an id is given twice, the second is compared with the first.
                 newest[identity] = rows[-1]
             self.store.insert_new(connection, t.subscriptions, rows)
             return len(rows)
 
     def newest(self, identity: str) -> Subscription | None:
-        """The newest version of one subscription, ended or not; None if there never was one."""
+        """The newest version of a subscription, even if it has ended; None if there never was one."""
         return next(iter(self.history(identity)), None)
 
     def history(self, identity: str) -> list[Subscription]:
-        """All versions of one subscription, newest first."""
+        """All versions of a subscription, newest first."""
         c = t.subscriptions.c
         query = sa.select(t.subscriptions).where(c.scope == self.scope, c.id == identity).order_by(c.version.desc())
         with self.store.reading() as connection:
             return [subscription(row) for row in connection.execute(query)]
 
     def versions(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Subscription]:
-        """These versions by (id, version); versions that are not stored are left out. A version never changes."""
+        """The versions with these (id, version), by these; unknown ones are left out. A version never changes."""
         c = t.subscriptions.c
         found = {}
         with self.store.reading() as connection:
@@ -177,10 +178,11 @@ class SubscriptionStore:
         return found
 
     def save_topics(self, definitions: Mapping[str, str], *, now_ms: int) -> int:
-        """Save the topics of files (name → TOML text) that differ from the stored ones, and return how many that were.
+        """Save the topics from files (name → TOML text) that differ from the stored ones, and return how many did.
 
-        The first topics of a scope hold from the beginning of time; later ones and changes from now plus the margin. A stored
-        topic that is no longer given ends then. A version that was saved on the desk stays, unless its file was changed.
+        The first topics of a scope are in force from the beginning of time; later ones and changes from now plus the
+        margin. A stored topic that is no longer given ends then. A version that was saved on the desk stays unless its
+        file has changed.
         """
         definitions = {storable(name): storable(text) for name, text in definitions.items()}
         with self.store.writing() as connection:
@@ -202,9 +204,9 @@ class SubscriptionStore:
             return len(rows)
 
     def save_topic(self, name: str, definition: str, *, by: str, based_on: int, now_ms: int) -> StoredTopic | None:
-        """Save one topic for ``by``, from now plus the margin on.
+        """Save one topic for ``by``, in force from now plus the margin.
 
-        None if its newest version is not ``based_on`` (0: there is none): another one was saved meanwhile.
+        Returns None if its newest version is not ``based_on`` (0: there is none), since another was saved in the meantime.
         """
         name, definition = storable(name), storable(definition)
         with self.store.writing() as connection:
@@ -241,13 +243,13 @@ class SubscriptionStore:
 
 
 def rules_of(one: Subscription) -> str:
-    """The fields of ``RULES`` that differ from their defaults, as JSON for the column ``rules``."""
+    """The fields in ``RULES`` that differ from their defaults, as JSON for the column ``rules``."""
     different = {name: getattr(one, name) for name in RULES if getattr(one, name) != getattr(_UNRULED, name)}
     return storable(msgspec.json.encode(different).decode())
 
 
 def subscription(row: sa.Row[Any]) -> Subscription:
-    """The subscription of a row of ``subscriptions``."""
+    """The subscription for a row of ``subscriptions``."""
     plain = {
         "id": row.id,
         "query": row.query,

@@ -1,30 +1,30 @@
-"""The tables that several packages share. Every row belongs to a run; times are event times in whole milliseconds, UTC.
+"""The tables shared by several packages. Every row belongs to a run; times are event times in whole milliseconds, UTC.
 
-Only types and constraints that SQLite and PostgreSQL share. Records are stored whole as JSON in ``record``; what is searched,
-joined or ordered by has a column of its own. ``place`` is an order key in its sortable form (``OrderKey.sortable``). Times of
-counts and canaries are wall-clock times, except ``last_ms`` of ``source_activity``.
+They use only types and constraints that SQLite and PostgreSQL share. Whole records are stored as JSON in ``record``;
+fields for searching, joining or ordering have columns of their own. ``place`` is a sortable order key
+(``OrderKey.sortable``). Times of counts and canaries are wall-clock times, except ``last_ms`` of ``source_activity``.
 
 =====================  ============================================================================================
-runs                   one row a run: its owner and how far it is (``seq`` rises by one with every transaction of results)
-commits                when each of those transactions was stored, and which number of its epoch it reached
-outcomes               how each raw record ended; ``lost`` covers a range; the first write wins
+runs                   a row per run: its owner and progress (``seq`` rises by one with every transaction of results)
+commits                when each of those transactions was stored, and the number in its epoch that it reached
+outcomes               the outcome of each raw record; ``lost`` covers a range; the first write wins
 articles               the current version of each article, enriched
 versions               every version of each article, with the story stage's index entry for it
-article_aliases        addresses whose records belong to the article of another address: its forms for print, sharing
-page_requests          pages that are to be fetched again: walls, and what a person asked for; see ``core.store.page_requests``
-retries                rejected records that go through again; see ``core.store.retries``
-stories                one row a story, updated with every article
-alerts                 one row an alert
-subscriptions          every version of every stored query, by scope (``live``, or a run given its own)
+article_aliases        addresses whose records belong to the article of another address: forms for print, sharing
+page_requests          pages to fetch again: walls, and requests of people; see ``core.store.page_requests``
+retries                retries of rejected records; see ``core.store.retries``
+stories                a row per story, updated with every article
+alerts                 a row per alert
+subscriptions          every version of every stored query, by scope (``live``, or a run with its own)
 topics                 every version of every topic, likewise
 outbox                 records waiting to be relayed to streams or people
 text_limits            how long texts are kept, by outlet; see ``core.store.text_limits``
-takedowns              articles that were taken down: their text is deleted, and what comes of them again is rejected
-story_decisions        what editors decided about stories, each with its place in the run and what it changed
-story_links            for new articles: through which others they joined a story, or nearly did, and the score's reasons
-counters               sums that only rise, by run, name and label; see ``core.store.counts``
+takedowns              articles that were taken down: their text is deleted, and new records of them are rejected
+story_decisions        editors' decisions about stories, each with its place in the run and its changes
+story_links            for new articles: those through which they joined a story or nearly did, and the reasons for the score
+counters               sums that only increase, by run, name and label; see ``core.store.counts``
 gauges                 latest values by run and name, with their times
-source_activity        how many articles came from each source, and the latest of them
+source_activity        number of articles of each source, and the latest of them
 pruned                 how far a run was pruned, by table; see ``pipeline.ledger.pruning``
 canaries               when each canary passed each stage; kept for some days
 =====================  ============================================================================================
@@ -37,13 +37,13 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 
 from core.store.metadata import IndexedString, PlaceString, SafeString, SafeText, metadata
 
-# SQLite numbers rows by itself only for INTEGER keys.
+# SQLite assigns row numbers only to INTEGER keys.
 _RowId = BigInteger().with_variant(Integer, "sqlite")
 
 is_rejected = sa.text("kind = 'rejected'")
 is_late = sa.text("late")
 is_leased = sa.text("leased_by IS NOT NULL")
-"""Of an outcome, and of a row of the outbox; as texts and not as parameters, or a partial index would not be found."""
+"""Conditions on outcomes and rows of the outbox. As text, not as parameters: otherwise partial indexes would not be used."""
 
 runs = Table(
     "runs",
@@ -86,9 +86,9 @@ outcomes = Table(
     Column("late", Boolean, nullable=False, default=False),
     Column("seq", BigInteger, nullable=False),
     Index("ix_outcomes_run_place", "run", "place"),
-    # New rejections, which are few, for readers that follow the run.
+    # For readers that follow the run: new rejections, which are few.
     Index("ix_outcomes_rejected", "run", "seq", sqlite_where=is_rejected, postgresql_where=is_rejected),
-    # Those that came late, for replays.
+    # For replays: records that came late.
     Index(
         "ix_outcomes_late",
         "run",
@@ -145,10 +145,10 @@ article_aliases = Table(
     "article_aliases",
     metadata,
     Column("run", SafeString, primary_key=True),
-    # The id of the address, and that of the article to which it belongs.
+    # The id for the address, and that of the article that it belongs to.
     Column("alias", SafeString, primary_key=True),
     Column("article", SafeString, nullable=False),
-    # From which place on.
+    # The place from which it applies.
     Column("place", PlaceString, nullable=False),
     Index("ix_article_aliases_run_article", "run", "article"),
 )
@@ -157,7 +157,7 @@ page_requests = Table(
     "page_requests",
     metadata,
     Column("run", SafeString, primary_key=True),
-    # The id of its address.
+    # The id for its address.
     Column("article", SafeString, primary_key=True),
     Column("url", SafeText, nullable=False),
     # Without credentials.
@@ -187,7 +187,7 @@ retries = Table(
     Column("failures", Integer, nullable=False),
     # Why it is gone.
     Column("problem", SafeText),
-    # Of the new record: its partition, where that ended before the append, and its offset.
+    # The new record's partition, the end of the partition before the append, and the record's offset.
     Column("new_partition", Integer),
     Column("since_offset", BigInteger),
     Column("new_offset", BigInteger),
@@ -222,7 +222,8 @@ alerts = Table(
     Column("article", SafeString, nullable=False),
     Column("place", PlaceString, nullable=False),
     Column("record", Text, nullable=False),
-    # What the alert rule takes it to have told, as JSON, if an editor's decision changed that (``pipeline.ledger.decisions``).
+    # What the alert rule treats as already told in it, as JSON, if an editor's decision changed that
+    # (``pipeline.ledger.decisions``).
     Column("mark", Text),
     Column("seq", BigInteger, nullable=False),
     Index("ix_alerts_run_place", "run", "place"),
@@ -241,7 +242,7 @@ subscriptions = Table(
     Column("name", SafeText, nullable=False, default=""),
     Column("owner", SafeText, nullable=False, default=""),
     Column("saved_ms", BigInteger, nullable=False),
-    # Filters, delivery, schedule and the like as JSON; defaults are left out.
+    # Filters, delivery, schedule and so on as JSON; defaults are left out.
     Column("rules", Text, nullable=False, default="{}"),
     Column("edited_by", SafeText, nullable=False, default=""),
 )
@@ -256,7 +257,7 @@ topics = Table(
     Column("active", Boolean, nullable=False, default=True),
     Column("definition", SafeText, nullable=False),
     Column("saved_ms", BigInteger, nullable=False),
-    # Who saved it on the desk; empty: it is from a file.
+    # Who saved it on the desk; empty: it comes from a file.
     Column("saved_by", SafeString, nullable=False, default="", server_default=sa.text("''")),
 )
 
@@ -264,11 +265,11 @@ label_versions = Table(
     "label_versions",
     metadata,
     Column("scope", SafeString, primary_key=True),
-    # Case-folded: case does not count in the names of outlets.
+    # Case-folded: names of outlets ignore case.
     Column("outlet", SafeString, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("effective_from_ms", BigInteger, nullable=False),
-    # All labels that it has from then on, as a JSON list; sorted.
+    # All its labels from then on, as a sorted JSON list.
     Column("labels", SafeText, nullable=False),
     Column("saved_ms", BigInteger, nullable=False),
     Column("saved_by", SafeText, nullable=False, default=""),
@@ -289,9 +290,11 @@ outbox = Table(
     Index("ix_outbox_destination_run_id", "destination", "run", "id"),
     # What waits of an article whose text goes: the key has the run in it.
     Index("ix_outbox_key", "key"),
-    # Each second a process asks who holds leases: on few rows, also while a million wait for a stream that is away.
+    # Every second a process looks for leases: among few rows, even while a million wait for a stream that can't be
+    # reached.
     Index("ix_outbox_leased_by", "leased_by", sqlite_where=is_leased, postgresql_where=is_leased),
-    # No id is given twice, as on PostgreSQL: who stood still would strike off a later row instead of the one it had sent.
+    # No id is used twice, as on PostgreSQL: a process that was suspended would delete a later row instead of the one it
+    # sent.
     sqlite_autoincrement=True,
 )
 
@@ -299,7 +302,7 @@ takedowns = Table(
     "takedowns",
     metadata,
     Column("article", SafeString, primary_key=True),
-    # Rises with every takedown, so that readers see that something changed.
+    # Rises with every takedown, so that readers notice the change.
     Column("stamp", BigInteger, nullable=False),
     Column("url", SafeText, nullable=False),
     Column("reason", SafeText, nullable=False),
@@ -314,7 +317,7 @@ text_limits = Table(
     # Empty: all outlets without a limit of their own.
     Column("source", IndexedString, primary_key=True),
     Column("effective_from_ms", BigInteger, primary_key=True, autoincrement=False),
-    # 0: without limit; null: the default counts again.
+    # 0: no limit; null: the default applies again.
     Column("keep_ms", BigInteger),
     Column("set_by", SafeText, nullable=False, default=""),
 )
@@ -323,16 +326,16 @@ story_decisions = Table(
     "story_decisions",
     metadata,
     Column("run", SafeString, primary_key=True),
-    # Rises from 1 in each run; a replay gives the numbers of the run that it replays.
+    # Rises from 1 in each run; a replay uses the numbers of the run that it replays.
     Column("number", Integer, primary_key=True, autoincrement=False),
     # The place that the run had reached.
     Column("place", PlaceString, nullable=False),
-    # Of the story that lost articles, so that its address still leads somewhere.
+    # The story that lost articles, so that links to it still work.
     Column("story", SafeString, nullable=False),
     Column("into", SafeString, nullable=False),
-    # The decision that it takes back.
+    # The decision that it undoes.
     Column("undoes", Integer),
-    # As JSON: the decision, and what it changed.
+    # As JSON: the decision and its changes.
     Column("record", SafeText, nullable=False),
     Column("effects", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
@@ -344,11 +347,11 @@ story_links = Table(
     metadata,
     Column("run", SafeString, primary_key=True),
     Column("article", SafeString, primary_key=True),
-    # Another article, as which's story was found near.
+    # The other article, through which the story was found.
     Column("other", SafeString, primary_key=True),
-    # Whether the article joined its story through it; else its story is only related.
+    # Whether the article joined the story through it; otherwise that story is only related.
     Column("joined", Boolean, nullable=False),
-    # In hundredths, as what it was made of in ``inputs``, JSON by name.
+    # In hundredths, as are its parts in ``inputs``, JSON by name.
     Column("score", Integer, nullable=False),
     Column("inputs", Text, nullable=False),
     Index("ix_story_links_run_other", "run", "other"),
@@ -377,7 +380,7 @@ source_activity = Table(
     metadata,
     Column("run", SafeString, primary_key=True),
     Column("source", SafeString, primary_key=True),
-    # New articles only: versions, copies and the like don't count.
+    # Only new articles: versions, copies and so on don't count.
     Column("articles", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
     Column("last_article", SafeString, nullable=False),
@@ -389,11 +392,11 @@ pruned = Table(
     Column("run", SafeString, primary_key=True),
     # outcomes, articles, commits, texts
     Column("what", SafeString, primary_key=True),
-    # Of older ones rows are gone: event time, for commits the wall clock.
+    # Rows from before are gone: event time, or the wall clock for commits.
     Column("before_ms", BigInteger, nullable=False),
-    # When the oldest that was there began.
+    # The time of the first row that ever was there.
     Column("first_ms", BigInteger),
-    # Rises with every deletion: for commits it is the seq up to which they were thinned out.
+    # Rises with every deletion; for commits, the seq up to which they were thinned out.
     Column("upto", BigInteger, nullable=False),
 )
 
@@ -416,13 +419,13 @@ canaries = Table(
     Index("ix_canaries_run_made_ms", "run", "made_ms"),
 )
 
-# The desk lists the newest articles of one outlet, and alerts of one subscription; nothing else asks for these.
+# The desk lists the newest articles of an outlet, and the alerts of a subscription; nothing else needs these.
 articles_by_source = Index("ix_articles_run_source_place", articles.c.run, articles.c.source, articles.c.place)
 alerts_by_subscription = Index("ix_alerts_run_subscription_place", alerts.c.run, alerts.c.subscription, alerts.c.place)
-# The rows of one story, or of one article, in order. With an index that ends before the place, SQLite prefers to walk the
+# The rows of a story or an article, in order. If the index ended before the place, SQLite would prefer to scan the
 # whole run by place: a story's page took minutes on a million articles.
 articles_by_story = Index("ix_articles_run_story_place", articles.c.run, articles.c.story, articles.c.place)
 alerts_by_story = Index("ix_alerts_run_story_place", alerts.c.run, alerts.c.story, alerts.c.place)
 outcomes_by_article = Index("ix_outcomes_run_article_place", outcomes.c.run, outcomes.c.article, outcomes.c.place)
-# Readers that follow changes ask by seq, for stories too.
+# Readers that follow changes select by seq, also for stories.
 stories_by_seq = Index("ix_stories_run_seq", stories.c.run, stories.c.seq)

@@ -1,6 +1,6 @@
-"""Takedowns: articles that were removed and stay out. The check that a run's writer makes at every bundle, and the list.
+"""Takedowns: articles that were removed for good. The list, and the check that a run's writer makes for every bundle.
 
-``pipeline.ledger.takedown`` removes an article from what is stored.
+``pipeline.ledger.takedown`` removes an article from the store.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from core.store import tables as t
 from core.store.engine import Store, chunks
 
 STAGE = "takedown"
-"""``Outcome.stage`` of records that a takedown rejects; the reason is the takedown's."""
+"""``Outcome.stage`` of records that are rejected because of a takedown; the reason is that of the takedown."""
 
 
 class Takedown(msgspec.Struct, frozen=True, kw_only=True):
-    """A URL that was taken down. ``article`` is its article's id; ``taken_at`` is UTC, by the wall clock."""
+    """A URL that was taken down. ``article`` is the id of its article; ``taken_at`` is UTC, by the wall clock."""
 
     article: str
     url: str
@@ -30,23 +30,23 @@ class Takedown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Takedowns:
-    """The takedowns of a store: they hold in every run, for past and future records. Raises StoreError."""
+    """The takedowns of a store, which apply to every run, to past and future records. Raises StoreError."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def check(self, articles: Iterable[str]) -> tuple[int, dict[str, str]]:
-        """A stamp that rises with every change of the list, and article id → reason for articles that were taken down."""
+        """A stamp that rises with every change, and article id → reason for articles that were taken down."""
         found: dict[str, str] = {}
         with self.store.reading() as connection:
             stamp = newest_stamp(connection)
-            # Most stores have none: then there is no second query.
+            # Most stores have no takedowns and so need no second query.
             if stamp:
                 found = taken_down(connection, articles)
         return stamp, found
 
     def listing(self, *, after_stamp: int = 0) -> list[Takedown]:
-        """Takedowns with a stamp above ``after_stamp``, by stamp: an index of articles drops these."""
+        """Takedowns with a stamp above ``after_stamp``, by stamp, for indexes of articles to remove them."""
         query = sa.select(t.takedowns).where(t.takedowns.c.stamp > after_stamp).order_by(t.takedowns.c.stamp)
         with self.store.reading() as connection:
             return [
@@ -56,7 +56,7 @@ class Takedowns:
 
 
 def taken_down(connection: sa.Connection, articles: Iterable[str]) -> dict[str, str]:
-    """Article id → reason, for those of ``articles`` that were taken down."""
+    """Article id → reason, for the ids in ``articles`` that were taken down."""
     found: dict[str, str] = {}
     for part in chunks(sorted(set(articles))):
         query = sa.select(t.takedowns.c.article, t.takedowns.c.reason).where(t.takedowns.c.article.in_(part))

@@ -1,4 +1,4 @@
-"""The limits of texts (``core.records.text_limits``) as they are stored: read, and set from now on."""
+"""Reading and setting the stored limits of texts (``core.records.text_limits``)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.store.metadata import storable
 from core.store.subscriptions import MARGIN_MS
 
 SHORTEST_DAYS = 7
-"""Versions, copies and what is new in a story are compared within days; the rest is margin."""
+"""Versions, copies and news in a story are compared within days; the rest is margin."""
 
 
 def read_text_limits(connection: sa.Connection) -> TextLimits:
@@ -27,25 +27,25 @@ def read_text_limits(connection: sa.Connection) -> TextLimits:
 
 
 def text_limits_of(store: Store) -> TextLimits:
-    """As ``read_text_limits``, in a transaction of its own. Raises StoreError."""
+    """Like ``read_text_limits``, in its own transaction. Raises StoreError."""
     with store.reading() as connection:
         return read_text_limits(connection)
 
 
 def limits_as_saved(store: Store, now_ms: int) -> dict[str, TextLimit]:
-    """Source → the limit that was saved last, which holds once its margin is over. Raises StoreError."""
+    """Source → the limit that was saved last, which is in force once its margin is over. Raises StoreError."""
     return text_limits_of(store).in_force(now_ms + MARGIN_MS)
 
 
 def keep_texts(store: Store, source: str, days: float | None, *, by: str, now_ms: int) -> None:
-    """From now (plus the margin of stored queries) on keep texts of ``source`` for ``days``.
+    """Keep texts of ``source`` for ``days``, from now plus the margin of stored queries on.
 
-    0: without limit; None: as the default. Nothing changes if that holds already. Raises StoreError, UsageError for a limit
-    below seven days.
+    0: no limit; None: like the default. Nothing changes if that is already in force. Raises StoreError; UsageError for
+    a limit below seven days.
     """
     if days is not None and (0 < days < SHORTEST_DAYS or days < 0):
-        least = f"texts are kept for {SHORTEST_DAYS} days or more (0: without limit)"
-        raise UsageError(least, hint="newer ones still decide")
+        least = f"texts are kept for {SHORTEST_DAYS} days or more (0: no limit)"
+        raise UsageError(least, hint="newer texts still affect decisions")
     keep_ms = None if days is None else round(days * DAY_MS)
     start = now_ms + MARGIN_MS
     with store.writing() as connection:

@@ -1,4 +1,4 @@
-"""Bringing a store's schema up to date: by one process at a time, while services of the version before may be running."""
+"""Brings a store's schema up to date: one process at a time, while services of the previous version may be running."""
 
 from __future__ import annotations
 
@@ -32,17 +32,18 @@ SCHEMAS = (
 )
 """The revisions of ``migrations``, oldest first."""
 _BEFORE = tuple(f"{number:04}" for number in range(1, 9))
-"""The revisions of before the first release: no user has such a store, so they are not migrated."""
+"""The revisions from before the first release: no user has such a store, so they are not migrated."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7791843
 _POLL_S, _SAY_S = 0.1, 5.0
 
 
 def bring_up_to_date(engine: sa.Engine, url: str, to: str = SCHEMAS[-1]) -> None:
-    """Apply the migrations that are missing. Several processes may do so at once: one does it, the others wait for it.
+    """Apply missing migrations. Several processes may call it at once: one does the work, the others wait.
 
-    A store that is current costs one query and no lock, since Alembic takes a while to load. ``to``: an earlier revision, for
-    tests. Raises StoreError for a schema that this version doesn't know, SQLAlchemy's errors for all else.
+    For a current store it only makes one query and takes no lock, since Alembic takes a while to load. ``to``: an
+    earlier revision, for tests. Raises StoreError for a schema that this version doesn't know, otherwise SQLAlchemy's
+    errors.
     """
     if engine.dialect.name != "postgresql":
         # SQLite's write lock lets one in.
@@ -55,7 +56,7 @@ def bring_up_to_date(engine: sa.Engine, url: str, to: str = SCHEMAS[-1]) -> None
             return
         connection.rollback()
         with _alone(connection, url):
-            # Some steps are transactions of their own, so this is none.
+            # Some steps are transactions of their own, so this can't be one.
             if not _is_current(connection, url):
                 connection.rollback()
                 _migrate(connection, to)
@@ -68,12 +69,12 @@ def _is_current(connection: sa.Connection, url: str) -> bool:
     if version in _BEFORE:
         raise StoreError(
             f"{url}: this store is from before the first release (schema {version}) and can't be used",
-            hint="set it aside and start again: a new store is made, and the raw stream is handled again",
+            hint="move it away and start again: this creates a new store and processes the raw stream again",
         )
     if version is not None and version not in SCHEMAS:
         raise StoreError(
-            f"{url}: its schema is {version}, this version knows {SCHEMAS[-1]} at most",
-            hint="bring Wirewatch up to date, or use another store",
+            f"{url}: its schema is {version}, but this version supports at most {SCHEMAS[-1]}",
+            hint="upgrade Wirewatch, or use another store",
         )
     return version == SCHEMAS[-1]
 
@@ -90,16 +91,16 @@ def _migrate(connection: sa.Connection, to: str) -> None:
 
 @contextmanager
 def _alone(connection: sa.Connection, url: str) -> Iterator[None]:
-    """Hold the lock of migrations. It is the session's, so a process that dies leaves none.
+    """Hold the lock for migrations. It belongs to the session, so a process that dies releases it.
 
-    Asked for again and again: a statement that waits for a lock has a snapshot, and building an index beside writers waits
-    for all snapshots, so a process that waits would hold up the one that it waits for.
+    It polls for the lock: a statement that waits for a lock has a snapshot, and building an index beside writers waits
+    for all snapshots, so a waiting process would block the one that it waits for.
     """
     begun, said = time.monotonic(), False
     while not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_LOCK))).scalar():
         connection.rollback()
         if not said and time.monotonic() - begun > _SAY_S:
-            log.info("another process brings the store up to date; waiting for it", store=url)
+            log.info("waiting for another process that is upgrading the store", store=url)
             said = True
         time.sleep(_POLL_S)
     connection.rollback()

@@ -73,8 +73,8 @@ def test_a_folder_that_exists_is_left_as_it_is_and_doctor_warns(tmp_path: Path) 
     assert open_to_others(folder)
     done = wirewatch("doctor", "--json", cwd=tmp_path)
     line = next(line for line in done.stdout.splitlines() if '"private"' in line)
-    assert "others may read var" in line
+    assert "other users can read var" in line
     assert "chmod 700 var" in line
     folder.chmod(0o700)
     done = wirewatch("doctor", "--json", cwd=tmp_path)
-    assert "only you may read var" in done.stdout
+    assert "only you can read var" in done.stdout

@@ -52,8 +52,8 @@ def test_the_file_is_one_flat_list_and_the_environment_wins(tmp_path: Path) -> N
     [
         ("slice_record = 7", "there is no setting 'slice_record' — did you mean slice_records?"),
         ("[pipeline]\nslice_records = 7", "there is no setting 'pipeline'"),
-        ('slice_records = "seven"', "slice_records must be a whole number — it says: records in a slice, at most"),
-        ('story_vectors = "no"', "story_vectors must be true or false — it says: stories are formed across languages"),
+        ('slice_records = "seven"', "slice_records must be a whole number — it says: most records in a slice"),
+        ('story_vectors = "no"', "story_vectors must be true or false — it says: stories span languages"),
     ],
 )
 def test_a_slip_is_one_line(tmp_path: Path, text: str, message: str) -> None:

@@ -130,7 +130,7 @@ class Feeds:
 
     def ask_again(self, url: str) -> None:
         if not url.startswith("https://a.example/"):
-            raise NotFound(f"{url}: no watched feed is known to have led to this page")
+            raise NotFound(f"{url}: no watched feed is known to have listed this page")
         self.asked.append(url)
 
     def find(self, url: str) -> Iterator[DiscoveredFeed]:

@@ -114,7 +114,7 @@ def test_a_page_takes_so_many_feeds_of_a_list_and_the_command_line_all(feeds: Co
     """Tens of thousands had held one of the desk's threads for minutes."""
     body = "".join(f'<outline text="x" xmlUrl="https://f{number}.example/rss"/>' for number in range(4))
     listed = f"<opml><body>{body}</body></opml>".encode()
-    with pytest.raises(InputError, match="4 feeds, and up to 3"):
+    with pytest.raises(InputError, match="4 feeds; at most 3"):
         feeds.import_opml(listed, "list.opml", 3)
     assert addresses(feeds) == []
     assert feeds.import_opml(listed, "list.opml")[:2] == (4, 4)

@@ -106,7 +106,7 @@ def test_topics_are_listed_and_their_examples_hold(tmp_path: Path) -> None:
 def test_doctor_names_a_folder_that_takes_no_files(tmp_path: Path) -> None:
     done = wirewatch("doctor", "--json", cwd=tmp_path, WIREWATCH_DATA_DIR="/proc/nothing/var")
     disk = next(one for one in map(json.loads, done.stdout.splitlines()) if one.get("name", one.get("what")) == "disk")
-    assert "nothing can be written in /proc" in str(disk)
+    assert "/proc is not writable" in str(disk)
     assert "data_dir" in str(disk)
 
 
@@ -173,7 +173,7 @@ def test_a_second_continuous_run_must_say_whether_people_are_told(tmp_path: Path
     done = wirewatch(*again, cwd=tmp_path, WIREWATCH_RUN="fixed")
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert "'fixed' would begin beside 'live'" in line
+    assert "'fixed' would start beside 'live'" in line
     assert "--no-deliver" in line
     assert wirewatch(*again, "--no-deliver", cwd=tmp_path, WIREWATCH_RUN="fixed").returncode == 0
     # A start that doesn't say so makes nobody's choice, and it is no desk's run until somebody does.

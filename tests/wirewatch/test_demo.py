@@ -86,12 +86,14 @@ def test_a_folder_that_somebody_chose_is_used_and_kept_and_a_store_in_it_is_left
         assert folder == chosen
         open_store(f"sqlite:///{chosen / 'store.db'}").close()
     assert (chosen / "store.db").exists()
-    assert f"(kept); ask it from a second terminal: WIREWATCH_DATA_DIR='{chosen}' wirewatch" in capsys.readouterr().err
+    assert (
+        f"(kept); query it from a second terminal: WIREWATCH_DATA_DIR='{chosen}' wirewatch" in capsys.readouterr().err
+    )
     with demo_folder(settings) as folder:
         assert folder.exists()
         assert folder != chosen
     assert not folder.exists()
-    assert "holds a store already: the demo leaves it alone" in capsys.readouterr().err
+    assert "already holds a store, which the demo does not use" in capsys.readouterr().err
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WIREWATCH_DATA_DIR", "var")
     with demo_folder(Settings()) as folder:

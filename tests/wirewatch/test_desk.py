@@ -106,7 +106,7 @@ def test_it_is_not_opened_to_others_before_anybody_is_let_in(tmp_path: Path) -> 
     [port] = free_ports(1)
     refused = wirewatch("desk", "--host", "0.0.0.0", "--port", str(port), cwd=tmp_path)  # noqa: S104 - refused
     assert refused.returncode == 2
-    assert "there is no account to sign in with, and 0.0.0.0 can be reached by others" in refused.stderr
+    assert "there is no account to sign in with, and other machines can reach 0.0.0.0" in refused.stderr
     assert "wirewatch people add" in refused.stderr
 
 

@@ -120,11 +120,11 @@ def test_a_list_comes_in_and_goes_out(tmp_path: Path) -> None:
     done = wirewatch("feed", "import", "in.opml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "1 listed twice" in done.stderr
-    assert "1 feed added, 0 watched already" in done.stderr
+    assert "1 feed added, 0 already watched" in done.stderr
     out = wirewatch("feed", "export", cwd=tmp_path)
     assert 'xmlUrl="https://outlet.example/rss"' in out.stdout
     (tmp_path / "out.opml").write_text(out.stdout)
-    assert "0 feeds added, 1 watched already" in wirewatch("feed", "import", "out.opml", cwd=tmp_path).stderr
+    assert "0 feeds added, 1 already watched" in wirewatch("feed", "import", "out.opml", cwd=tmp_path).stderr
     (tmp_path / "bad.opml").write_text("<html/>")
     bad = wirewatch("feed", "import", "bad.opml", cwd=tmp_path)
     assert (bad.returncode, bad.stdout) == (1, "")
@@ -230,7 +230,7 @@ def test_add_looks_once_and_takes_the_one_feed_that_a_home_page_names(tmp_path: 
     asked = len(web.asked)
     again = wirewatch("feed", "add", web.url("/rss"), cwd=tmp_path, **local(web))
     assert (again.returncode, len(web.asked)) == (0, asked + 1)
-    assert "watched already" in again.stderr
+    assert "already watched" in again.stderr
     assert watched(tmp_path) == [(web.url("/rss"), "local")]
 
 

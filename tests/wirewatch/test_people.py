@@ -46,7 +46,7 @@ def listed(folder: Path) -> list[dict[str, Any]]:
 def test_somebody_is_let_in_changed_and_closed_out(tmp_path: Path) -> None:
     assert listed(tmp_path) == []
     added = people(tmp_path, "add", "Ann", "--role", "admin", typed=f"{PASSWORD}\n")
-    assert (added.code, "Ann may use the desk as admin" in added.err) == (0, True)
+    assert (added.code, "Ann can now use the desk as admin" in added.err) == (0, True)
     assert people(tmp_path, "add", "Bo", "--by-proxy").code == 0
     assert [(one["name"], one["role"], one["active"], one["password"]) for one in listed(tmp_path)] == [
         ("Ann", "admin", True, True),

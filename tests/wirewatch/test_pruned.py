@@ -60,11 +60,11 @@ def test_trace_says_what_is_gone(ledger: RunLedger) -> None:
     prune(ledger, articles=8)
     known = describe(tracer.trace(OLD), from_ms(NOON_MS))
     assert known.article is None
-    assert known.verdict == "it came 1 times and ended as published"
+    assert known.verdict == "it came once and ended as published"
     assert known.pruned == (SAID,)
     prune(ledger, outcomes=8)
     gone = describe(tracer.trace(OLD), from_ms(NOON_MS))
-    assert gone.verdict == "nothing is stored of it: it never came, or that was pruned"
+    assert gone.verdict == "nothing is stored about it: it never came, or its records were pruned"
     assert gone.pruned == (SAID, "outcomes of raw records from before 2026-03-13 12:00 UTC were pruned")
     assert describe(tracer.trace(NEW), from_ms(NOON_MS)).verdict.startswith("an article of a.example")
 

@@ -138,7 +138,7 @@ def test_what_would_spare_an_alert(desk_folder: Path) -> None:
     assert choices[0]["query"] in piped.stdout
     person = on_terminal("subscriptions", "not-relevant", alerts["Football"], cwd=desk_folder)
     for shown in (piped, person):
-        assert "loses nothing else in 30 days, keeps 1" in shown.stdout
+        assert "loses no other alerts in 30 days, keeps 1" in shown.stdout
     refused = wirewatch("subscriptions", "not-relevant", "zzzz", cwd=desk_folder)
     assert refused.returncode == 2
     assert "there is no alert 'zzzz'" in refused.stderr

@@ -210,7 +210,7 @@ def test_limits_are_set_listed_and_taken_back(tmp_path: Path) -> None:
     wirewatch("doctor", cwd=tmp_path)
     done = wirewatch("texts", "keep", "post", "30", "--by", "ann", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "what is gone already does not come back" in done.stderr
+    assert "texts that are already deleted do not come back" in done.stderr
     assert wirewatch("texts", "keep", "post", "3", cwd=tmp_path).returncode == 2
     assert wirewatch("texts", "keep", " ", "30", cwd=tmp_path).returncode == 2
     assert listed() == {None: 90, "post": 30}

@@ -1,7 +1,7 @@
 """A module for each subject: commands read options, call the other packages, and print the result.
 
-The modules are imported when one of their commands is wanted: all of them take a second, and ``--help`` and ``--version``
-need none. So names and first lines of help stand here; a test compares them with the commands'.
+A module is imported when one of its commands is used: importing all takes a second, and ``--help`` and ``--version``
+need none. So the names and first lines of help are repeated here; a test compares them with the commands'.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pipeline": ("services", "Run the pipeline: raw stream to results."),
     "status": (
         "status",
-        "Show whether articles come through: canary, lag, sources. Exit 1 if no canary does or the lag is unknown.",
+        "Show whether articles come through: canary, lag, sources. Exit 1 if no canary comes through or the lag is unknown.",
     ),
     "doctor": ("status", "Check runner, broker, store, Java and disk. Exit 1 if the main job can't run."),
     "feed": ("feeds", "Find, add, list, check and remove feeds."),
     "subscriptions": ("subscriptions_check", "Manage subscriptions: stored queries that raise alerts."),
-    "stories": ("stories", "Join stories, split articles from one, undo either."),
-    "rejected": ("rejected", "List rejected records; after a mend let them go through again."),
+    "stories": ("stories", "Join stories, split articles off, undo either."),
+    "rejected": ("rejected", "List rejected records, and retry them after a fix."),
     "match": ("query", 'Match queries against documents: JSON Lines {"query", "doc", "spans"} on stdout.'),
     "topics": ("topics", "List topics, run their examples, fit them to labelled articles (docs/topics.md)."),
     "query": ("query", "Check, explain and import queries. The language: docs/queries.md."),
@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "briefing": (
         "briefing",
-        "Print the briefing: by topic the stories that are new or changed, with two sentences quoted word for word.",
+        "Print the briefing: new and changed stories by topic, each with two sentences quoted word for word.",
     ),
     "export": (
         "search",
@@ -53,20 +53,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "runs",
         "Remove an article from the store and the archive, in all runs, and reject it from now on, also in replays.",
     ),
-    "texts": ("texts", "Set how long texts are kept, by outlet; then title, link and facts stay."),
+    "texts": ("texts", "Set how long full texts are kept, by outlet. Title, link and facts stay."),
     "runs": ("runs", "List, compare and drop runs."),
     "run": (
         "replay",
         "Process articles from files, and write the results as JSON Lines. Exit 1 if every item is rejected.",
     ),
-    "replay": ("replay", "Process the past again with original event times, as a run beside the live one."),
+    "replay": ("replay", "Process past records again with their original event times, in a run beside the live one."),
     "archive": (
         "replay",
-        "Write the raw stream to WARC files, one per day that is over, beyond the stream's retention.",
+        "Archive the raw stream beyond its retention: one WARC file per completed day.",
     ),
     "deliver": (
         "delivery",
-        "Deliver alerts to mail, webhooks and chats. Several may run on one store; stopping loses nothing.",
+        "Deliver alerts to mail, webhooks and chats. Several can share one store; stopping one loses nothing.",
     ),
     "tail": ("delivery", "Show alerts as they are raised: what is new, the words in context, and why. Ctrl-C ends it."),
     "channels": ("delivery", "Manage the channels that alerts are sent to."),
@@ -81,7 +81,7 @@ Of modules that share one group, the one that imports the others is named.
 
 
 class OnDemand(TyperGroup):
-    """A group whose commands are those of COMMANDS, each imported when it is asked for."""
+    """A group whose commands are those of COMMANDS, each imported on first use."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -92,7 +92,7 @@ class OnDemand(TyperGroup):
         return list(COMMANDS)
 
     def format_commands(self, _ctx: object, formatter: Any) -> None:
-        """As Typer does, from COMMANDS."""
+        """Like Typer's own, but from COMMANDS."""
         limit = formatter.width - 6 - max(map(len, COMMANDS))
         with formatter.section("Commands"):
             formatter.write_dl([(name, short_help(line, limit)) for name, (_, line) in COMMANDS.items()])
@@ -106,7 +106,7 @@ def short_help(line: str, limit: int) -> str:
 
 
 class _Commands(MutableMapping[str, Any]):
-    """Commands by name. Asking whether there is one, or for the names, imports nothing."""
+    """Commands by name. Membership tests and listing the names import nothing."""
 
     def __getitem__(self, name: str) -> Any:
         return _group_of(COMMANDS[name][0])[name]
@@ -131,7 +131,7 @@ class _Commands(MutableMapping[str, Any]):
 def _group_of(module: str) -> dict[str, Any]:
     whole = typer.Typer(rich_markup_mode=None, add_completion=False)
     whole.add_typer(import_module(f"wirewatch.commands.{module}").app)
-    # A callback makes it a group, however many commands there are.
+    # A callback makes it a group even if it has only one command.
     whole.callback()(lambda: None)
     group: Any = typer.main.get_group(whole)
     return dict(group.commands)

@@ -22,7 +22,7 @@ app = typer.Typer()
 
 
 class Form(StrEnum):
-    """How a briefing is written."""
+    """The format of a briefing."""
 
     TEXT = "text"
     HTML = "html"
@@ -33,7 +33,7 @@ class Form(StrEnum):
 @reads_store
 def show_briefing(
     context: typer.Context,
-    hours: Annotated[int, typer.Option(help="So many hours up to now.", min=1, max=LONGEST_HOURS)] = 24,
+    hours: Annotated[int, typer.Option(help="Number of hours up to now.", min=1, max=LONGEST_HOURS)] = 24,
     since: From = "",
     until: To = "",
     form: Annotated[
@@ -42,7 +42,7 @@ def show_briefing(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Print the briefing: by topic the stories that are new or changed, with two sentences quoted word for word."""
+    """Print the briefing: new and changed stories by topic, each with two sentences quoted word for word."""
     settings = load_settings(context.obj)
     zone, now_ms = desk_zone(settings), console.now_ms()
     period = last_hours(hours, now_ms)

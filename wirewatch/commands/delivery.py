@@ -50,7 +50,7 @@ _TIMES = {
     "last_failed_ms": "last_failed_at",
     "not_before_ms": "not_before",
 }
-# Pauses: between two reads of the store, and before another attempt while it is away.
+# Pauses: between two reads of the store, and between attempts while it can't be reached.
 TAIL_POLL_S = 0.3
 DELIVER_POLL_S = 0.25
 RETRY_S = 5.0
@@ -66,9 +66,9 @@ def add(
             help="mailto:ann@outlet.example, https://… (a webhook), smtp://…?to=…, or any Apprise address; - prompts for it."
         ),
     ],
-    owner: Annotated[str, typer.Option(help="Its owner, who is shown its failures.")] = "",
+    owner: Annotated[str, typer.Option(help="Its owner, who sees its failures.")] = "",
     per_minute: Annotated[
-        int | None, typer.Option(help="Most messages per minute; 0: no limit (default: by kind).", min=0, max=60_000)
+        int | None, typer.Option(help="Maximum messages per minute; 0: no limit (default: by kind).", min=0, max=60_000)
     ] = None,
     secret: Annotated[
         str, typer.Option(help="A webhook's secret, whsec_…; empty: one is generated and shown once.")
@@ -76,11 +76,11 @@ def add(
     given: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="NAME=VALUE", help="Option of its kind, as channels kinds lists them; repeatable."
+            "--set", metavar="NAME=VALUE", help="Option of its kind (wirewatch channels kinds lists them); repeatable."
         ),
     ] = None,
 ) -> None:
-    """Add a channel, or change its address. Nothing is sent: wirewatch channels test NAME does that."""
+    """Add a channel, or change its address. Sends nothing; wirewatch channels test NAME does."""
     url = typer.prompt("address", hide_input=True) if address == "-" else address
     options = dict(_option(one) for one in given or ()) | ({"secret": secret} if secret else {})
     made = _channels(context).add(name, url, owner=owner, per_minute=per_minute, options=options)
@@ -121,8 +121,8 @@ def list_all(
 
 
 @channels.command("kinds")
-def list_kinds(context: typer.Context, *, as_json: JsonLines = False) -> None:  # noqa: ARG001 - as of every command
-    """List the kinds of channels that are installed, with the options that add --set takes."""
+def list_kinds(context: typer.Context, *, as_json: JsonLines = False) -> None:  # noqa: ARG001 - every command has it
+    """List the installed kinds of channels, with their options for add --set."""
     found = Channels.kinds()
     if as_json:
         for one in found:
@@ -140,16 +140,18 @@ def list_kinds(context: typer.Context, *, as_json: JsonLines = False) -> None:  
 def test_channel(context: typer.Context, name: Name) -> None:
     """Send a test message now and report the result. Exit 1 if it was not sent."""
     if problem := _channels(context).test(name):
-        raise WirewatchError(f"{name}: {problem}", hint="no other message waits for it; correct it and test again")
+        raise WirewatchError(
+            f"{name}: {problem}", hint="no other message waits for this one; correct the channel and test again"
+        )
     console.note(f"{name}: the receiver accepted it", "green")
 
 
 @channels.command("retry")
 @reads_store
 def retry(context: typer.Context, name: Name) -> None:
-    """Let a failing channel try at once, and queue its failed messages again."""
+    """Retry a failing channel now, and queue its failed messages again."""
     count = _channels(context).retry(name)
-    console.note(f"{name}: tries again now; {count} failed messages are queued again")
+    console.note(f"{name}: retrying now; {count} failed messages are queued again")
 
 
 @channels.command("remove")
@@ -165,9 +167,9 @@ def deliver(
     context: typer.Context,
     metrics_port: MetricsPort = -1,
     *,
-    once: Annotated[bool, typer.Option("--once", help="Exit once no message may be sent now.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Exit when no message is due.")] = False,
 ) -> None:
-    """Deliver alerts to mail, webhooks and chats. Several may run on one store; stopping loses nothing."""
+    """Deliver alerts to mail, webhooks and chats. Several can share one store; stopping one loses nothing."""
     stop = stop_on_signals()
     settings = load_settings(context.obj)
     console.configure_service("delivery", settings)
@@ -232,7 +234,7 @@ def tail(
 ) -> None:
     """Show alerts as they are raised: what is new, the words in context, and why. Ctrl-C ends it.
 
-    An id that no subscription ever had is an error.
+    An id that has never belonged to a subscription is an error.
     """
     settings = load_settings(context.obj)
     store = open_store(settings.store)
@@ -284,7 +286,7 @@ def _briefings(settings: Settings, store: Store, renderer: Renderer) -> Briefing
 
 
 def _serve(settings: Settings, store: Store, probes: Probes) -> CanaryWatch:
-    """Answer at the service's probes from now on; returns the watch that /healthz reports."""
+    """Start answering at the service's probes; returns the watch that /healthz reports."""
     registry = CollectorRegistry()
     look = canary_reader(settings, store, console.now_ms)
     watch = CanaryWatch(look)

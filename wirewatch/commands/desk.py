@@ -69,7 +69,7 @@ def desk(
 def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     if not os.environ.get(SUPERVISED):
         console.note("the desk starts …")
-    # Imported here, so that other commands need not load a web server.
+    # Imported here so that other commands don't load a web server.
     import uvicorn
 
     from core.search import SearchIndex, search_folder
@@ -84,13 +84,13 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
         _check_accounts(settings, store)
         if settings.desk_public_url.startswith("https://") and not settings.desk_proxies:
             console.note(
-                "desk_proxies is empty: behind your proxy, everybody who signs in seems to be at one address", "yellow"
+                "desk_proxies is empty: behind your proxy, all sign-ins seem to come from one address", "yellow"
             )
     made = desk_of(settings, store, search=SearchIndex.open(search_folder(settings), run=settings.run), demo=demo)
     app = create_app(made)
     probes.close()
     if not os.environ.get(SUPERVISED):
-        # Under ``up`` the supervisor has printed it.
+        # Under ``up`` the supervisor has already printed it.
         console.note(f"the desk is at {address(settings, listening.getsockname()[1])}; Ctrl-C ends it", "bold")
     server = uvicorn.Server(
         uvicorn.Config(
@@ -100,17 +100,17 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            # Open streams end by themselves when the desk closes.
+            # Open streams end on their own when the desk closes.
             timeout_graceful_shutdown=CLOSING_S,
         )
     )
 
     async def until_stopped() -> None:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
-        # uvicorn takes the signals over once it serves.
+        # uvicorn handles the signals once it serves.
         while not (serving.done() or stop.is_set() or server.should_exit):
             await asyncio.sleep(0.1)
-        # Streams and searches first, or the server would wait for them.
+        # Close streams and searches first: the server would wait for them.
         made.hub.close()
         server.should_exit = True
         await serving
@@ -127,7 +127,7 @@ def _check_accounts(settings: Settings, store: Store) -> None:
     if not is_loopback(settings.desk_host):
         store.close()
         raise UsageError(
-            f"there is no account to sign in with, and {settings.desk_host} can be reached by others", hint=hint
+            f"there is no account to sign in with, and other machines can reach {settings.desk_host}", hint=hint
         )
     console.note(f"there is no account to sign in with: {hint}", "yellow")
 
@@ -179,7 +179,7 @@ def add_person(
     if accounts.people.named(name) is not None:
         raise UsageError(f"there is already a person called {name}")
     accounts.add(name, role, None if by_proxy else _password(), COMMAND_LINE)
-    console.note(f"{name} may use the desk as {role}")
+    console.note(f"{name} can now use the desk as {role}")
 
 
 @people.command("list")
@@ -210,7 +210,7 @@ def set_role(
     """Change a person's role, effective from their next request."""
     accounts = _accounts(context)
     accounts.set_role(accounts.known(name), role, COMMAND_LINE)
-    console.note(f"{name} is {role} now")
+    console.note(f"{name} is now {role}")
 
 
 @people.command("password")
@@ -220,13 +220,13 @@ def set_password(
     name: Name,
     *,
     keep_tokens: Annotated[
-        bool, typer.Option("--keep-tokens", help="Keep the person's API tokens and addresses of feeds.")
+        bool, typer.Option("--keep-tokens", help="Keep the person's API tokens and feed addresses.")
     ] = False,
 ) -> None:
     """Set a person's password, end their sessions and delete their API tokens. Prompts, or reads one line from stdin."""
     accounts = _accounts(context)
     ended = accounts.set_password(accounts.known(name), _password(), COMMAND_LINE, keep_tokens=keep_tokens)
-    gone = f"; {ended} of their API tokens and addresses of feeds deleted (--keep-tokens keeps them)" if ended else ""
+    gone = f"; {ended} of their API tokens and feed addresses deleted (--keep-tokens keeps them)" if ended else ""
     console.note(f"the password of {name} is set{gone}")
 
 
@@ -250,7 +250,7 @@ def make_token(
     scope: Annotated[str, typer.Option(help="read or write.")] = "read",
     days: Annotated[int, typer.Option(help="Days until it expires; 0: never.", min=0, max=3_650)] = 90,
 ) -> None:
-    """Create an API token for a person's program. It is printed only now."""
+    """Create an API token for a person's program. It is printed only once."""
     accounts = _accounts(context)
     typer.echo(accounts.make_token(accounts.known(name), label, scope, days or None, COMMAND_LINE))
 

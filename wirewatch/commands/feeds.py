@@ -69,7 +69,9 @@ def parse(
 @app.command("add")
 def add(
     context: typer.Context,
-    url: Annotated[str, typer.Argument(help="Address of the feed; KIND:ADDRESS for another connector's.")] = "",
+    url: Annotated[
+        str, typer.Argument(help="Address of the feed; KIND:ADDRESS for a source of another connector.")
+    ] = "",
     source: Annotated[str, typer.Option(help="Source id of its outlet (default: the host).")] = "",
     *,
     from_catalogue: Annotated[bool, typer.Option("--catalogue", help="Add the feeds of the catalogue.")] = False,
@@ -80,16 +82,16 @@ def add(
         bool, typer.Option("--unchecked", help="Do not fetch the address to check that it is a feed.")
     ] = False,
 ) -> None:
-    """Watch a feed, or those of the catalogue. Its present articles are stored and never alerted.
+    """Watch a feed, or those of the catalogue. Its current articles are stored, but never raise alerts.
 
     The address is fetched once. If it is a page that names just one feed, that feed is added; otherwise it is an error.
     """
     settings = load_settings(context.obj)
     if from_catalogue:
         if url:
-            raise UsageError("--catalogue and an address exclude each other")
+            raise UsageError("--catalogue and an address can't be combined")
         new, total = use_case.add_catalogue(desk_at(settings), COMMAND_LINE, topic or ())
-        console.note(f"{counted(new, 'feed')} added, {total - new} watched already; wirewatch feed check fetches them")
+        console.note(f"{counted(new, 'feed')} added, {total - new} already watched; wirewatch feed check fetches them")
         return
     if topic:
         raise UsageError("--topic needs --catalogue")
@@ -98,7 +100,7 @@ def add(
     added = use_case.add(desk_at(settings), COMMAND_LINE, found.url, outlet, found.kind)
     if found.remark:
         console.note(found.remark, "yellow")
-    console.note(f"added {found.shown} as source {outlet}" if added else f"{found.shown} is watched already")
+    console.note(f"added {found.shown} as source {outlet}" if added else f"{found.shown} is already watched")
 
 
 @app.command("discover")
@@ -108,7 +110,7 @@ def discover_feeds(
     *,
     as_json: JsonLines = False,
 ) -> None:
-    """Find a site's feeds and news sitemaps: those that its page and robots.txt name, then the usual places."""
+    """Find a site's feeds and news sitemaps: those named in its page and robots.txt, then those at the usual places."""
     count = 0
     for found in find(load_settings(context.obj), url, threading.Event()):
         count += 1
@@ -128,7 +130,7 @@ def import_list(context: typer.Context, file: Annotated[Path, typer.Argument(hel
     new, listed, remarks = use_case.import_opml(desk_at(load_settings(context.obj)), COMMAND_LINE, body, str(file))
     for remark in remarks:
         console.note(f"note: {remark}", "yellow")
-    console.note(f"{counted(new, 'feed')} added, {listed - new} watched already")
+    console.note(f"{counted(new, 'feed')} added, {listed - new} already watched")
 
 
 @app.command("export")
@@ -156,7 +158,7 @@ def list_all(context: typer.Context, *, as_json: JsonLines = False) -> None:
             console.put(msgspec.to_builtins(row) | {"state": _state(row)})
         return
     table = console.table("source")
-    # Addresses in full: people copy them.
+    # Addresses are shown in full, since people copy them.
     table.add_column("address", overflow="fold")
     for name in ("state", "last good poll", "problem"):
         table.add_column(name)
@@ -196,9 +198,9 @@ def check(
 @app.command("again")
 @reads_store
 def again(context: typer.Context, url: Annotated[str, typer.Argument(help="Address of the page.")]) -> None:
-    """Fetch a page again: one that was a wall, or came broken. The feed that led to it does so at its next turn."""
+    """Fetch a page again that was a wall or arrived broken. It is fetched when the feed that led to it is next polled."""
     use_case.ask_again(desk_at(load_settings(context.obj)), COMMAND_LINE, url)
-    console.note("the connectors fetch it again at their next turn")
+    console.note("the connectors fetch it again when its feed is next polled")
 
 
 @app.command("coverage")

@@ -1,4 +1,4 @@
-"""What commands share: which of them need a store, groups of options, types of options, times as people write them."""
+"""What commands share: which of them need a store, types and groups of options, and times as people write them."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ _CLOCK = re.compile(r"(?:(yesterday)\s+)?([01]?\d|2[0-3]):([0-5]\d)")
 
 
 def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a command that has nothing to do in an empty store.
+    """Mark a command that has nothing to do if there is no store.
 
-    If there is no store it fails and says so; it does not create an empty one, which would look like a quiet desk.
+    Without a store it fails with an error. It does not create an empty one, which would look like a quiet desk.
     """
 
     @functools.wraps(command)
@@ -67,20 +67,20 @@ def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def require_store(settings: Settings) -> None:
-    """Raise StoreError if the embedded store does not exist. A database server is not asked."""
+    """Raise StoreError if the embedded store does not exist. A database server is not checked."""
     try:
         file = store_file(settings.store)
     except (UsageError, RuntimeError):
-        return  # opening the store says what is wrong with the address
+        return  # opening the store reports what is wrong with the address
     if file is not None and not file.exists():
-        hint = "wirewatch up makes it; or set data_dir / WIREWATCH_DATA_DIR to where it is"
+        hint = "wirewatch up creates it; or set data_dir / WIREWATCH_DATA_DIR to where it is"
         raise StoreError(f"there is no store at {file.absolute()}", hint=hint)
 
 
 def expand_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command take dataclasses of options: each of their fields becomes an option of the command.
+    """Let a command take dataclasses of options: each field becomes an option of the command.
 
-    Commands that share options define each of them once, with name, unit, default and help, as an ``Annotated`` field.
+    Shared options are defined once, with name, unit, default and help, as ``Annotated`` fields.
     """
     parameters: list[inspect.Parameter] = []
     groups: dict[str, tuple[Any, list[str]]] = {}
@@ -120,8 +120,9 @@ def desk_zone(settings: Settings) -> ZoneInfo:
 def parse_time(text: str, now: datetime, zone: tzinfo | None) -> datetime:
     """A time in UTC from ``2026-03-05``, ``2026-03-05T10:00``, ``7d`` (ago), ``now``, ``07:20`` or ``yesterday``.
 
-    Dates without a zone are UTC. ``07:20`` is today's and ``yesterday 07:20`` yesterday's in ``zone``; ``yesterday`` is this
-    time of day, one day earlier. ``zone`` is the zone that times are shown in; None: the machine's. Raises UsageError.
+    Dates without a zone are UTC. ``07:20`` is today and ``yesterday 07:20`` yesterday, in ``zone``; ``yesterday`` is
+    the current time of day, one day earlier. ``zone``: the zone that times are shown in; None: the machine's. Raises
+    UsageError.
     """
     if text == "now":
         return now
@@ -150,7 +151,7 @@ def parse_period(
     """The period of ``--days``, or of ``--from`` and ``--to``, in ms; None: no limit. Raises UsageError."""
     now = console.utc_now()
     if days is not None and (since or until):
-        raise UsageError("--days excludes --from and --to")
+        raise UsageError("--days can't be combined with --from or --to")
     if days is not None:
         return to_ms(now) - round(days * DAY_MS), None
     begin = to_ms(parse_time(since, now, zone)) if since else None
@@ -161,11 +162,11 @@ def parse_period(
 
 
 def _local(now: datetime, days_before: int, clock: time | None, zone: tzinfo | None) -> datetime:
-    """A day's time as the clocks of ``zone`` show it, also if they changed in between."""
+    """A time of day by the clocks of ``zone``, also if they were changed in between."""
     local = now.astimezone(zone)
     day = local.date() - timedelta(days=days_before)
     plain = datetime.combine(day, clock or local.time())
-    # Without a zone of its own astimezone() takes it for the machine's.
+    # astimezone() treats a time without a zone as the machine's.
     return (plain.replace(tzinfo=zone) if zone is not None else plain).astimezone(UTC)
 
 

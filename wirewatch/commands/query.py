@@ -30,7 +30,7 @@ app.add_typer(group)
 Query = Annotated[str | None, typer.Argument(metavar="[QUERY]", help="The query, as one argument.")]
 File = Annotated[
     Path | None,
-    typer.Option("--file", "-f", help="A file that holds one query; - reads standard input.", show_default=False),
+    typer.Option("--file", "-f", help="A file with one query; - reads standard input.", show_default=False),
 ]
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -89,7 +89,7 @@ class _Translated(msgspec.Struct, rename={"origin": "from"}):
 
 @group.command("lint")
 def lint_query(query: Query = None, file: File = None, *, as_json: JsonObject = False) -> None:
-    """Report errors, and what was probably not meant.
+    """Report errors and probable mistakes.
 
     Exit 0: clean, or warnings only; 1: it parses but can never match; 2: it does not parse.
     """
@@ -132,7 +132,7 @@ def explain_query(
     if as_json:
         console.put(explanation)
         return
-    undecided = "not decided, which counts as no match: the query takes more steps than it may on this document"
+    undecided = "not decided, which counts as no match: on this document the query takes more steps than allowed"
     line = "matches" if explanation.held else undecided if explanation.undecided else "does not match"
     console.out.print(line, style="bold")
     _tree(explanation, 0)
@@ -144,7 +144,7 @@ def import_from(
     file: File = None,
     *,
     origin: Annotated[Dialect, typer.Option("--from", help="The vendor whose query it is.")],
-    # Not the default for a pipe: a file gets the query alone.
+    # Not the default in a pipe: a file gets only the query.
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Translate another vendor's query: the result on stdout, differences on stderr.
@@ -201,7 +201,7 @@ def match(
 
 def _given(query: str | None, file: Path | None) -> str:
     if (query is None) == (file is None):
-        raise UsageError("give the query, or --file with a file that holds it")
+        raise UsageError("give the query, or --file with a file that contains it")
     if query is not None:
         return query
     name = "standard input" if str(file) == "-" else str(file)
@@ -240,7 +240,7 @@ def show_finding(query: str, finding: LintFinding) -> None:
 
 
 def _tree(clause: Explanation, depth: int) -> None:
-    """Print one line per clause: the operator of those with parts, the text and the matches of the others."""
+    """Print one line per clause: the operator of a clause with parts, else its text and its matches."""
     line = Text("  " * depth)
     if clause.undecided:
         line.append("? ", style="yellow")
@@ -268,7 +268,9 @@ Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 
 def lines_of(path: Path, kind: type[Kind]) -> Iterator[tuple[str, Kind | InputError]]:
-    """The lines of a JSON Lines file, each with its place; an InputError for one that can't be read. Raises UsageError."""
+    """The lines of a JSON Lines file, each with its place, or an InputError for a line that can't be read. Raises
+    UsageError.
+    """
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):

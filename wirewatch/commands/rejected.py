@@ -1,4 +1,4 @@
-"""``wirewatch rejected``: records that were rejected, and letting them go through again after the fault is mended."""
+"""``wirewatch rejected``: records that were rejected, and their retry once the fault is fixed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from core.counted import counted
 from core.records import from_ms, to_ms
 from core.settings import load_settings
 from core.store import open_store
@@ -21,13 +22,15 @@ from wirewatch.desk import desk_of
 app = typer.Typer()
 rejected = typer.Typer(
     name="rejected",
-    help="List rejected records; after a mend let them go through again.",
+    help="List rejected records, and retry them after a fix.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 app.add_typer(rejected)
 Stage = Annotated[str, typer.Option(help="Only those of this stage.")]
-Reason = Annotated[str, typer.Option(help="Only those with this reason, or kind of reason (what is before its colon).")]
+Reason = Annotated[
+    str, typer.Option(help="Only those with this reason, or kind of reason (the part before the colon).")
+]
 Since = Annotated[
     str,
     typer.Option(help="Only records since 2026-03-05, 2026-03-05T10:00Z, 07:20, yesterday, or 7d (seven days ago)."),
@@ -41,11 +44,11 @@ def list_rejected(
     stage: Stage = "",
     reason: Reason = "",
     since: Since = "",
-    limit: Annotated[int, typer.Option(help="Most records, newest first; 0: all.", min=0)] = 50,
+    limit: Annotated[int, typer.Option(help="Maximum number of records, newest first; 0: all.", min=0)] = 50,
     *,
     as_json: JsonLines = False,
 ) -> None:
-    """List rejected records with their reasons, the newest first, and whether they may go through again."""
+    """List rejected records, newest first, with their reasons and whether they can be retried."""
     desk = _desk(context)
     found = use_case.listing(desk, _wanted(desk, stage, reason, since), limit)
     if not found:
@@ -103,19 +106,19 @@ def retry(
     context: typer.Context,
     positions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[POSITION]...", help="Only these (default: all that the options name)."),
+        typer.Argument(metavar="[POSITION]...", help="Only these (default: all that match the options)."),
     ] = None,
     stage: Stage = "",
     reason: Reason = "",
     since: Since = "",
-    by: Annotated[str, typer.Option("--by", help="Who asks (default: this machine's user).")] = "",
+    by: Annotated[str, typer.Option("--by", help="Who requests it (default: this machine's user).")] = "",
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many records that would be.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many records would be retried.")] = False,
     as_json: JsonObject = False,
 ) -> None:
-    """Let rejected records go through again, each once. The connectors service appends them; the old outcomes stay.
+    """Retry rejected records, each once. The connectors service appends them again; the old outcomes stay.
 
-    Records that were rejected three times stay, and so do those of articles that were taken down.
+    Records that were rejected three times are not retried, nor are those of articles that were taken down.
     """
     desk = _desk(context)
     who = By(name=by or me())
@@ -123,9 +126,9 @@ def retry(
     if as_json:
         console.put({"again": made.again, "left": dict(made.left), "dry_run": dry_run})
         return
-    console.note(f"{made.again} records {'would go' if dry_run else 'go'} through again", "bold")
+    console.note(f"{counted(made.again, 'record')} {'would be retried' if dry_run else 'will be retried'}", "bold")
     for words, count in made.left.most_common():
-        console.note(f"{count} records are left: {words}")
+        console.note(f"{counted(count, 'record')} not retried: {words}")
 
 
 def _desk(context: typer.Context) -> Desk:

@@ -1,4 +1,4 @@
-"""``wirewatch run``, ``replay`` and ``archive``: files or the past through the pipeline, and the archive for it."""
+"""``wirewatch run``, ``replay`` and ``archive``: process files or past records, and keep an archive to replay from."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from wirewatch.starting import store_of, stream_of
 from wirewatch.supervisor import stop_on_signals
 
 app = typer.Typer()
-# Rejections shown; outcomes.jsonl has all of them.
+# How many rejections are shown; outcomes.jsonl has all of them.
 SHOWN_REJECTIONS = 20
 PROGRESS_EVERY_S = 1.0
 ARCHIVE_POLL_S = 600.0
@@ -78,7 +78,7 @@ def run(
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{out}: {error.strerror}", hint="choose a folder that can be written") from error
+        raise UsageError(f"{out}: {error.strerror}", hint="choose a writable folder") from error
     folder = Path(topics) if topics else Path(settings.topics_dir) if settings.topics_dir else None
     with tempfile.TemporaryDirectory(prefix="wirewatch-") as scratch, console.progress_bar() as progress:
         reading = progress.add_task("reading", total=None)
@@ -98,9 +98,7 @@ def run(
                 progress.update(reading, completed=bounded.count)
             progress.update(reading, total=bounded.count, visible=False)
             if not bounded.count:
-                raise WirewatchError(
-                    f"{path}: there is nothing in it to read", hint="wirewatch run --help lists the kinds"
-                )
+                raise WirewatchError(f"{path}: contains nothing to read", hint="wirewatch run --help lists the kinds")
             working = progress.add_task("articles", total=bounded.count)
             bounded.run(lambda done: progress.update(working, completed=done))
             try:
@@ -131,10 +129,12 @@ def replay(
     ] = None,
     speed: Annotated[str, typer.Option(help="60x: 60 times real time; max: no pauses.")] = "max",
     topics: Annotated[
-        Path | None, typer.Option(help="A topic file or folder, in force from the beginning, beside the stored ones.")
+        Path | None,
+        typer.Option(help="A topic file or folder, in force from the beginning, in addition to the stored topics."),
     ] = None,
     subscriptions: Annotated[
-        Path | None, typer.Option(help="Subscriptions, in force from the beginning, in place of the stored ones.")
+        Path | None,
+        typer.Option(help="A file of subscriptions, in force from the beginning, in place of the stored ones."),
     ] = None,
     of: Annotated[str, typer.Option(help="The run to replay (default: the continuous one).")] = "",
     *,
@@ -142,7 +142,7 @@ def replay(
     deliver: Annotated[bool, typer.Option("--deliver", help="Also send results to the output streams.")] = False,
     as_json: JsonLines = False,
 ) -> None:
-    """Process the past again with original event times, as a run beside the live one.
+    """Process past records again with their original event times, in a run beside the live one.
 
     After an interruption the same command continues where it stopped.
     """
@@ -154,10 +154,12 @@ def replay(
     span = begin or 0, end or 0
     for one in sources:
         if one.partition(":")[0] not in (STREAM, ARCHIVE, STORE) and not Path(one).exists():
-            raise UsageError(f"{one}: no such file or folder", hint="or use one of stream, archive, store")
+            raise UsageError(
+                f"{one}: no such file or folder", hint="give an existing file or folder, or stream, archive or store"
+            )
     stop = stop_on_signals()
     store = open_store(settings.store)
-    # Loads numpy, which no other command of this module needs.
+    # Loads numpy, which no other command in this module needs.
     from pipeline.stories.rule import story_rule
 
     try:
@@ -190,11 +192,13 @@ def replay(
             changed = msgspec.json.decode(row.spec, type=ReplaySpec).differences(wanted)
             if changed:
                 raise UsageError(
-                    f"run {name!r} was started with other options ({', '.join(changed)})",
-                    hint=f"use the same, or another name, or wirewatch runs drop {name}",
+                    f"run {name!r} was started with different options ({', '.join(changed)})",
+                    hint=f"use the same options or another name, or delete the run with wirewatch runs drop {name}",
                 )
         if row.state == FINISHED:
-            console.note(f"{name} is finished already; wirewatch runs drop {name} allows a new start", "yellow")
+            console.note(
+                f"{name} is already finished; to start it over, delete it with wirewatch runs drop {name}", "yellow"
+            )
             _result(store, row, as_json=as_json, seconds=0.0, handled=0)
             return
         _go(settings, store, row, wanted, factor, stop.is_set, stop.wait, as_json=as_json)
@@ -209,10 +213,12 @@ def archive(
         Path | None, typer.Option("--dir", help="Folder of the archive (default: setting archive_dir).")
     ] = None,
     *,
-    follow: Annotated[bool, typer.Option("--follow", help="Keep running, and write each day once it is over.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Keep running, and write each day once it is complete.")
+    ] = False,
     as_json: JsonLines = False,
 ) -> None:
-    """Write the raw stream to WARC files, one per day that is over, beyond the stream's retention.
+    """Archive the raw stream beyond its retention: one WARC file per completed day.
 
     After an interruption the same command continues where it stopped.
     """
@@ -223,7 +229,7 @@ def archive(
     stop = stop_on_signals()
     store = store_of(settings, stop) if follow else open_store(settings.store)
     count = 0
-    # A service may come up before the connectors have made the stream.
+    # This service may start before the connectors have created the stream.
     raw = (
         stream_of(settings, raw_plan(settings), stop, role="archive")
         if follow
@@ -246,16 +252,16 @@ def archive(
                     if day.lost:
                         console.note(f"{day.day}: {day.lost} records were deleted before they were archived", "red")
                 if rewritten := remove_archived_texts(store, where, console.now_ms()):
-                    console.note(f"texts whose limit is over: {counted(rewritten, 'file')} rewritten without them")
+                    console.note(f"texts past their limit: {counted(rewritten, 'file')} rewritten without them")
             except OSError as error:
                 raise WirewatchError(
-                    f"{where}: {error.strerror or error}", hint="choose a folder that can be written"
+                    f"{where}: {error.strerror or error}", hint="choose a writable folder"
                 ) from error
             if not follow or stop.wait(ARCHIVE_POLL_S):
                 break
     store.close()
     if not count:
-        console.note("nothing to archive: a day is written once it is over (UTC)")
+        console.note("nothing to archive: a day is written once it is complete (UTC)")
 
 
 def _go(
@@ -349,7 +355,7 @@ def _go(
 
 @contextmanager
 def _relay(settings: Settings, store: Store, row: Replay, ledger: RunLedger) -> Iterator[Callable[[], object]]:
-    """A function that sends results to the output streams, or does nothing if the run does not deliver."""
+    """A function that sends results to the output streams; it does nothing if the run does not deliver."""
     if not row.delivers:
         yield lambda: None
         return
@@ -394,7 +400,7 @@ def _result(store: Store, row: Replay, *, as_json: bool, seconds: float, handled
     if row.no_claim:
         console.note(f"the results may differ from those of {spec.of!r}: {row.no_claim}", "yellow")
     else:
-        console.note(f"the same results as {spec.of!r} had; wirewatch runs diff {spec.of} {row.name} compares them")
+        console.note(f"same results as {spec.of!r}; wirewatch runs diff {spec.of} {row.name} compares them")
 
 
 def _report(counts: Counter[str], rejected: list[Outcome], alerts: int, out: Path, urls: Sequence[str | None]) -> None:

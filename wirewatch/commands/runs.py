@@ -1,4 +1,6 @@
-"""``wirewatch runs``, ``show`` and ``takedown``: what runs hold, what one held at a moment, and removal of an article."""
+"""``wirewatch runs``, ``show`` and ``takedown``: the contents of runs, now and at a past moment, and removal of an
+article.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ class What(StrEnum):
 @runs.command("list")
 @reads_store
 def list_all(context: typer.Context, *, as_json: JsonLines = False) -> None:
-    """List all runs: what each holds, and the progress of each replay."""
+    """List all runs with their contents, and the progress of replays."""
     store = open_store(load_settings(context.obj).store)
     found = list_runs(store)
     if as_json:
@@ -85,7 +87,7 @@ def diff(
     counts: Counter[tuple[str, str]] = Counter()
     for name in (first, second):
         for gone in pruned_of(store, name).words(ARTICLES):
-            console.note(f"{name}: {gone}: nothing before is compared", "yellow")
+            console.note(f"{name}: {gone}; earlier ones are not compared", "yellow")
     for change in differences(store, first, second, span):
         counts[change.what, change.how] += 1
         if as_json:
@@ -99,7 +101,7 @@ def diff(
         words = [f"{how} {what}: {count}" for (what, how), count in sorted(counts.items())]
         console.note(f"{first} → {second}: {', '.join(words)}", "bold")
     else:
-        console.note(f"{first} and {second} are equal in that time", "bold green")
+        console.note(f"{first} and {second} are equal in that period", "bold green")
     if counts:
         raise typer.Exit(1)
 
@@ -135,7 +137,7 @@ def show(
         ),
     ] = "now",
     run: Run = "",
-    limit: Annotated[int, typer.Option(help="Most records, newest first; 0: all.", min=0)] = 50,
+    limit: Annotated[int, typer.Option(help="Maximum number of records, newest first; 0: all.", min=0)] = 50,
     *,
     as_json: JsonLines = False,
 ) -> None:
@@ -145,11 +147,11 @@ def show(
     zone, now = desk_zone(settings), console.utc_now()
     moment = parse_time(as_of, now, zone)
     if moment > now:
-        console.note(f"--as-of {as_of} is still to come: this is what is known now", "yellow")
+        console.note(f"--as-of {as_of} is in the future: this is what is known now", "yellow")
     store = open_store(settings.store)
     past = AsOf(store, known_run(store, run or settings.run), moment)
     for words in past.pruned.words(ARTICLES):
-        console.note(f"{words}: they are not shown", "yellow")
+        console.note(f"{words}; they are not shown", "yellow")
     found = _found(past, kind)
     count = 0
     for one in islice(found, limit or None):
@@ -171,8 +173,8 @@ def show(
 def takedown(
     context: typer.Context,
     url: Annotated[str, typer.Argument(help="The article's address.")] = "",
-    reason: Annotated[str, typer.Option(help="The reason; outcomes of later fetches and replays state it.")] = "",
-    by: Annotated[str, typer.Option(help="Who asked for it.")] = "",
+    reason: Annotated[str, typer.Option(help="The reason, stated in the outcomes of later fetches and replays.")] = "",
+    by: Annotated[str, typer.Option(help="Who requested it.")] = "",
     *,
     everywhere: Annotated[
         bool, typer.Option("--all-days", help="Search the whole archive, not only the days that the store knows.")
@@ -194,7 +196,7 @@ def takedown(
     if not reason.strip():
         raise UsageError("a takedown needs a reason", hint="--reason 'court order of …'")
     removed = take_down(store, url, reason.strip(), by=by, now_ms=console.now_ms())
-    # All that were ever taken down: an earlier command may have failed here.
+    # All articles ever taken down: an earlier command may have failed at this point.
     kept = forget_articles(keeping_of(settings), (one.article for one in Takedowns(store).listing()))
     files = 0
     try:
@@ -202,10 +204,11 @@ def takedown(
             files += take_out(file, removed.article, reason.strip()) > 0
     except OSError as error:
         raise WirewatchError(
-            f"{error.filename}: {error.strerror}", hint="the store is done; repeat the command for the archive"
+            f"{error.filename}: {error.strerror}",
+            hint="the article is removed from the store; repeat the command for the archive",
         ) from error
     if not (removed.articles or removed.versions or removed.outcomes or files):
-        console.note("nothing stored had this address: check its spelling (it is rejected from now on)", "yellow")
+        console.note("nothing was stored under this address: check its spelling (it is rejected from now on)", "yellow")
     if as_json:
         fields = {**msgspec.structs.asdict(removed), "archive_files": files, "kept_drafts": kept}
         console.put(fields)
@@ -216,7 +219,9 @@ def takedown(
         f"{counted(kept, 'kept draft')} deleted; {removed.outcomes} outcomes now state the reason"
     )
     if removed.copies:
-        console.note(f"its stories hold {removed.copies} other articles; copies of its text have other URLs", "yellow")
+        console.note(
+            f"its stories contain {removed.copies} other articles; copies of its text have other URLs", "yellow"
+        )
     console.note("the raw stream keeps it until its retention ends, but it is rejected there")
 
 
@@ -291,7 +296,7 @@ def _when(moment: datetime | None, zone: tzinfo) -> str:
 
 
 def _files(folder: Path, removed: Removed, *, everywhere: bool) -> list[DayFile]:
-    # A time of appending near midnight may be in the file of the next day.
+    # A record appended near midnight may be in the next day's file.
     days = {from_ms(ms).date() + timedelta(days=shift) for ms in removed.event_ms for shift in (-1, 0, 1)}
     return [file for file in day_files(folder) if everywhere or not days or file.day in days]
 

@@ -1,4 +1,4 @@
-"""``wirewatch search``, ``backtest`` and ``export``: what is stored, asked with a query or written to Parquet files."""
+"""``wirewatch search``, ``backtest`` and ``export``: stored articles, queried or written to Parquet files."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ class Ordering(StrEnum):
 
 
 def note_doubts(query: str, name: str = "") -> None:
-    """Say what in a query was probably meant as an operator or a phrase. ``name``: whose query it is, for one of several."""
+    """Print warnings for words of a query that were probably meant as an operator or a phrase. ``name``: whose query it
+    is, if there are several.
+    """
     for finding in lint(query) if query.strip() else ():
         if finding.confirm:
             meant = f"; probably meant: {finding.suggestion}" if finding.suggestion else ""
@@ -76,7 +78,7 @@ def search(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="The query, as one argument; an empty query matches everything.")],
     days: Annotated[
-        float | None, typer.Option(help="Only the last so many days; excludes --from and --to.", min=0.0)
+        float | None, typer.Option(help="Only the last so many days; can't be combined with --from or --to.", min=0.0)
     ] = None,
     since: From = "",
     until: To = "",
@@ -84,7 +86,7 @@ def search(
     language: Annotated[list[str] | None, typer.Option(help="Only this language (en, ar …); repeatable.")] = None,
     topic: Annotated[list[str] | None, typer.Option(help="Only this topic; repeatable.")] = None,
     order: Annotated[Ordering, typer.Option(help="Sort order.")] = Ordering.NEWEST,
-    limit: Annotated[int, typer.Option(help="Most hits; 0: all.", min=0)] = 20,
+    limit: Annotated[int, typer.Option(help="Maximum number of hits; 0: all.", min=0)] = 20,
     run: Run = "",
     *,
     copies: Annotated[bool, typer.Option("--copies/--no-copies", help="Include copies of other articles.")] = True,
@@ -94,7 +96,7 @@ def search(
     """Search the stored articles of a run, each in its newest version. Matched words are highlighted."""
     settings = load_settings(context.obj)
     if as_json and as_csv:
-        raise UsageError("--json and --csv exclude each other")
+        raise UsageError("--json and --csv can't be combined")
     begin, end = parse_period(since, until, days=days)
     filters = Filters(
         sources=tuple(source or ()), languages=tuple(language or ()), topics=tuple(topic or ()), copies=copies
@@ -127,17 +129,17 @@ def backtest_query(
     subscription: Annotated[
         str, typer.Option(help="Apply the filters of this subscription; QUERY is compared with its query.")
     ] = "",
-    days: Annotated[float | None, typer.Option(help="The last so many days (default: 30).", min=0.04)] = None,
+    days: Annotated[float | None, typer.Option(help="Only the last so many days (default: 30).", min=0.04)] = None,
     since: From = "",
     until: To = "",
     run: Run = "",
-    examples: Annotated[int, typer.Option(help="Stories to show.", min=0, max=1000)] = 5,
+    examples: Annotated[int, typer.Option(help="Number of stories to show.", min=0, max=1000)] = 5,
     *,
     as_json: JsonObject = False,
 ) -> None:
     """Show what a query would have found: stories, alerts per day, examples and cost. Nothing is extracted again.
 
-    With --subscription and a QUERY: the stories that the change would gain and lose.
+    With --subscription and a QUERY, it shows the stories that the change would gain and lose.
     """
     settings = load_settings(context.obj)
     begin, end = parse_period(since, until, days=30.0 if days is None and not since and not until else days)
@@ -170,10 +172,10 @@ def export(
 ) -> None:
     """Write articles, stories and alerts as Parquet files by day (docs/data.md explains the columns).
 
-    A later export rewrites only the days in which something was stored since, each in full. JSON Lines name the files that
-    changed.
+    A later export rewrites only the days for which something was stored since, each in full. With --json it prints the
+    files that changed.
     """
-    # pyarrow takes half a second to load, and every command loads this module.
+    # pyarrow takes half a second to load, and search and backtest don't need it.
     from core.search.parquet import export as export_days
 
     settings = load_settings(context.obj)
@@ -205,14 +207,14 @@ def open_index(settings: Settings, run: str) -> SearchIndex:
     with console.working("updating the search index") as progress:
         while not index.refresh(reader, most=_PART):
             progress(f"updating the search index: {index.snapshot().searcher.num_docs:,} articles")
-        # A desk that runs beside this command updates it every few seconds.
+        # A running desk updates it every few seconds.
         give_up_at = time.monotonic() + _PATIENCE_S
         while not index.writes and index.behind(reader) and time.monotonic() < give_up_at:
             progress("waiting for the process that updates the search index")
             time.sleep(_PAUSE_S)
             index.refresh(reader, most=_PART)
     if not index.writes and index.behind(reader):
-        console.note("another process is updating the search index: this is its present state", "yellow")
+        console.note("another process is updating the search index: this is its current state", "yellow")
     store.close()
     index.close()
     return index
@@ -228,7 +230,7 @@ def hit_fields(hit: Hit) -> dict[str, Any]:
 
 
 def hit_lines(hit: Hit) -> Iterator[Text]:
-    """A hit for a terminal: one line with its title, and, if the text matched, one with the words in context."""
+    """A hit for a terminal: a line with its title and, if the text matched, one with the words in context."""
     article = hit.article
     local = from_ms(article.time_ms).astimezone(datetime.now().astimezone().tzinfo or UTC)
     line = Text(f"{local:%Y-%m-%d %H:%M}  ", style="dim")
@@ -349,9 +351,9 @@ def _show_report(report: BacktestReport) -> None:
 
 
 def alerts_over(report: BacktestReport) -> str:
-    """As in: 62 alerts (2.1 a day) over 30.0 days. Less than a day has no rate; a store that begins later says when.
+    """Such as: 62 alerts (2.1 a day) over 30.0 days. Less than a day has no rate; if the store begins later, it says when.
 
-    A store without news says so in place of all that.
+    If the store has no articles, it says so instead.
     """
     if report.no_news:
         return NO_NEWS

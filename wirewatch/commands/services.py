@@ -1,4 +1,4 @@
-"""``wirewatch connectors`` and ``pipeline``: services that ``up`` supervises, as commands of their own for production."""
+"""``wirewatch connectors`` and ``pipeline``: the services that ``up`` supervises, as separate commands for production."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ app.add_typer(pipeline)
 
 @pipeline.callback()
 def _group() -> None:
-    """Keep the name of the only sub-command."""
+    """Make a group, so that the only sub-command keeps its name."""
 
 
 @connectors.command("run")
@@ -77,7 +77,7 @@ def run_connectors(
     ] = "",
     metrics_port: MetricsPort = -1,
 ) -> None:
-    """Poll all feeds and append their articles to the raw stream, until stopped. Several may run on one store."""
+    """Poll all feeds and append their articles to the raw stream, until stopped. Several can share one store."""
     settings = load_settings(context.obj)
     if proxy:
         settings = replace(settings, proxy=proxy)
@@ -163,13 +163,13 @@ def listen(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0: any free one.", min=0, max=65_535)] = 8410,
-    public_url: Annotated[str, typer.Option(help="URL at which hubs reach this server; empty: no hub is used.")] = "",
+    public_url: Annotated[str, typer.Option(help="URL at which hubs reach this server; empty: no hubs are used.")] = "",
     token: Annotated[
-        str, typer.Option(envvar="PUSH_TOKEN", help="Token that clients who push articles must send.")
+        str, typer.Option(envvar="PUSH_TOKEN", help="Token that clients must send to push articles.")
     ] = "",
     metrics_port: MetricsPort = -1,
 ) -> None:
-    """Accept pushes until stopped: from WebSub hubs (the feed is polled at once) and of articles (POST /articles)."""
+    """Accept pushes until stopped: WebSub notifications (the feed is polled at once) and articles (POST /articles)."""
     if public_url and not public_url.startswith(("https://", "http://")):
         raise UsageError(f"{public_url}: not an address", hint="give one that begins with https://")
     if token and len(token) < 16:
@@ -237,14 +237,14 @@ def run_pipeline(
 ) -> None:
     """Run the pipeline until stopped: in slices, or as a stream on a runner such as Flink.
 
-    A run with a new name beside a continuous one processes all that the raw stream still holds, so it must say whether its
-    results go out: with --no-deliver they are only stored, until the run is started with --deliver.
+    A new run beside a continuous one processes everything that the raw stream still holds. So you must choose whether
+    its results are sent: with --no-deliver they are only stored, until you start the run with --deliver.
     """
     settings = load_settings(context.obj)
     console.configure_service("pipeline", settings)
     stop = stop_on_signals()
     serving = Probes("pipeline", settings.metrics_host, settings.metrics_port)
-    # Imported here, since they load Beam, which takes seconds.
+    # Imported here: they load Beam, which takes seconds.
     from pipeline.drivers.live import run_in_slices
     from pipeline.drivers.stream import job_name, run_as_stream
 
@@ -273,7 +273,7 @@ def run_pipeline(
 
 
 def _moment(claim: str, language: str | None) -> datetime | None:
-    """The moment of a date as the pipeline reads it, from the claim alone."""
+    """The moment that the pipeline reads from a claimed date alone."""
     return parse_date(claim, DateContext(language=language))
 
 
@@ -284,19 +284,21 @@ def _job_endpoint(options: Sequence[str]) -> str:
 
 
 def _publishes(store: Store, run: str, deliver: bool | None) -> bool:
-    """Whether a run's results go out. Raises UsageError if that is not said and people might get the same alerts again."""
+    """Whether a run's results are sent. Raises UsageError if no option says so and people might get the same alerts
+    again.
+    """
     if deliver is not None:
         return deliver
     known = run_names(store)
     hint = "--no-deliver only stores its results; --deliver sends them from now on"
     if known.get(run) == QUIET:
         raise UsageError(
-            f"run {run!r} was started with --no-deliver: say whether its results go out from now on", hint=hint
+            f"run {run!r} was started with --no-deliver: choose whether its results are sent from now on", hint=hint
         )
     others = sorted(name for name, kind in known.items() if kind == LIVE)
     if others and run not in known:
         raise UsageError(
-            f"run {run!r} would begin beside {others[0]!r}, and send alerts again for all that the stream holds",
+            f"run {run!r} would start beside {others[0]!r} and send alerts again for everything in the stream",
             hint=hint,
         )
     return True
@@ -306,16 +308,16 @@ def _ask_hubs(subscriber: websub.WebSub, away: Away) -> None:
     try:
         for one, problem in subscriber.subscribe():
             if problem:
-                log.warning("a hub could not be asked to push", hub=one.hub, topic=one.topic, problem=problem)
+                log.warning("a hub could not be subscribed to", hub=one.hub, topic=one.topic, problem=problem)
             else:
-                log.info("a hub was asked to push", hub=one.hub, topic=one.topic)
+                log.info("a hub was subscribed to", hub=one.hub, topic=one.topic)
         away.back()
     except StoreError as error:
         away.failed(error.message)
 
 
 def _appending(settings: Settings, probes: ConnectorProbes) -> articles.Append:
-    """An append for any thread. A stream belongs to one thread, so each call opens it; calls take turns."""
+    """An append function for any thread. A stream belongs to one thread, so each call opens it; calls take turns."""
     lock = threading.Lock()
 
     def append(pushed: Sequence[RawArticle]) -> None:

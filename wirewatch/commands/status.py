@@ -1,4 +1,4 @@
-"""``wirewatch status`` and ``doctor``: whether articles come through, and what this machine has or lacks for it."""
+"""``wirewatch status`` and ``doctor``: whether articles come through, and whether this machine has what that needs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ app = typer.Typer()
 
 
 class Lag(msgspec.Struct, frozen=True):
-    """``records`` without an outcome by partition; ``oldest_s``: the oldest's age. ``problem``: why the lag is unknown."""
+    """``records``: those without an outcome, by partition; ``oldest_s``: the age of the oldest. ``problem``: why the
+    lag is unknown.
+    """
 
     records: Mapping[int, int] = {}
     oldest_s: float = 0.0
@@ -54,7 +56,7 @@ class Lag(msgspec.Struct, frozen=True):
 
 
 class RunStatus(msgspec.Struct, frozen=True):
-    """``outcomes``: those of the raw records of the last hour, by kind."""
+    """``outcomes``: numbers of the last hour's raw records by kind of outcome."""
 
     run: str
     canary: CanaryState
@@ -76,11 +78,11 @@ class Diagnosis(NamedTuple):
 @reads_store
 def status(
     context: typer.Context,
-    sources: Annotated[int, typer.Option(help="Sources to list, those silent longest first; 0: all.", min=0)] = 10,
+    sources: Annotated[int, typer.Option(help="Number of sources to list, longest silent first; 0: all.", min=0)] = 10,
     *,
     as_json: JsonObject = False,
 ) -> None:
-    """Show whether articles come through: canary, lag, sources. Exit 1 if no canary does or the lag is unknown."""
+    """Show whether articles come through: canary, lag, sources. Exit 1 if no canary comes through or the lag is unknown."""
     settings = load_settings(context.obj)
     found = look(settings, open_store(settings.store), console.now_ms())
     if as_json:
@@ -118,7 +120,7 @@ def doctor(
 
 
 def look(settings: Settings, store: Store, now_ms: int) -> RunStatus:
-    """The status, from store and stream. Raises StoreError; an unreachable stream becomes the lag's ``problem``."""
+    """The status, read from store and stream. Raises StoreError; an unreachable stream becomes the lag's ``problem``."""
     with store.reading() as connection:
         outcomes = recent_outcomes(connection, settings.run, now_ms - HOUR_MS)
         sources = tuple(read_activity(connection, settings.run))
@@ -135,7 +137,7 @@ def look(settings: Settings, store: Store, now_ms: int) -> RunStatus:
 
 
 def recent_outcomes(connection: sa.Connection, run: str, since_ms: int) -> dict[str, int]:
-    """Outcomes by kind of raw records with event times from ``since_ms`` on. The index on places gives just these."""
+    """Outcomes by kind, of raw records with event times from ``since_ms`` on. The index on places gives exactly these."""
     c = t.outcomes.c
     query = sa.select(c.kind, sa.func.count()).where(c.run == run, c.place >= f"{max(0, since_ms):015d}")
     return {kind: int(count) for kind, count in connection.execute(query.group_by(c.kind).order_by(c.kind))}
@@ -152,9 +154,7 @@ def _lines(found: RunStatus, now: datetime) -> Iterator[Text]:
     counts = ", ".join(f"{count} {kind}" for kind, count in found.outcomes.items())
     yield Text.assemble(("last hour ", "bold"), counts or "no raw records")
     if not found.sources:
-        yield Text.assemble(
-            ("sources   ", "bold"), f"none gave an article to run {found.run!r} yet, as of {now:%H:%M} UTC"
-        )
+        yield Text.assemble(("sources   ", "bold"), f"no articles in run {found.run!r} yet, as of {now:%H:%M} UTC")
 
 
 def _table(activity: Sequence[Activity], most: int, now: datetime) -> Table:
@@ -181,12 +181,12 @@ def _findings(settings: Settings) -> Iterator[Diagnosis]:
     yield _guarded(
         "stream", lambda: _stream(settings), "check stream_url, or start the broker: deploy/local/kafka.sh DIR"
     )
-    yield _guarded("store", lambda: _store(settings), "check store_url, and that its folder can be written")
+    yield _guarded("store", lambda: _store(settings), "check store_url, and that its folder is writable")
     yield _guarded("feeds", lambda: _feeds(settings), "")
     yield _guarded("channels", lambda: _channels(settings), "")
     yield _guarded("canary", lambda: _canary(settings), "")
     if not settings.flink_rest_url:
-        # Else Flink and its job server run elsewhere, and these are not needed here.
+        # Otherwise Flink and its job server run elsewhere, and these are not needed here.
         yield _java()
         yield _maven()
     yield _disk(settings)
@@ -260,7 +260,7 @@ def _canary(settings: Settings) -> Diagnosis:
     state = canary_of(settings, open_store(settings.store), console.now_ms())
     if state.health is not CanaryHealth.SILENT:
         return Diagnosis("canary", "ok", state.summary)
-    # Not "failed": if nothing runs on this machine, all may be in order.
+    # Not "failed": nothing may be meant to run on this machine.
     advice = "start wirewatch up or the services; wirewatch status says more"
     return Diagnosis("canary", "missing", state.summary, advice)
 
@@ -287,8 +287,8 @@ def _disk(settings: Settings) -> Diagnosis:
         folder = folder.parent
     usage = shutil.disk_usage(folder)
     if not usage.total or not os.access(folder, os.W_OK):
-        advice = "set data_dir to a folder that this user may write"
-        return Diagnosis("disk", "failed", f"nothing can be written in {folder} (data_dir {settings.data_dir})", advice)
+        advice = "set data_dir to a folder that this user can write to"
+        return Diagnosis("disk", "failed", f"{folder} is not writable (data_dir {settings.data_dir})", advice)
     free = usage.free >> 30
     if free < 1:
         return Diagnosis("disk", "failed", f"less than 1 GiB free for {settings.data_dir}", "free some space")
@@ -296,12 +296,12 @@ def _disk(settings: Settings) -> Diagnosis:
 
 
 def _private(settings: Settings) -> Diagnosis:
-    """Whether others on this machine can read secrets of channels and hashes of passwords."""
+    """Whether other users of this machine can read channels' secrets and password hashes."""
     files = [Path(settings.data_dir), store_file(settings.store)]
     if settings.stream.startswith("sqlite:"):
         files.append(Location.parse(settings.stream).path)
     found = [str(path) for path in files if path is not None and open_to_others(path)]
     if found:
         advice = f"chmod 700 {settings.data_dir}, chmod 600 its files: the store holds secrets of channels"
-        return Diagnosis("private", "missing", f"others may read {', '.join(found)}", advice)
-    return Diagnosis("private", "ok", f"only you may read {settings.data_dir}")
+        return Diagnosis("private", "missing", f"other users can read {', '.join(found)}", advice)
+    return Diagnosis("private", "ok", f"only you can read {settings.data_dir}")

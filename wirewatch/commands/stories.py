@@ -19,7 +19,7 @@ from wirewatch.desk import desk_at
 app = typer.Typer()
 stories = typer.Typer(
     name="stories",
-    help="Join stories, split articles from one, undo either.",
+    help="Join stories, split articles off, undo either.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -33,14 +33,16 @@ MOST_ARTICLES = 200
 @reads_store
 def join(
     context: typer.Context,
-    story: Annotated[str, typer.Argument(help="The story that becomes part of the other (id).")],
-    into: Annotated[str, typer.Argument(help="The story that is left (id).")],
+    story: Annotated[str, typer.Argument(help="The story that is merged into the other (id).")],
+    into: Annotated[str, typer.Argument(help="The story that remains (id).")],
     by: ByOption = "",
     why: Why = "",
     *,
     as_json: JsonLines = False,
 ) -> None:
-    """Make two stories one. What would have joined either joins the one that is left; no alert is raised again."""
+    """Merge a story into another. Articles that would have joined either join the one that remains; no alert is raised
+    again.
+    """
     _say(story_decisions.join(desk_at(load_settings(context.obj)), _by(by), story, into, why), as_json=as_json)
 
 
@@ -48,13 +50,13 @@ def join(
 @reads_store
 def split(
     context: typer.Context,
-    article: Annotated[str, typer.Argument(help="The article (id), which leaves its story with its copies.")],
+    article: Annotated[str, typer.Argument(help="The article (id); its copies leave the story with it.")],
     by: ByOption = "",
     why: Why = "",
     *,
     as_json: JsonLines = False,
 ) -> None:
-    """Make an article a story of its own. Subscriptions that it matches and that had no alert of it are alerted now."""
+    """Make an article a story of its own. Subscriptions that match it and had no alert for it are alerted now."""
     _say(story_decisions.split(desk_at(load_settings(context.obj)), _by(by), article, why), as_json=as_json)
 
 
@@ -70,7 +72,7 @@ def undo(
     *,
     as_json: JsonLines = False,
 ) -> None:
-    """Take a decision back. Later ones about the same stories must be undone first."""
+    """Undo a decision. Later ones about the same stories must be undone first."""
     _say(story_decisions.undo(desk_at(load_settings(context.obj)), _by(by), number, why), as_json=as_json)
 
 
@@ -79,7 +81,7 @@ def undo(
 def decisions(
     context: typer.Context,
     story: Annotated[str, typer.Option(help="Only those about this story (id).")] = "",
-    limit: Annotated[int, typer.Option(help="Most decisions, newest first; 0: all.", min=0)] = 50,
+    limit: Annotated[int, typer.Option(help="Maximum number of decisions, newest first; 0: all.", min=0)] = 50,
     *,
     as_json: JsonLines = False,
 ) -> None:
@@ -112,13 +114,13 @@ def related(
     *,
     as_json: JsonLines = False,
 ) -> None:
-    """Show stories that the score found near one, and why: they may be the same."""
+    """Show stories with a score close to this one's, and why: they may be the same story."""
     desk = desk_at(load_settings(context.obj))
     card = card_of(desk, story)
     articles = desk.reader.articles_of([card.id], each=MOST_ARTICLES).get(card.id, [])
     found = story_decisions.related(desk, card.id, articles)
     if not found:
-        console.note("no story was found near this one")
+        console.note("no similar story found")
     if as_json:
         for one in found:
             facts = {"score": one.near.score / 100, "reason": one.near.words}
@@ -139,5 +141,5 @@ def _say(made: CarriedOut, *, as_json: bool) -> None:
     if as_json:
         console.put({"decision": it, "articles": made.articles, "alerts": made.alerts})
         return
-    alerts = f"; {made.alerts} alerts that were overdue are raised" if made.alerts else ""
-    console.note(f"decision {it.number}: {made.articles} articles are in story {it.into} now{alerts}", "bold")
+    alerts = f"; {made.alerts} missing alerts raised" if made.alerts else ""
+    console.note(f"decision {it.number}: {made.articles} articles are now in story {it.into}{alerts}", "bold")

@@ -1,4 +1,6 @@
-"""``wirewatch streams``: create the raw stream and the output streams as planned; list what is there and how it differs."""
+"""``wirewatch streams``: create the raw stream and the output streams as planned; list them and their differences from
+the plan.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +47,9 @@ _STYLES = {MADE: "green", PLANNED: "green", DIFFERS: "yellow", MISSING: "red"}
 def create(
     context: typer.Context, partitions: Partitions = 0, copies: Copies = 0, *, as_json: JsonLines = False
 ) -> None:
-    """Create missing streams as planned, and show how the others differ from the plan. Idempotent.
+    """Create missing streams as planned, and show how existing ones differ from the plan. Idempotent.
 
-    With the setting schema_registry_url the streams' JSON Schemas are registered there too.
+    With the setting schema_registry_url, it also registers the streams' JSON Schemas there.
     """
     settings = load_settings(context.obj)
     changes: dict[str, Any] = {"copies": copies}
@@ -67,8 +69,8 @@ def create(
 def list_streams(context: typer.Context, *, as_json: JsonLines = False) -> None:
     """List the streams with their size, and how they differ from the plan. Changes nothing.
 
-    Positions are those between a log's start and its end. On Kafka not each holds a record: transactions leave markers, and
-    compaction removes records.
+    Positions are counted from a log's start to its end. On Kafka not every position holds a record: transactions leave
+    markers, and compaction removes records.
     """
     settings = load_settings(context.obj)
     _show(settings, planned_streams(settings).values(), as_json=as_json)
@@ -80,8 +82,8 @@ def list_streams(context: typer.Context, *, as_json: JsonLines = False) -> None:
 def contracts(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.")]) -> None:
     """Write the contracts of the streams: a JSON Schema for each, and an AsyncAPI document.
 
-    Documents that are there already are replaced only by ones that every reader of theirs can read, or whose schema has a
-    higher number. Exit 1 if not.
+    An existing document is replaced only if all its readers can also read the new one, or if the new schema has a
+    higher number. Otherwise nothing is written (exit 1).
     """
     made = documents(core.version())
     before = {name: msgspec.json.decode((folder / name).read_bytes()) for name in made if (folder / name).is_file()}
@@ -90,8 +92,8 @@ def contracts(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder
         for line in broken:
             console.note(line, "red")
         raise WirewatchError(
-            "these changes break readers; nothing was written",
-            hint="raise the record's schema number, or take them back",
+            "these changes would break readers; nothing was written",
+            hint="raise the record's schema number, or revert the changes",
         )
     folder.mkdir(parents=True, exist_ok=True)
     for name, document in made.items():
@@ -101,10 +103,10 @@ def contracts(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder
 
 @app.command("adopt")
 def adopt(context: typer.Context) -> None:
-    """Begin the run in a raw stream that was mirrored from another cluster, where its group stands there.
+    """Begin the run in a raw stream mirrored from another cluster, at the mirrored offsets of its consumer group.
 
-    For the moment when another cluster takes over, before the pipeline is started on it. Without this the run begins at the
-    first record: right, but everything is done again before anything new.
+    Use it when another cluster takes over, before the pipeline is started on it. Without it, the run begins at the
+    first record: the results are right, but all old records are processed again before any new one.
     """
     from pipeline.drivers.takeover import adopt as take_over
 
@@ -117,10 +119,12 @@ def adopt(context: typer.Context) -> None:
 def _register(settings: Settings) -> None:
     with SchemaRegistry(settings.schema_registry_url) as registry:
         for one in CONTRACTS:
-            # The contracts have the default names; only the raw stream may have another.
+            # The contracts have the default names; only the raw stream can have another.
             stream = settings.raw_stream if one.kind is RawArticle else one.name
             done = registry.register(stream, schema_of(one))
-            console.note(f"{done.subject} at {registry.place}: schema {done.id}{'' if done.new else ', there already'}")
+            console.note(
+                f"{done.subject} at {registry.place}: schema {done.id}{'' if done.new else ', already registered'}"
+            )
 
 
 def _show(settings: Settings, plans: Iterable[StreamPlan], *, made: Iterable[str] = (), as_json: bool) -> None:
@@ -164,7 +168,7 @@ def _kept(settings: Settings, plan: StreamPlan) -> str:
     days = "1 day" if count == 1 else f"{count:g} days"
     size = f", {plan.retention_bytes} bytes at most" if plan.retention_bytes else ""
     compacted = plan.compacted and settings.stream.startswith("kafka")
-    return f"{days}{size}" + (", after 7 days the newest of each key" if compacted else "")
+    return f"{days}{size}" + (", after 7 days only the newest of each key" if compacted else "")
 
 
 def _place(settings: Settings) -> str:

@@ -51,8 +51,8 @@ app = typer.Typer(
 Identity = Annotated[str, typer.Argument(metavar="ID", help="The subscription's id.")]
 By = Annotated[str, typer.Option("--by", help="Who makes the change (default: this machine's user).")]
 _INDEXED_FIRST = 20_000
-"""Articles that the search index takes in before a query that was just stored is looked up."""
-Days = Annotated[int, typer.Option(help="Past days to test on.", min=1, max=3_650)]
+"""How many articles the search index takes in before a query that was just stored is tried on it."""
+Days = Annotated[int, typer.Option(help="Number of past days to test on.", min=1, max=3_650)]
 Anyway = Annotated[
     bool, typer.Option("--anyway", help="Also store a query that is probably a mistake, such as one with Or for OR.")
 ]
@@ -67,7 +67,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Fields:
-    """What ``add`` sets and ``edit`` changes. None: not given. In lists, ``-`` alone stands for none."""
+    """What ``add`` sets and ``edit`` changes. None: not given. In lists, a single ``-`` means none."""
 
     name: Annotated[str | None, typer.Option(help="Display name.")] = None
     owner: Annotated[str | None, typer.Option(help="Owner.")] = None
@@ -98,12 +98,12 @@ class Fields:
         str | None, typer.Option(help="Level from which alerts ignore quiet hours: low … urgent, never.")
     ] = None
     per_hour: Annotated[
-        int | None, typer.Option(help="Most messages per hour; the rest comes as a digest; 0: no limit.")
+        int | None, typer.Option(help="Maximum messages per hour; the rest comes as a digest; 0: no limit.")
     ] = None
     note: Annotated[str | None, typer.Option(help="Reason, stored with this version.")] = None
 
     def changes(self) -> dict[str, Any]:
-        """What was given, as ``desk.use_cases.subscriptions.changed`` takes it."""
+        """The given fields, as ``desk.use_cases.subscriptions.changed`` takes them."""
         given: dict[str, Any] = {
             name: [one for one in value if one != "-"] if isinstance(value, list) else value
             for name, value in vars(self).items()
@@ -124,7 +124,7 @@ class Fields:
 def add(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="The query; docs/queries.md describes the language.")],
-    identity: Annotated[str, typer.Option("--id", help="Its id, not in use unless --replace is given.")],
+    identity: Annotated[str, typer.Option("--id", help="Its id; must not be in use unless --replace is given.")],
     fields: Fields,
     by: By = "",
     *,
@@ -133,9 +133,9 @@ def add(
     ] = False,
     anyway: Anyway = False,
 ) -> None:
-    """Store a query. The running pipeline applies it within seconds, to articles from then on.
+    """Store a query. The running pipeline applies it within seconds, to new articles only.
 
-    wirewatch subscriptions edit changes it later.
+    Change it later with wirewatch subscriptions edit.
     """
     changes = fields.changes()
     opened = opened_store(context, checks=True)
@@ -162,7 +162,7 @@ def edit(
     *,
     anyway: Anyway = False,
 ) -> None:
-    """Change what is given and keep all else. Stores a new version; the history shows it."""
+    """Change the given fields and keep the others. Stores a new version, which the history shows."""
     changes = fields.changes() | ({} if query is None else {"query": query})
     if not changes:
         raise UsageError("nothing to change", hint="wirewatch subscriptions edit --help lists the options")
@@ -188,7 +188,7 @@ def pause(
 @app.command("resume")
 @reads_store
 def resume(context: typer.Context, identity: Identity, by: By = "") -> None:
-    """End a pause. Articles of the meantime are not alerted; wirewatch subscriptions test shows them."""
+    """End a pause. Articles that came during it raise no alerts; wirewatch subscriptions test shows them."""
     _show(opened_store(context).service.set_state(identity, "active", by=by or me()))
 
 
@@ -304,7 +304,7 @@ def past_alerts(
     *,
     as_json: JsonObject = False,
 ) -> None:
-    """Show what a subscription would have alerted in the past days, on the stored articles."""
+    """Show which alerts a subscription would have raised in the past days, from the stored articles."""
     settings = load_settings(context.obj)
     store = open_store(settings.store)
     one = Subscriptions(store, console.now_ms).get(identity)
@@ -356,7 +356,7 @@ def not_relevant(
         console.note("no small change excludes it: edit the query, or mute the story", "yellow")
     for number, one in enumerate(several, start=1):
         more = "at least " if one.lost_at_least else ""
-        cost = f"loses nothing else in {days} days" if not one.lost else f"also loses {more}{one.lost} alerts"
+        cost = f"loses no other alerts in {days} days" if not one.lost else f"also loses {more}{one.lost} alerts"
         line = Text(f"{number}. {harmless(one.change)}: ").append(f"{cost}, keeps {one.kept}", style="dim")
         console.out.print(line)
         console.out.print(Text(f"   {harmless(one.query)}", style="green"))
@@ -369,9 +369,9 @@ def not_relevant(
 @app.command("marks")
 @reads_store
 def marks(context: typer.Context, identity: Identity, *, as_json: JsonLines = False) -> None:
-    """Show the articles of a subscription's alerts that people marked as relevant or not, the latest mark first.
+    """Show the alerted articles of a subscription that people marked as relevant or not relevant, latest mark first.
 
-    As JSON Lines, they are examples for judging a query or fitting a topic: title, text, language, topics, relevant.
+    As JSON Lines, they are examples for evaluating a query or fitting a topic: title, text, language, topics, relevant.
     """
     settings = load_settings(context.obj)
     store = open_store(settings.store)
@@ -386,7 +386,7 @@ def marks(context: typer.Context, identity: Identity, *, as_json: JsonLines = Fa
         word = Text("relevant      " if one.relevant else "not relevant  ", style="green" if one.relevant else "red")
         console.out.print(word.append(harmless(f"{one.source}: {one.title}"), style="default"))
     if not number:
-        console.note("no alert of it was marked: the desk's alerts page does that, key x")
+        console.note("none of its alerts is marked: mark them on the desk's alerts page, key x")
 
 
 def read_subscriptions(file: Path) -> list[Subscription]:
@@ -405,7 +405,7 @@ class _Opened(NamedTuple):
 
 
 def opened_store(context: typer.Context, *, checks: bool = False) -> _Opened:
-    """``checks``: topics are to be checked against those of the settings."""
+    """``checks``: whether topics are checked against those of the settings."""
     settings = load_settings(context.obj)
     topics = known_topics(settings) if checks else ()
     store = open_store(settings.store)
@@ -414,7 +414,7 @@ def opened_store(context: typer.Context, *, checks: bool = False) -> _Opened:
 
 @contextlib.contextmanager
 def _confirming() -> Iterator[None]:
-    """Name the option with which a query that is probably a mistake is stored."""
+    """Add the option that stores a query that is probably a mistake to the error."""
     try:
         yield
     except Unconfirmed as error:
@@ -429,7 +429,8 @@ def _warn_of_outlets(opened: _Opened, outlets: Sequence[str]) -> None:
     watched = ConnectorFeeds(opened.settings, opened.store).outlets()
     for outlet in outlets_never_seen(opened.store, opened.settings.run, outlets, watched):
         console.note(
-            f"warning: no feed or article has an outlet {outlet!r} (names count whole, without case)", "yellow"
+            f"warning: no feed or article has an outlet {outlet!r} (outlets match by full name, ignoring case)",
+            "yellow",
         )
 
 
@@ -445,13 +446,15 @@ def _show_checked(opened: _Opened, saved: Saved, changes: dict[str, Any]) -> Non
 
 
 def _show_usage(opened: _Opened, one: Subscription) -> None:
-    """Warn of words that never occurred lately, and of a query that matches very much, as far as the index has followed."""
+    """Warn of words that have not occurred lately, and of a query that matches too much, as far as the index is up to
+    date.
+    """
     try:
         index = SearchIndex.open(search_folder(opened.settings), run=opened.settings.run)
         index.refresh(StoreReader(opened.store, opened.settings.run), most=_INDEXED_FIRST)
         index.close()
     except StoreError as error:
-        console.note(f"what it would find can't be looked up: {error.message}", "yellow")
+        console.note(f"can't look up what it would find: {error.message}", "yellow")
         return
     for finding in usage_findings(index, one.query, console.now_ms(), filters=filters_of(one)):
         console.note(f"{finding.severity}: {finding.message}", "yellow")
@@ -469,7 +472,7 @@ def _show(saved: Saved) -> None:
 
 
 def subscription_fields(one: Subscription) -> dict[str, Any]:
-    """A version as one record. ``effective_from``: event time; null if it holds from the very beginning."""
+    """A version as one record. ``effective_from``: event time; null if it applies from the very beginning."""
     return console.with_times(one, effective_from_ms="effective_from", saved_ms="saved_at")
 
 

@@ -1,4 +1,4 @@
-"""``wirewatch subscriptions check``: stored queries that a new version of the rules for words reads otherwise."""
+"""``wirewatch subscriptions check``: stored queries that a new version of the rules for words reads differently."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from core.counted import counted
 from desk.terminal import harmless
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, me, reads_store
@@ -20,11 +21,11 @@ def check(
     by: By = "",
     *,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Keep all as they are read now, and list them no more.")
+        bool, typer.Option("--accept", help="Accept the new reading of all of them, and stop listing them.")
     ] = False,
     as_json: JsonLines = False,
 ) -> None:
-    """List the subscriptions that this version of Wirewatch reads otherwise than when they were saved.
+    """List the subscriptions whose queries this version of Wirewatch reads differently than when they were saved.
 
     Run it before you start a new version. Exit 0: none, or accepted; 1: some.
     """
@@ -42,7 +43,7 @@ def check(
     if accept:
         console.note(f"{service.accept_readings(by=by or me())} accepted")
         return
-    console.note(f"{len(found)} subscriptions are read otherwise than when they were saved")
+    console.note(f"{counted(len(found), 'subscription')} read differently than when saved")
     if found:
-        console.note("change their queries, or keep them as they are: wirewatch subscriptions check --accept")
+        console.note("change their queries, or accept the new reading: wirewatch subscriptions check --accept")
         raise typer.Exit(1)

@@ -19,19 +19,19 @@ from wirewatch.commands.options import JsonLines, reads_store
 app = typer.Typer()
 texts = typer.Typer(
     name="texts",
-    help="Set how long texts are kept, by outlet; then title, link and facts stay.",
+    help="Set how long full texts are kept, by outlet. Title, link and facts stay.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 app.add_typer(texts)
-Outlet = Annotated[str, typer.Argument(help="The outlet, by the name of its articles' source.")]
-By = Annotated[str, typer.Option(help="Who asked for it.")]
+Outlet = Annotated[str, typer.Argument(help="The outlet: the source of its articles.")]
+By = Annotated[str, typer.Option(help="Who requested it.")]
 
 
 @texts.command("list")
 @reads_store
 def list_limits(context: typer.Context, *, as_json: JsonLines = False) -> None:
-    """List the limits that hold now: the default, then those of outlets."""
+    """List the limits in force: the default, then those of outlets."""
     settings, store = _opened(context)
     found = limits_as_saved(store, console.now_ms())
     rows = [(DEFAULT, settings.texts_keep_days, 0, "settings")]
@@ -59,14 +59,14 @@ def list_limits(context: typer.Context, *, as_json: JsonLines = False) -> None:
 def keep(
     context: typer.Context,
     outlet: Outlet,
-    days: Annotated[float, typer.Argument(help="Days that its texts are kept, at least 7; 0: without limit.", min=0)],
+    days: Annotated[float, typer.Argument(help="Days to keep its texts, at least 7; 0: no limit.", min=0)],
     by: By = "",
 ) -> None:
-    """Keep an outlet's texts for so many days from now on; what is older goes."""
+    """Keep an outlet's texts for this many days from now on; older ones are deleted."""
     settings, store = _opened(context)
     keep_texts(store, _named(outlet), days, by=by, now_ms=console.now_ms())
     kept = f"for {days:g} days" if days else "without limit"
-    console.note(f"texts of {outlet} are kept {kept}; what is gone already does not come back")
+    console.note(f"texts of {outlet} are kept {kept}; texts that are already deleted do not come back")
     if 0 < days < settings.retention_days:
         console.note(f"the raw stream keeps its pages for {settings.retention_days:g} days (retention_days)", "yellow")
 
@@ -74,11 +74,11 @@ def keep(
 @texts.command("default")
 @reads_store
 def default(context: typer.Context, outlet: Outlet, by: By = "") -> None:
-    """Keep an outlet's texts as long as those of all others (setting texts_keep_days) from now on."""
+    """From now on, keep an outlet's texts as long as those of all others (setting texts_keep_days)."""
     settings, store = _opened(context)
     keep_texts(store, _named(outlet), None, by=by, now_ms=console.now_ms())
     days = settings.texts_keep_days
-    console.note(f"texts of {outlet} are kept {f'for {days:g} days' if days else 'without limit'}, as all others")
+    console.note(f"texts of {outlet} are kept {f'for {days:g} days' if days else 'without limit'}, like all others")
 
 
 def _opened(context: typer.Context) -> tuple[Settings, Store]:

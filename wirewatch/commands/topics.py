@@ -64,7 +64,7 @@ def list_topics(folder: Folder = None, *, as_json: JsonLines = False) -> None:
 
 @group.command("lint")
 def lint_topics(files: Files = None, *, as_json: JsonLines = False) -> None:
-    """Say which queries of topics cost much on an article; exit 1 if one costs too much to be loaded."""
+    """Report topic queries that are expensive to run on an article; exit 1 if one is too expensive to be loaded."""
     chosen = [topic for path in files for topic in topics_at(path)] if files else list(builtin_topics())
     failed = False
     for topic in chosen:
@@ -75,7 +75,7 @@ def lint_topics(files: Files = None, *, as_json: JsonLines = False) -> None:
                 continue
             console.out.print(f"{topic.name}, query {number}:", style="bold")
             show_finding(weighted.query, finding)
-    console.note(f"{len(chosen)} topics looked at")
+    console.note(f"{len(chosen)} topics checked")
     if failed:
         raise typer.Exit(1)
 
@@ -105,7 +105,7 @@ def score(
     *,
     as_json: JsonObject = False,
 ) -> None:
-    """Score one article: which rules hold where, what each adds, and the words that they found."""
+    """Score one article: which rules match where, what each adds, and the words that they found."""
     chosen, _ = _one(topic)
     read = _article(article)
     scores = Tagger((chosen,)).scores(read.title or "", read.text, read.language)
@@ -132,21 +132,21 @@ def fit_topic(
         list[Path],
         typer.Option(
             help='Labelled articles as JSON Lines: {"text", "title"?, "language"?, "label" or "topics", "source"?, "group"?}. '
-            "May be given more than once.",
+            "Repeatable.",
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="Write the topic with its fitted weights to this file.")] = None,
     without: Annotated[
-        list[str] | None, typer.Option(help="Leave a list empty, to see what it is worth. May be given more than once.")
+        list[str] | None, typer.Option(help="Leave a list empty, to see what it contributes; repeatable.")
     ] = None,
-    worst: Annotated[int, typer.Option(help="How many of the worst errors are shown.", min=0, max=1_000)] = _WORST,
+    worst: Annotated[int, typer.Option(help="Number of worst errors to show.", min=0, max=1_000)] = _WORST,
     *,
     as_json: JsonObject = False,
 ) -> None:
-    """Fit a topic's weights to labelled articles, and say by cross-validation what they are worth on others."""
+    """Fit a topic's weights to labelled articles, and estimate by cross-validation how good they are on others."""
     chosen, text = _one(topic)
     if without and out is not None:
-        raise UsageError("--without is for looking; a topic without its lists is not written")
+        raise UsageError("--without can't be combined with --out: a topic without its lists is not written")
     labelled = [one for path in examples for one in _examples(path)]
     with console.working(f"fitting {chosen.name} to {len(labelled)} examples"):
         try:
@@ -240,7 +240,7 @@ def _examples(path: Path) -> list[Labelled]:
         if isinstance(one, InputError):
             raise UsageError(str(one))
         if one.label is msgspec.UNSET and one.relevant is None and one.topics is None:
-            raise UsageError(f"{where}: neither label, relevant nor topics says what it is")
+            raise UsageError(f"{where}: one of label, relevant or topics is required")
         found.append(one)
     return found
 

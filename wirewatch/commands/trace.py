@@ -1,4 +1,4 @@
-"""``wirewatch trace URL``: what became of an article that is missing."""
+"""``wirewatch trace URL``: what happened to an article that is missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wirewatch.replay.spec import scope_of
 from wirewatch.trace import FeedTrace, QueryTrace, Trace, Tracer
 
 app = typer.Typer()
-# A desk has hundreds of queries: those that nearly matched are the ones that people ask about.
+# A desk has hundreds of queries; people ask about those that nearly matched.
 SHOWN_QUERIES = 12
 # The polls of a feed matter if it never listed the article.
 SHOWN_FEEDS, SHOWN_POLLS = 3, 3
@@ -81,18 +81,18 @@ def _verdict(trace: Trace) -> str:
         held = [one for one in trace.queries if one.held]
         alerted = sum(one.alert == "alerted" for one in held)
         tried = len(trace.queries) - sum(bool(one.not_then) for one in trace.queries)
-        return f"{words} of {article.source}, {topics}; it met {len(held)} of {tried} queries, {alerted} alerted"
+        return f"{words} of {article.source}, {topics}; it matched {len(held)} of {tried} queries, {alerted} alerted"
     if trace.ends:
         last = trace.ends[-1]
-        return f"it came {len(trace.ends)} times and ended as {last.kind}" + (
+        return f"it came {'once' if len(trace.ends) == 1 else f'{len(trace.ends)} times'} and ended as {last.kind}" + (
             f" by {last.stage}: {last.reason}" if last.stage else ""
         )
     waiting = [item for item in trace.items if item.status == "pending"]
     if waiting:
-        return f"seen in a feed, its page is not fetched yet: {waiting[-1].problem or 'it is queued'}"
+        return f"seen in a feed, but its page has not been fetched yet: {waiting[-1].problem or 'it is queued'}"
     if trace.items:
-        return "seen in a feed and appended; the pipeline has not handled it yet, or it came under another address"
-    return "nothing is stored of it: it never came, or that was pruned" if trace.pruned else "never seen"
+        return "seen in a feed and appended; the pipeline has not processed it yet, or it has another address"
+    return "nothing is stored about it: it never came, or its records were pruned" if trace.pruned else "never seen"
 
 
 def _why_never_seen(trace: Trace, now: datetime) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ def _reasons(feed: FeedTrace, now: datetime) -> Iterator[str]:
         yield f"{feed.url} has not been polled yet"
         return
     if any(page.kind in _ROBOTS for poll in feed.polls for page in poll.pages):
-        yield f"{feed.url}: its site's robots.txt refuses pages"
+        yield f"{feed.url}: its site's robots.txt disallows pages"
     news = [poll for poll in feed.polls if poll.new]
     if feed.last_ok_at is not None and now - feed.last_ok_at > STALE:
         yield f"{feed.url} was last read at {feed.last_ok_at:%Y-%m-%d %H:%M} UTC"

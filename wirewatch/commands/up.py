@@ -1,4 +1,4 @@
-"""``wirewatch up``: all services on one machine, supervised, and what comes through on the terminal."""
+"""``wirewatch up``: runs all services on one machine, supervised, and shows what comes through on the terminal."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def up(
     archive: Annotated[
         bool,
         typer.Option(
-            "--archive", help="Also archive each day that is over as WARC files, for replays beyond retention."
+            "--archive", help="Also archive each completed day as WARC files, for replays beyond the retention."
         ),
     ] = False,
     desk_port: Annotated[
@@ -59,7 +59,7 @@ def up(
 ) -> None:
     """Run all services on this machine; articles and alerts appear on the terminal. Ctrl-C ends it.
 
-    Only one may run in a data folder.
+    Only one can run per data folder.
     """
     settings = load_settings(context.obj)
     if desk_port is not None:
@@ -67,7 +67,7 @@ def up(
     if once and not demo:
         raise UsageError("--once needs --demo")
     if archive and demo:
-        raise UsageError("--archive and --demo exclude each other", hint="the demo's folder is deleted at its end")
+        raise UsageError("--archive and --demo can't be combined", hint="the demo's folder is deleted at its end")
     stop = stop_on_signals()
     if demo:
         with _demo_settings(settings, speed) as (changed, demo_over):
@@ -118,13 +118,15 @@ def _supervise(
             if view.show_new():
                 last_new_s = now_s
             if last_new_s is None or demo_over is None or finished:
-                continue  # nothing came through yet: on a slow machine services take seconds to start
+                continue  # nothing has come through yet: on a slow machine, services take seconds to start
             if demo_over() and now_s - last_new_s > QUIET_S:
                 finished = True
                 _summary(reader)
                 if once:
                     break
-                console.note("the sample outlets have no more; all services keep running, Ctrl-C ends them", "bold")
+                console.note(
+                    "the sample outlets have published everything; all services keep running, Ctrl-C ends them", "bold"
+                )
     finally:
         supervisor.stop()
         view.show_new()
@@ -140,8 +142,8 @@ def _metrics_ports(settings: Settings) -> dict[str, int]:
 def _with_free_ports(settings: Settings, stop: threading.Event) -> Settings:
     """The settings with the desk's port chosen, once all ports that the services want are free.
 
-    Raises UsageError for one that stays taken: an address that is printed must be ours. An ``up`` that was killed leaves
-    services behind that end within seconds, so a port is waited for that long.
+    Raises UsageError for one that stays taken: an address that is printed must be ours. The services of an ``up`` that
+    was killed end within seconds, so this waits that long for a port.
     """
     settings = replace(settings, desk_port=settings.desk_port or free_port(0))
     wanted = [("the desk", settings.desk_host, settings.desk_port, "choose another with --desk-port, or desk_port")]
@@ -213,7 +215,7 @@ def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings,
 def demo_folder(settings: Settings) -> Iterator[Path]:
     """The demo's data folder: data_dir if it was set, else a temporary one.
 
-    A folder that already holds a store is not used: the demo's desk has no sign-in, and its articles are invented.
+    A folder that already holds a store is not used, since the demo's desk has no sign-in and its articles are invented.
     """
     chosen = Path(settings.data_dir)
     if f"{PREFIX}DATA_DIR" in os.environ or settings.data_dir != Settings().data_dir:
@@ -221,7 +223,7 @@ def demo_folder(settings: Settings) -> Iterator[Path]:
             _show_folder(chosen.absolute(), "kept")
             yield chosen
             return
-        console.note(f"{chosen.absolute()} holds a store already: the demo leaves it alone", "yellow")
+        console.note(f"{chosen.absolute()} already holds a store, which the demo does not use", "yellow")
     with tempfile.TemporaryDirectory(prefix="wirewatch-demo-") as folder:
         _show_folder(Path(folder), "deleted at the end")
         yield Path(folder)
@@ -229,7 +231,7 @@ def demo_folder(settings: Settings) -> Iterator[Path]:
 
 def _show_folder(folder: Path, end: str) -> None:
     ask = f"WIREWATCH_DATA_DIR={shlex.quote(str(folder))} wirewatch search syria"
-    console.note(f"its data is in {folder} ({end}); ask it from a second terminal: {ask}", "bold")
+    console.note(f"its data is in {folder} ({end}); query it from a second terminal: {ask}", "bold")
 
 
 def _prepare(store: Store, subscriptions: Path, feeds: list[tuple[str, str]]) -> None:
@@ -243,7 +245,7 @@ def _prepare(store: Store, subscriptions: Path, feeds: list[tuple[str, str]]) ->
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """All settings as environment variables: services use the ones in force here, whatever file they find."""
+    """All settings as environment variables, so that services use those in force here, whatever file they find."""
     values = {name: getattr(settings, name) for name in NAMES}
     values["allow_private"] = ",".join(settings.allow_private)
     return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}

@@ -1,8 +1,8 @@
 """Three invented news outlets, served on this machine, for ``wirewatch up --demo`` and for tests.
 
-The articles are data files of this package (``data/``, described in its README). Everything that is served is
-worked out by pure functions from the samples, the start time and the seconds passed; only ``server`` holds a socket,
-and its clock is passed in.
+The articles are data files of this package (``data/``, described in its README). Pure functions compute everything that
+is served from the samples, the start time and the elapsed seconds; only ``server`` has a socket, and its clock is
+passed in.
 """
 
 from wirewatch.demo.outlets import DemoOutlets, DemoResponse

@@ -1,4 +1,4 @@
-"""What the outlets answer at a given moment. Pure but for the templates of ``data/``: no clock and no socket."""
+"""The outlets' answers at a given moment. Pure except for reading the templates in ``data/``: no clock and no socket."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FEED_TYPES = {"rss": "application/rss+xml", "atom": "application/atom+xml", "js
 
 @dataclass(frozen=True)
 class DemoResponse:
-    """An HTTP answer. ``headers`` hold everything but the content type and length."""
+    """An HTTP response. ``headers`` has all headers except content type and length."""
 
     status: int
     body: bytes = b""
@@ -33,14 +33,14 @@ class DemoResponse:
 
 
 class Headline(NamedTuple):
-    """A headline that leads somewhere."""
+    """A headline with its link."""
 
     title: str
     url: str
 
 
 class Shown(NamedTuple):
-    """One article as it stands at a moment, with absolute URLs and UTC times. ``link`` is its URL in the feed."""
+    """One article as of a moment, with absolute URLs and UTC times. ``link`` is its URL in the feed."""
 
     article: SampleArticle
     text: Text
@@ -54,9 +54,9 @@ class Shown(NamedTuple):
 class DemoOutlets:
     """The three outlets, begun at ``started_at`` (aware).
 
-    ``elapsed_s`` is real seconds since then. Demo time runs ``speed`` times as fast: an article with ``published`` 30 is
-    there from ``elapsed_s`` 30 / ``speed`` on, and is dated with that real moment, so no date lies in the future. The
-    same arguments give the same bytes. ``base_url`` has no slash at its end.
+    ``elapsed_s`` is real seconds since then. Demo time runs ``speed`` times as fast: an article with ``published`` 30
+    appears at ``elapsed_s`` 30 / ``speed`` and is dated with that real moment, so no date is in the future. The same
+    arguments give the same bytes. ``base_url`` has no trailing slash.
     """
 
     samples: Samples
@@ -87,8 +87,8 @@ class DemoOutlets:
         if_none_match: str | None = None,
         if_modified_since: str | None = None,
     ) -> DemoResponse:
-        """Answer a GET of ``target`` (a path, with or without query); 404 for what is not there, or not yet."""
-        # Not urlsplit: it raises for some targets, and a hostile one is only a page that is not there.
+        """Answer a GET of ``target`` (a path, with or without query); 404 for what does not exist, or not yet."""
+        # Not urlsplit: it raises for some targets, and a malformed target is just a page that does not exist.
         path = unquote(target.partition("#")[0].partition("?")[0])
         if path == "/robots.txt":
             return self.robots()
@@ -113,10 +113,10 @@ class DemoOutlets:
         if_none_match: str | None = None,
         if_modified_since: str | None = None,
     ) -> DemoResponse:
-        """The feed of an outlet, newest items first; 304 without a body if the caller has this very state.
+        """The feed of an outlet, newest items first; 304 without a body if the client already has this state.
 
-        ``If-None-Match`` wins over ``If-Modified-Since`` (RFC 9110). ``Last-Modified`` is sent only when the last
-        change is a second old: dates have whole seconds, and a change later in the same second would be missed. Raises
+        ``If-None-Match`` wins over ``If-Modified-Since`` (RFC 9110). ``Last-Modified`` is sent only once the last
+        change is a second old: dates have whole seconds, so a later change in the same second would be missed. Raises
         KeyError for an unknown outlet.
         """
         which = self.samples.outlets[outlet]
@@ -140,7 +140,7 @@ class DemoOutlets:
         return DemoResponse(304, b"", kind, headers) if same else DemoResponse(200, body, kind, headers)
 
     def page(self, path: str, elapsed_s: float) -> DemoResponse:
-        """The article page at ``path`` as it stands now; 404 before it is published, or if there is none."""
+        """The article page at ``path`` as of now; 404 before it is published, or if there is none."""
         demo_s = elapsed_s * self.speed
         for article in self.samples.articles:
             if article.path == path and article.published <= demo_s and article.page != "missing":
@@ -151,13 +151,13 @@ class DemoOutlets:
         return _not_found()
 
     def robots(self) -> DemoResponse:
-        """robots.txt of the one host that all outlets share: all is allowed but a search that is not there."""
+        """robots.txt of the host that all outlets share: everything is allowed except a search that does not exist."""
         return DemoResponse(200, b"User-agent: *\nDisallow: /*/search\n", _PLAIN)
 
     def _page_values(self, outlet: SampleOutlet, article: SampleArticle, demo_s: float) -> dict[str, Any]:
         shown, labels = self._shown(article, demo_s), outlet.labels[article.language]
         paragraphs = shown.text.paragraphs
-        # The links stand between paragraphs, where real outlets put them and where extraction has most trouble.
+        # Links are between paragraphs, as on real sites, since extraction has most trouble with them there.
         middle = (len(paragraphs) + 1) // 2
         json_ld = {
             "@context": "https://schema.org",
@@ -211,7 +211,7 @@ class DemoOutlets:
         )
 
     def _links(self, articles: Sequence[str]) -> list[Headline]:
-        # The first title, always: a page must not change because another article was edited.
+        # Always the first title: a page must not change because another article was edited.
         found = [self.samples.article(one) for one in articles]
         return [Headline(one.title, self.base_url + one.path) for one in found]
 
@@ -268,7 +268,7 @@ def _http_date(moment: datetime) -> str:
 
 
 def _read_http_date(header: str | None) -> datetime | None:
-    """The time in a header; None if there is none or it can't be read, which HTTP says to ignore."""
+    """The time in a header; None if there is none, or if it can't be read, which HTTP requires to ignore."""
     if header is None:
         return None
     try:

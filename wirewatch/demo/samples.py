@@ -1,6 +1,6 @@
 """The sample files as typed records: reading, checking, and filling in syndicated copies.
 
-A misspelt key, an unknown outlet or a link to an article that does not exist fails here, naming the file.
+A misspelt key, an unknown outlet or a link to an article that does not exist raises an error that names the file.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ DATA = Path(__file__).parent / "data"
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file's table: an unknown key is an error."""
+    """A table of a file, in which an unknown key is an error."""
 
 
 class Text(NamedTuple):
-    """What a reader sees of one version of an article: plain text, nothing escaped."""
+    """The visible text of one version of an article: plain text, nothing escaped."""
 
     title: str
     lead: str
@@ -32,7 +32,7 @@ class Text(NamedTuple):
 
 
 class Revision(_Strict, frozen=True, kw_only=True):
-    """A later version: from ``at`` (seconds of demo time) on, the fields given here replace the earlier ones."""
+    """A later version: from ``at`` (seconds of demo time) on, its fields replace the earlier ones."""
 
     at: float
     title: str | None = None
@@ -41,7 +41,7 @@ class Revision(_Strict, frozen=True, kw_only=True):
 
 
 class Expect(_Strict, frozen=True, kw_only=True):
-    """Gold for tests, never served. ``outcome`` is how the first version ends; ``unfetched``: the page answers 404."""
+    """Expected results for tests, never served. ``outcome``: of the first version; ``unfetched``: the page answers 404."""
 
     topics: tuple[str, ...]
     outcome: Literal["published", "duplicate", "rejected", "unfetched"]
@@ -51,10 +51,10 @@ class Expect(_Strict, frozen=True, kw_only=True):
 class SampleArticle(_Strict, frozen=True, kw_only=True):
     """One article file.
 
-    ``published`` is in seconds of demo time: the feed holds the article from then on. ``also_see`` and ``related`` are
+    ``published`` is in seconds of demo time: the feed lists the article from then on. ``also_see`` and ``related`` are
     ids of other articles, shown as links in the middle of the text and in the box below it. A copy (``copy_of``) has no
-    text of its own in the file: it gets the original's lead and its first ``copy_paragraphs`` paragraphs (all by
-    default), with ``dateline`` before the lead. ``link_query`` is added to the link in the feed, as trackers do.
+    text of its own in the file: it gets the original's lead and its first ``copy_paragraphs`` paragraphs (by default
+    all), with ``dateline`` before the lead. ``link_query`` is added to the link in the feed, like a tracking parameter.
     """
 
     id: str
@@ -79,7 +79,7 @@ class SampleArticle(_Strict, frozen=True, kw_only=True):
 
     @property
     def path(self) -> str:
-        """Where the page is on the server, without query."""
+        """Path of the page on the server, without query."""
         return f"/{self.outlet}/{self.section}/{self.slug}"
 
     @property
@@ -88,7 +88,7 @@ class SampleArticle(_Strict, frozen=True, kw_only=True):
         return "rtl" if self.language in RTL_LANGUAGES else "ltr"
 
     def text_at(self, demo_s: float) -> Text:
-        """The version that stands at ``demo_s``; the first one for any time before a revision."""
+        """The version in force at ``demo_s``; before the first revision, the first one."""
         title, lead, paragraphs = self.title, self.lead, self.paragraphs
         for revision in self.revisions:
             if revision.at <= demo_s:
@@ -98,12 +98,12 @@ class SampleArticle(_Strict, frozen=True, kw_only=True):
         return Text(title, f"{self.dateline} {lead}".strip(), paragraphs)
 
     def revised_at(self, demo_s: float) -> float | None:
-        """When the version of ``demo_s`` came, in seconds of demo time; None for the first version."""
+        """When the version in force at ``demo_s`` appeared, in seconds of demo time; None for the first version."""
         return max((revision.at for revision in self.revisions if revision.at <= demo_s), default=None)
 
 
 class Labels(_Strict, frozen=True, kw_only=True):
-    """The words of a page in one language, which are not the article's."""
+    """A page's own words in one language, which are not the article's."""
 
     tagline: str
     home: str
@@ -124,7 +124,7 @@ class Labels(_Strict, frozen=True, kw_only=True):
 
 
 class SampleOutlet(_Strict, frozen=True, kw_only=True):
-    """One outlet. ``id``, which is its source id too, is its folder's name and not in the file."""
+    """One outlet. ``id``, also its source id, is the name of its folder and not in the file."""
 
     id: str = ""
     name: str
@@ -134,12 +134,12 @@ class SampleOutlet(_Strict, frozen=True, kw_only=True):
 
     @property
     def feed_path(self) -> str:
-        """Where the feed is on the server."""
+        """Path of the feed on the server."""
         return f"/{self.id}/{self.feed_file}"
 
 
 class Samples(_Strict, frozen=True, kw_only=True):
-    """All of the samples. Articles are in order of ``published``, then id; outlets in order of id."""
+    """All samples. Articles are ordered by ``published``, then id; outlets by id."""
 
     root: Path
     outlets: Mapping[str, SampleOutlet]
@@ -159,7 +159,7 @@ class Samples(_Strict, frozen=True, kw_only=True):
 
 
 def load_samples(root: Path | None = None) -> Samples:
-    """Read the folder ``root``; by default the sample articles of this package.
+    """Read the samples in the folder ``root``; by default those of this package.
 
     Raises UsageError if it holds no articles or no outlets, InputError for a bad file.
     """
@@ -167,7 +167,7 @@ def load_samples(root: Path | None = None) -> Samples:
     if not (folder / "articles").is_dir() or not (folder / "outlets").is_dir():
         raise UsageError(
             f"no sample articles in {folder}",
-            hint="they are part of the package: install it again",
+            hint="they are part of the package: reinstall it",
         )
     outlets = {
         path.parent.name: msgspec.structs.replace(_decode(path, SampleOutlet), id=path.parent.name)
@@ -199,7 +199,7 @@ def _decode(path: Path, kind: type[T]) -> T:
 def _filled(
     article: SampleArticle, by_id: Mapping[str, SampleArticle], outlets: Mapping[str, SampleOutlet]
 ) -> SampleArticle:
-    """The article, checked; a copy gets the text of its original."""
+    """Check an article, and give a copy the text of its original."""
 
     def refuse(problem: str) -> InputError:
         return InputError(f"{article.id}.toml", problem)
@@ -214,7 +214,7 @@ def _filled(
     gold = (article.expect.duplicate_of,) if article.expect.duplicate_of else ()
     for other in (*article.also_see, *article.related, *gold):
         if other not in by_id:
-            raise refuse(f"it links to {other!r}, which is not there")
+            raise refuse(f"it links to {other!r}, which does not exist")
     if article.copy_of is None:
         if article.page == "full" and not (article.lead and article.paragraphs):
             raise refuse("it has no lead or no paragraphs")

@@ -1,4 +1,4 @@
-"""The outlets on a socket, on loopback, with the clock passed in."""
+"""Serves the outlets on a loopback socket; the clock is passed in."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from wirewatch.demo.samples import Samples, load_samples
 
 
 class DemoServer:
-    """Serves the outlets until closed. Bound on creation, so ``base_url`` is known at once; answers after ``start``.
+    """Serves the outlets until closed. The socket is bound on creation, so ``base_url`` is known at once; it answers
+    after ``start``.
 
-    ``clock`` returns monotonic seconds; its reading now is time 0, or, with ``waits``, that at the first request: on a slow
-    machine the readers start seconds later than the outlets.
+    ``clock`` returns monotonic seconds. Time 0 is now or, with ``waits``, the first request: on a slow machine the
+    readers start seconds later than the outlets.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class DemoServer:
         return 0.0 if self._origin is None else self._clock() - self._origin
 
     def start(self) -> None:
-        """Begin to answer, on a thread. Starting twice is harmless."""
+        """Start answering, on a thread. Starting twice is harmless."""
         self._thread.start()
 
     def close(self) -> None:
@@ -76,11 +77,11 @@ class DemoServer:
 def serve(
     outlets: DemoOutlets, clock: Callable[[], float], host: str = "127.0.0.1", port: int = 0, *, waits: bool = False
 ) -> DemoServer:
-    """A server for ``outlets``, bound but not started. Port 0 is any free one. Raises UsageError if it can't be bound."""
+    """A server for ``outlets``, bound but not started. Port 0: any free one. Raises UsageError if it can't be bound."""
     return DemoServer(outlets, clock, host, port, waits=waits)
 
 
 def feed_urls(base_url: str, samples: Samples | None = None) -> list[tuple[str, str]]:
-    """(source id, feed URL) of each outlet, in order of source id. Reads the sample files unless they are given."""
+    """(source id, feed URL) of each outlet, ordered by source id. Reads the sample files unless ``samples`` is given."""
     outlets = (samples if samples is not None else load_samples()).outlets
     return [(outlet.id, base_url.rstrip("/") + outlet.feed_path) for outlet in outlets.values()]

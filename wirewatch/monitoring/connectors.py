@@ -21,24 +21,24 @@ from core.store import Store
 from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, Probes, canary_reader, ready_checks
 
 log = structlog.get_logger()
-# The loop turns about every second; only an unavailable stream or store holds it up longer.
+# The loop runs about once a second; only an unavailable stream or store delays it longer.
 HANGS_S = 120.0
 
 
 class FeedMetrics(Collector):
-    """Feeds by health, and how far behind its schedule the one longest overdue is; from the store at each scrape."""
+    """Feeds by health, and how long the most overdue one is behind its schedule; read from the store at each scrape."""
 
     def __init__(self, state: FeedRepository, clock: Callable[[], datetime]) -> None:
         self._state, self._clock = state, clock
 
     def collect(self) -> Iterator[Metric]:
-        """The figures; none if the store is away."""
+        """The metrics; none if the store can't be reached."""
         try:
             listing = [feed for feed in self._state.listing() if feed.active]
         except StoreError:
             return
         health = GaugeMetricFamily("wirewatch_feeds", "Feeds by health.", labels=["health"])
-        # Also 0, or a rule that asks for those with problems finds nothing to compare.
+        # Also at 0: otherwise an alert rule on feeds with problems would have nothing to compare.
         for one in sorted({feed.health for feed in listing} | {"failing", "gone"}):
             health.add_metric([one], sum(feed.health == one for feed in listing))
         yield health
@@ -46,13 +46,13 @@ class FeedMetrics(Collector):
         late = [(now - feed.next_poll_at).total_seconds() for feed in listing if feed.next_poll_at is not None]
         yield GaugeMetricFamily(
             "wirewatch_schedule_lag_seconds",
-            "How long the feed longest overdue should have been polled ago.",
+            "How long ago the most overdue feed should have been polled.",
             value=max(0.0, *late) if late else 0.0,
         )
 
 
 class ConnectorProbes:
-    """Counts the runner's events since this process began. ``tend`` and ``on_event`` are the runner's to call."""
+    """Counts the runner's events since this process started. The runner calls ``tend`` and ``on_event``."""
 
     def __init__(
         self, settings: Settings, store: Store, clock: Callable[[], datetime], what: str = "connectors"
@@ -65,17 +65,19 @@ class ConnectorProbes:
         self.registry.register(CanaryMetrics(self._look))
         ProcessCollector(registry=self.registry)
         made = partial(Counter, registry=self.registry)
-        self._polls = made("wirewatch_polls", "Polls of feeds, by how they ended.", ["result"])
-        self._errors = made("wirewatch_poll_errors", "Polls and pages that failed, by what it was.", ["of", "kind"])
-        self._items = made("wirewatch_items", "Items seen in feeds, by what they were.", ["state"])
+        self._polls = made("wirewatch_polls", "Polls of feeds, by result.", ["result"])
+        self._errors = made("wirewatch_poll_errors", "Failed polls and pages, by kind of failure.", ["of", "kind"])
+        self._items = made("wirewatch_items", "Items seen in feeds, by kind.", ["state"])
         self._appended = made("wirewatch_appended_records", "Raw records appended.")
         self._bytes = made("wirewatch_appended_bytes", "Bytes of raw records appended, not compressed.")
-        self._stubs = made("wirewatch_stubs", "Raw records without their body: over the stream's limit.")
-        self._waits = made("wirewatch_waits", "Waits for a stream or store that was away.")
+        self._stubs = made(
+            "wirewatch_stubs", "Raw records appended without their body, which was over the stream's limit."
+        )
+        self._waits = made("wirewatch_waits", "Times that the stream or the store could not be reached.")
         self._moved = clock()
 
     def tend(self) -> None:
-        """The loop turns."""
+        """Note that the loop is running."""
         self._moved = self._clock()
 
     def on_event(self, event: Event) -> None:
@@ -110,13 +112,13 @@ class ConnectorProbes:
         self.appended(event.appended, event.size_bytes, event.stubs)
 
     def serve(self, probes: Probes) -> None:
-        """Answer at the service's probes from now on."""
+        """Start answering at the service's probes."""
         probes.serve(self.registry, health=self.health, ready=self.ready)
 
     def health(self) -> Iterable[Check]:
-        """Unhealthy once the loop has not turned for two minutes."""
+        """Unhealthy if the loop has not run for two minutes."""
         still_s = (self._clock() - self._moved).total_seconds()
-        words = "alive" if still_s < HANGS_S else f"the loop has not turned for {still_s:.0f} s"
+        words = "alive" if still_s < HANGS_S else f"the loop has not run for {still_s:.0f} s"
         return [Check(self._what, ok=still_s < HANGS_S, words=words), self.watch.last]
 
     def ready(self) -> Iterable[Check]:
@@ -125,13 +127,18 @@ class ConnectorProbes:
 
 
 def log_event(event: Event, away: Away, address: Callable[[str], str]) -> None:
-    """Log what went wrong at a poll, with the feed's address; ``away`` is of the raw stream and the store together."""
+    """Log what went wrong in a poll, with the feed's address; ``away`` covers the raw stream and the store together."""
     match event:
         case Waiting():
             away.failed(event.problem)
         case Broke():
             retry_at = event.retry_at.isoformat(timespec="seconds")
-            log.error("a connector broke", feed=address(event.name), problem=event.problem, retry_at=retry_at)
+            log.error(
+                "a connector failed with an internal error",
+                feed=address(event.name),
+                problem=event.problem,
+                retry_at=retry_at,
+            )
         case Polled():
             away.back()
             if event.error is not None:

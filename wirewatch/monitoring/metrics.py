@@ -1,8 +1,8 @@
 """The pipeline's ``/metrics``, ``/healthz`` and ``/readyz``, read from the store and the stream at each scrape.
 
-So they are right after any crash, and every process exports the same figures. The counts are kept in the store by each
-transaction (``core.store.counts``): a scrape costs the same however old the run is. Only the duration of slices is counted
-in this process.
+So they are right after any crash, and every process exports the same values. Each transaction updates the counts in the
+store (``core.store.counts``), so a scrape costs the same however old the run is. Only the duration of slices is
+measured in this process.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ SLICE_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60)
 
 
 class RunMetrics(Collector):
-    """The figures of one run. One scrape at a time."""
+    """The metrics of one run. One scrape at a time."""
 
     def __init__(self, settings: Settings, clock_ms: Callable[[], int]) -> None:
         self._settings, self._clock_ms = settings, clock_ms
@@ -59,25 +59,25 @@ class RunMetrics(Collector):
         self._stream: Stream | None = None
 
     def close(self) -> None:
-        """Release store and stream."""
+        """Close store and stream."""
         self._leave_stream()
         self.store.close()
 
     def collect(self) -> Iterator[Metric]:
-        """All figures. Those of an unreachable stream are left out, so that their absence can alert."""
+        """All metrics. Those of an unreachable stream are left out, so that alert rules can fire on their absence."""
         run = self._settings.run
         with self.store.reading() as connection:
             seq = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == run)).scalar() or 0
             waiting = count_waiting(connection)
             counts, gauges = read_counts(connection, run), read_gauges(connection, run)
-        outcomes = CounterMetricFamily("wirewatch_outcomes", "How raw records ended.", labels=["run", "kind"])
-        # All kinds from the beginning, with 0: for Prometheus, a counter that appears as 5 has not increased.
+        outcomes = CounterMetricFamily("wirewatch_outcomes", "Raw records, by outcome.", labels=["run", "kind"])
+        # All kinds from the beginning, at 0: for Prometheus, a counter that first appears as 5 has not increased.
         for kind in OutcomeKind:
             outcomes.add_metric([run, kind], counts.get((OUTCOMES, kind), 0))
         yield outcomes
         rejected = CounterMetricFamily(
             "wirewatch_rejected",
-            "Raw records that were rejected, by stage and kind of reason.",
+            "Rejected raw records, by stage and kind of reason.",
             labels=["run", "stage", "reason"],
         )
         for (name, label), count in sorted(counts.items()):
@@ -86,14 +86,16 @@ class RunMetrics(Collector):
                 rejected.add_metric([run, stage, reason], count)
         yield rejected
         undecided = CounterMetricFamily(
-            "wirewatch_query_not_decided", "Queries left undecided on an article: they cost too much.", labels=["run"]
+            "wirewatch_query_not_decided",
+            "Queries left undecided on an article, because they cost too much.",
+            labels=["run"],
         )
         undecided.add_metric([run], counts.get((NOT_DECIDED, ""), 0))
         yield undecided
         yield from slow_lane_metrics(self.store, run, counts, self._clock_ms())
         latency = HistogramMetricFamily(
             "wirewatch_latency_seconds",
-            "From publication to fetch, to append, to the store, to delivery: each since the one before.",
+            "Time from publication to fetch, to append, to the store, to delivery; each since the stage before.",
             labels=["stage"],
         )
         for one in latencies(counts):
@@ -103,15 +105,13 @@ class RunMetrics(Collector):
         yield GaugeMetricFamily("wirewatch_store_seq", "Sink transactions of the run.", value=seq)
         yield GaugeMetricFamily(
             "wirewatch_outbox_waiting",
-            f"Records waiting to be relayed; at most {MOST_COUNTED} are counted.",
+            f"Records waiting to be relayed; counted up to {MOST_COUNTED}.",
             value=waiting,
         )
         if "index_entries" in gauges:
             entries, size = gauges["index_entries"], gauges["index_bytes"]
             yield GaugeMetricFamily("wirewatch_story_index_entries", "Versions in the story index.", value=entries)
-            yield GaugeMetricFamily(
-                "wirewatch_story_index_bytes", "Bytes that the story index's entries take.", value=size
-            )
+            yield GaugeMetricFamily("wirewatch_story_index_bytes", "Bytes of the story index's entries.", value=size)
         try:
             behind, oldest_ms = self.lag()
         except WirewatchError:
@@ -132,7 +132,7 @@ class RunMetrics(Collector):
         try:
             return self._lag_of(self._open(), now_ms)
         except BaseException:
-            # The stream may have been recreated, or the connection be broken.
+            # The stream may have been recreated, or the connection may be broken.
             self._leave_stream()
             raise
 
@@ -140,10 +140,11 @@ class RunMetrics(Collector):
         partitions = stream.partitions()
         ends = stream.end_offsets(partitions)
         starts = stream.start_offsets(partitions)
-        # From the last position, unless the stream was recreated, or from the run's saved one, which knows gaps.
+        # From the last position, unless the stream was recreated, or from the run's saved one, which takes account of
+        # gaps.
         known = self._frontier if stream.uuid == self._frontier_of else {}
         saved = self._ledger.offsets(stream.uuid).saved()
-        # Offsets beyond the end were cut off: other records will come there.
+        # Offsets beyond the end were cut off: other records will get them.
         known = {p: offset for p, offset in known.items() if offset <= ends.get(p, offset)}
         begin = {p: max(start, known.get(p, start), saved.get(p, start)) for p, start in starts.items()}
         frontier = self._ledger.offsets(stream.uuid).contiguous(begin)
@@ -154,7 +155,7 @@ class RunMetrics(Collector):
         return behind, max((now_ms - record.timestamp_ms for record in oldest), default=0)
 
     def _open(self) -> Stream:
-        # Kept open: a new connection for each scrape took a fifth of the CPU time of an idle pipeline.
+        # Kept open: a new connection per scrape took a fifth of an idle pipeline's CPU time.
         if self._stream is None:
             self._stream = open_stream(
                 with_short_timeout(self._settings.stream), self._settings.raw_stream, role="metrics"
@@ -168,16 +169,18 @@ class RunMetrics(Collector):
 
 
 def slow_lane_metrics(store: Store, run: str, counts: Counts, now_ms: int) -> Iterator[Metric]:
-    """What left the order and why, what limits refused, and what waits in the slow lane."""
+    """Records that left the order for the slow lane, records that limits rejected, and records that wait in the slow
+    lane.
+    """
     left = CounterMetricFamily(
-        "wirewatch_postponed", "Raw records that left the order for the slow lane.", labels=["run", "why"]
+        "wirewatch_postponed", "Raw records moved out of the order to the slow lane.", labels=["run", "why"]
     )
     for why in (SLOW, CRASHED, OUT_OF_MEMORY, BREAKER, BEHIND):
         left.add_metric([run, why], counts.get((POSTPONED, why), 0))
     yield left
     refused = CounterMetricFamily(
         "wirewatch_refused_by_limit",
-        "Raw records rejected by a limit of time or memory.",
+        "Raw records rejected by a time or memory limit.",
         labels=["run", "stage", "limit"],
     )
     for stage, limit in product((CLEAN, TAG, MATCH), BY_LIMIT):
@@ -186,7 +189,9 @@ def slow_lane_metrics(store: Store, run: str, counts: Counts, now_ms: int) -> It
     count, since_ms = slow_lane_waiting(store, run)
     yield GaugeMetricFamily("wirewatch_slow_lane_waiting", "Raw records in the slow lane.", value=count)
     age_s = 0.0 if since_ms is None else max(0, now_ms - since_ms) / 1000
-    yield GaugeMetricFamily("wirewatch_slow_lane_oldest_seconds", "Age of the oldest of them.", value=age_s)
+    yield GaugeMetricFamily(
+        "wirewatch_slow_lane_oldest_seconds", "Age of the oldest raw record in the slow lane.", value=age_s
+    )
 
 
 def with_short_timeout(url: str) -> str:
@@ -198,7 +203,7 @@ def with_short_timeout(url: str) -> str:
 
 
 class PipelineProbes:
-    """The probes of the pipeline service. ``timed()`` returns a context manager that the driver runs a slice in.
+    """The probes of the pipeline service. The driver runs each slice in the context manager that ``timed()`` returns.
 
     ``job``: the name of the run's job on the cluster at ``flink_rest_url``; the service is ready once the job runs.
     """
@@ -214,7 +219,7 @@ class PipelineProbes:
         self.registry.register(CanaryMetrics(self._look))
         ProcessCollector(registry=self.registry)
         slices = Histogram(
-            "wirewatch_slice_seconds", "How long slices took.", buckets=SLICE_BUCKETS, registry=self.registry
+            "wirewatch_slice_seconds", "Duration of slices.", buckets=SLICE_BUCKETS, registry=self.registry
         )
         self.timed: Callable[[], AbstractContextManager[object]] = slices.time
 
@@ -223,11 +228,13 @@ class PipelineProbes:
         probes.serve(self.registry, health=self.health, ready=self.ready)
 
     def health(self) -> Iterable[Check]:
-        """The process answers. The canary's line, as of the watch's last look, shows whether articles come through."""
+        """Healthy if the process answers. The canary's line, as of the watch's last check, shows whether articles come
+        through.
+        """
         return [Check("pipeline", ok=True, words="alive"), self.watch.last]
 
     def ready(self) -> Iterable[Check]:
-        """Store and stream can be reached, and on a cluster the job runs."""
+        """Ready if store and stream can be reached and, on a cluster, the job runs."""
         try:
             behind, oldest_ms = self.metrics.lag()
         except WirewatchError as error:

@@ -1,4 +1,4 @@
-"""Probes of a service, ``/metrics``, ``/healthz`` and ``/readyz``, and the canary's part in them."""
+"""The probes of a service (``/metrics``, ``/healthz`` and ``/readyz``), with the canary's state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ WATCH_S = 15.0
 
 
 class Check(NamedTuple):
-    """One check, as a line of the answer. A ``fatal`` one that is not ``ok`` makes the answer 503; others only inform."""
+    """One check, which is a line of the response. A ``fatal`` one that is not ``ok`` makes the status 503; others only
+    inform.
+    """
 
     name: str
     ok: bool
@@ -41,12 +43,12 @@ Checks = Callable[[], Iterable[Check]]
 
 
 class Probes:
-    """The probes of a service, served on a thread from the beginning of its start on.
+    """The probes of a service, served on a thread from the moment the service starts.
 
-    Until ``serve``, and as long as the service ``waits`` for something, ``/healthz`` answers 200 and all else 503, with what
-    it waits for. Scrapes run one at a time. ``/healthz`` waits for nothing and asks neither store nor stream: killing a
-    process because a store is away helps nobody. ``port`` 0: nothing is served. ``listening``: the socket of a service that
-    has no port for metrics; it is closed with the probes. Raises UsageError if the port is taken.
+    Until ``serve``, and while the service ``waits`` for something, ``/healthz`` answers 200 and everything else 503,
+    naming what it waits for. Scrapes run one at a time. ``/healthz`` never blocks and reads neither store nor stream:
+    killing a process because a store is away would not help. ``port`` 0: serves nothing. ``listening``: the socket of a
+    service without a port for metrics; closed with the probes. Raises UsageError if the port is taken.
     """
 
     def __init__(self, service: str, host: str, port: int, *, listening: socket.socket | None = None) -> None:
@@ -66,7 +68,7 @@ class Probes:
                 raise UsageError(f"metrics_port {port}: {error.strerror}", hint="choose another, or 0") from error
 
     def waits(self, words: str | None) -> None:
-        """What the service waits for from now on, such as ``the store``; None: it goes on with its start."""
+        """Set what the service waits for, such as ``the store``; None: nothing, its start continues."""
         self._waits = words
 
     def serve(self, registry: CollectorRegistry, *, health: Checks, ready: Checks) -> None:
@@ -80,7 +82,7 @@ class Probes:
             self._server.close()
 
     def _application(self, *, metrics: bool) -> ASGIApp:
-        # Imported here, so that commands that serve nothing do not wait for a web server.
+        # Imported here, so that commands that serve nothing don't load a web server.
         from starlette.applications import Starlette
         from starlette.responses import PlainTextResponse, Response
         from starlette.routing import Route
@@ -106,7 +108,7 @@ class Probes:
 
         def unknown(_request: Request, _error: Exception) -> Response:
             if self._waits is not None or not self._started:
-                # A browser asks again by itself.
+                # A browser reloads by itself.
                 words = f"waits for {self._waits}" if self._waits is not None else "starting"
                 return PlainTextResponse(f"{self._service}: {words}\n", 503, {"Retry-After": "5", "Refresh": "5"})
             return PlainTextResponse("not found\n", 404)
@@ -122,24 +124,26 @@ class Probes:
 
 
 class CanaryMetrics(Collector):
-    """The age of the last canary, and how long it took to each stage. Every service exports the same figures."""
+    """The age of the last canary, and the time it took to each stage. Every service exports the same values."""
 
     def __init__(self, look: Callable[[], CanaryState]) -> None:
         self._look = look
 
     def collect(self) -> Iterator[Metric]:
-        """The figures; none if the store is away or no canaries are made, so that their absence can alert."""
+        """The metrics; none if the store can't be reached or no canaries are made, so that alert rules can fire on
+        their absence.
+        """
         try:
             state = self._look()
         except StoreError:
             return
         if state.age_s is not None:
             yield GaugeMetricFamily(
-                "wirewatch_canary_age_seconds", "Since the last canary came out at the end.", value=state.age_s
+                "wirewatch_canary_age_seconds", "Time since the last canary came out at the end.", value=state.age_s
             )
         silent = GaugeMetricFamily(
             "wirewatch_canary_silent_seconds",
-            "The age, where it is over the limit: the stage is silent.",
+            "Age of a stage's last canary, only if it is over the limit: the stage is silent.",
             labels=["stage"],
         )
         if state.silent_stage is not None and state.age_s is not None:
@@ -147,7 +151,7 @@ class CanaryMetrics(Collector):
         yield silent
         journey = GaugeMetricFamily(
             "wirewatch_canary_journey_seconds",
-            "From the making of the last canary that came out to each stage.",
+            "Time from the creation of the last canary that came through to each stage.",
             labels=["stage"],
         )
         for stage, took_s in state.took_s.items():
@@ -161,7 +165,7 @@ def canary_reader(settings: Settings, store: Store, clock_ms: Callable[[], int])
 
 
 def canary_check(look: Callable[[], CanaryState]) -> Check:
-    """A line for /readyz, read now. Never fatal: restarting this service may not help at all."""
+    """A line for /readyz, read now. Never fatal: restarting this service may not help."""
     try:
         return _line(look())
     except StoreError as error:
@@ -169,7 +173,9 @@ def canary_check(look: Callable[[], CanaryState]) -> Check:
 
 
 def ready_checks(name: str, look: Callable[[], CanaryState]) -> list[Check]:
-    """/readyz of a service that needs only the store: reading the canary's state shows whether it can be read."""
+    """The checks for /readyz of a service that needs only the store: reading the canary's state shows whether the store
+    can be read.
+    """
     try:
         return [Check(name, ok=True, words="ready"), _line(look())]
     except StoreError as error:
@@ -186,19 +192,19 @@ def _line(state: CanaryState) -> Check:
 
 
 class CanaryWatch:
-    """Logs an error when canaries stop coming through, naming the stage, and a warning when they are back.
+    """Logs an error, naming the stage, when canaries stop coming through, and a warning when they come through again.
 
-    ``last`` is the line for /healthz as of the last look: a liveness probe must not wait for the store, or all services
-    would be killed while it is away.
+    ``last`` is the line for /healthz as of the last check: a liveness probe must not wait for the store, or all
+    services would be killed while it can't be reached.
     """
 
     def __init__(self, look: Callable[[], CanaryState]) -> None:
         self._look = look
         self._silent: str | None = None
-        self.last = Check("canary", ok=True, words="not looked at yet", fatal=False)
+        self.last = Check("canary", ok=True, words="not checked yet", fatal=False)
 
     def look(self) -> None:
-        """Look once, and log a change."""
+        """Check once, and log a change."""
         try:
             state = self._look()
         except StoreError as error:
@@ -220,7 +226,7 @@ class CanaryWatch:
         self._silent = state.silent_stage
 
     def start(self, stop: threading.Event) -> None:
-        """Look now and every 15 s until ``stop``, on a thread: a service whose main loop hangs still reports it."""
+        """Check now and every 15 s until ``stop``, on a thread: a service whose main loop hangs still reports it."""
 
         def watch() -> None:
             self.look()

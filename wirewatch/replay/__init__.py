@@ -1,1 +1,1 @@
-"""What replays need: their options, their sources of raw records, the daily archive, and what a run held at a moment."""
+"""Replays: their options, their sources of raw records, the daily archive, and the contents of a run at a past moment."""

@@ -1,8 +1,8 @@
-"""What a run held at a moment of the wall clock, for ``wirewatch show``.
+"""The contents of a run at a moment of the wall clock, for ``wirewatch show``.
 
 An article has three times: fetched (``fetched_at``), seen (its sink transaction was stored, ``commits.stored_ms``),
-delivered (a message about its alert was sent). ``AsOf`` shows what had been *seen* by the moment. What a takedown removed is
-never shown.
+delivered (a message about its alert was sent). ``AsOf`` shows what had been *seen* by the moment. It never shows what a
+takedown removed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAGE = 200
 
 
 class SeenArticle(msgspec.Struct, frozen=True, kw_only=True):
-    """An article in the version that was the newest then, with the topics that it had then.
+    """An article in its newest version as of the moment, with that version's topics.
 
     ``event_at`` is when it was appended to the stream. Times are UTC.
     """
@@ -47,7 +47,7 @@ class SeenArticle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeenAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert that was raised by then. ``delivered_at``: when it first went out, if that was by then."""
+    """An alert raised by the moment. ``delivered_at``: when it was first delivered, if that was by then."""
 
     alert: Alert
     seen_at: datetime
@@ -55,10 +55,10 @@ class SeenAlert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AsOf:
-    """A run at ``moment`` (UTC). Later transactions don't count, however old the news in them. Newest first, page by page.
+    """A run at ``moment`` (UTC), without later transactions, however old the news in them. Newest first, page by page.
 
-    ``pruned``: what is gone, and so isn't shown. A moment from which only one transaction a minute is left is taken to the
-    minute.
+    ``pruned``: what was pruned and so is not shown. If transactions of that time are kept only to the minute, the
+    moment is rounded to the minute.
     """
 
     def __init__(self, store: Store, run: str, moment: datetime) -> None:
@@ -66,14 +66,14 @@ class AsOf:
         c = t.commits.c
         query = sa.select(sa.func.max(c.seq)).where(c.run == run, c.stored_ms <= self._moment_ms)
         with store.reading() as connection:
-            # A takedown raises a run's seq without a commit of its own; what it left is of the seq that stored it.
+            # A takedown raises a run's seq without a commit of its own; what it left keeps the seq that stored it.
             self.seq = int(connection.execute(query).scalar() or 0)
             self.pruned = read_pruned(connection, run)
-            # Editors have moved articles since.
+            # Editors may have moved articles since.
             self._moved = moved_since(connection, run, self.seq)
 
     def articles(self) -> Iterator[SeenArticle]:
-        """Articles, by the event time of the version that was the newest."""
+        """Articles, by the event time of their newest version as of the moment."""
         v, a = t.versions.c, t.articles.c
         later = t.versions.alias("later")
         newer = sa.select(later.c.version).where(
@@ -124,7 +124,7 @@ class AsOf:
             after = (rows[-1].place, rows[-1].id)
 
     def stories(self) -> Iterator[Story]:
-        """Stories as they stood, by their latest article."""
+        """Stories as of the moment, by their latest article."""
         seen: set[str] = set()
         for page in _paged(self.articles()):
             new = [one.story for one in page if one.story not in seen]

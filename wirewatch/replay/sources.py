@@ -1,4 +1,4 @@
-"""Raw records of the past: where a replay reads them (stream, archives, store), and the daily archive of the stream."""
+"""Raw records of the past: the sources of a replay (stream, archives, store), and the daily archive of the stream."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from pipeline.replay.runs import first_place_ms, held_rejections, late_places, s
 from wirewatch.replay.spec import ARCHIVE, STORE, STREAM, archive_dir, index_path
 
 _FEW = SliceLimits(records=200, bytes=16 << 20)
-# A day is archived once no more records of it can come.
+# A day is archived once no more records of it can arrive.
 SETTLED_MS = 120_000
 
 
 class Sources:
-    """The records of a replay, from any source. ``notes`` are for the person; ``close`` it at the end.
+    """The records of a replay, from any source. ``notes`` are remarks for the person; ``close`` it at the end.
 
-    ``no_claim``: why the results may differ from the replayed run's, if reading showed a reason.
+    ``no_claim``: why the results may differ from the replayed run's, if reading found a reason.
     """
 
     def __init__(
@@ -57,7 +57,9 @@ class Sources:
         self._index: SortedHistory | None = None
 
     def history(self, after_ms: int | None, clock_ms: Callable[[], int], progress: Callable[[int], None]) -> History:
-        """The records in order; archives are indexed first, if no earlier start did. ``progress`` gets the count of records."""
+        """The records in order. Archives are indexed first, unless an earlier start has done so. ``progress`` gets the
+        count of records.
+        """
         since, until = self._span
         if tuple(self._sources) == (STREAM,):
             found = self._stretch(self._name, after_ms, clock_ms)
@@ -66,7 +68,7 @@ class Sources:
                 begins = (
                     f"the stream begins at {from_ms(found.begins_late):%Y-%m-%d %H:%M} UTC, older records are deleted"
                 )
-                self.notes.append(f"{begins}; --source archive --source stream also reads the archive")
+                self.notes.append(f"{begins}; to read the archive too: --source archive --source stream")
                 self.no_claim = begins
             return found
         path = index_path(self._settings, self._name)
@@ -85,7 +87,7 @@ class Sources:
         return self._index
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close the index, if one is open."""
         if self._stream is not None:
             self._stream.close()
         if self._index is not None:
@@ -126,7 +128,7 @@ class Sources:
                         progress(writer.count)
             if not writer.count:
                 raise WirewatchError(
-                    "there is nothing to replay in that time", hint="look at --from, --to and --source"
+                    "there is nothing to replay in that period", hint="check --from, --to and --source"
                 )
             writer.finish(**facts)
         except BaseException:
@@ -177,12 +179,12 @@ class Sources:
 
 
 def read_items(path: Path) -> Iterator[ArchiveItem]:
-    """The items of a file, or of a folder that is not our archive."""
+    """The items of a file, or of a folder other than our archive."""
     return HistoryReader(path).items()
 
 
 def add_item(writer: SortedWriter, item: ArchiveItem, span: tuple[int, int], facts: dict[str, int]) -> None:
-    """Add an item to the index; one outside ``span`` is only counted in ``facts["outside"]``. Problems have no time."""
+    """Add an item to the index; one outside ``span`` is only counted, in ``facts["outside"]``. Problems have no time."""
     kept = item.kept
     if kept is not None:
         if (
@@ -215,7 +217,7 @@ def add_item(writer: SortedWriter, item: ArchiveItem, span: tuple[int, int], fac
 
 
 class ArchivedDay(msgspec.Struct, frozen=True, kw_only=True):
-    """A day that was archived. ``file`` is None if it had no records. ``lost``: offsets deleted before they were read."""
+    """An archived day. ``file`` is None if it had no records. ``lost``: number of offsets deleted before they were read."""
 
     day: date
     file: str | None
@@ -227,7 +229,7 @@ class ArchivedDay(msgspec.Struct, frozen=True, kw_only=True):
 def archive_days(
     stream: Stream, store: Store, folder: Path, *, clock_ms: Callable[[], int], stop: Callable[[], bool], software: str
 ) -> Iterator[ArchivedDay]:
-    """Archive the days that are over and not archived yet, oldest first; each is on disk when it is yielded.
+    """Archive the completed days that are not archived yet, oldest first; each is on disk when it is yielded.
 
     Articles taken down are left out, with the reason. Raises StreamUnavailable, InputError, OSError; the same call again
     continues.
@@ -246,7 +248,7 @@ def archive_days(
         )
         gone = {one.article: one.reason for one in Takedowns(store).listing()}
         path, count = write_day(folder, day, stream.uuid, _records(history), gone=gone, software=software)
-        # Written again, it has all texts that the stream has.
+        # A rewritten file again has all texts that the stream has.
         texts = {name: mark for name, mark in note.texts.items() if name != path.name}
         note = ArchiveNote(note.through | {stream.uuid: day}, texts=texts)
         write_note(folder, note)
@@ -256,9 +258,10 @@ def archive_days(
 
 
 def remove_archived_texts(store: Store, folder: Path, now_ms: int) -> int:
-    """Take texts whose limit is over out of the archive's files; how many files were rewritten. Raises InputError, OSError.
+    """Remove texts past their limit from the archive's files. Returns how many files were rewritten. Raises InputError,
+    OSError.
 
-    A replay from there rejects such a record, with the reason.
+    A replay from the archive rejects such records, with the reason.
     """
     limits, rewritten = text_limits_of(store), 0
     note = read_note(folder) if limits else ArchiveNote({})

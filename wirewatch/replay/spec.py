@@ -1,4 +1,4 @@
-"""The options of a replay, their comparison with an earlier start's, and the start of a new one."""
+"""The options of a replay, their comparison with those of an earlier start, and the start of a new replay."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class ReplaySpec(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of a replay; the same options again continue the run. Times as given, files by a digest of their content.
+    """The options of a replay; the same options continue the run. Times are as given, files are a digest of their content.
 
-    ``stories``: the rule by which stories are formed (``story_rule``), by the version and the setting ``story_vectors``.
+    ``stories``: the rule by which stories are formed (``story_rule``), which depends on the version and on ``story_vectors``.
     """
 
     since: str
@@ -54,7 +54,7 @@ class ReplaySpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_name(name: str, live: str) -> str:
-    """``name`` itself. Raises UsageError if a replay can't have it."""
+    """``name`` itself. Raises UsageError if a replay can't have this name."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} can't be a run's name", hint="use up to 64 letters, digits and . _ -")
     if name == live:
@@ -116,12 +116,12 @@ def begin_replay(
     now_ms: int,
     warn: Callable[[str], object],
 ) -> Replay:
-    """Store a new replay: its row, its queries, the run it is seeded from. ``warn`` is called with lines for the person.
+    """Store a new replay: its row, its queries, and the run it is seeded from. ``warn`` is called with lines for the person.
 
-    ``subscriptions``: in force from the beginning in place of the stored ones. Raises UsageError if the name is taken.
+    ``subscriptions``: in force from the beginning, in place of the stored ones. Raises UsageError if the name is taken.
     """
     if name in run_names(store):
-        raise UsageError(f"there is a run {name!r} already, which is not a replay", hint="use another name")
+        raise UsageError(f"there is already a run {name!r}, which is not a replay", hint="use another name")
     live = SubscriptionStore(store)
     known = folder_definitions(Path(settings.topics_dir)) if settings.topics_dir else {}
     if not live.read(now_ms=now_ms).topics:
@@ -129,19 +129,19 @@ def begin_replay(
     if spec.scope == name:
         given = folder_definitions(topics) if topics else {}
         queries = SubscriptionStore(store, name)
-        # Before the others: the first topics of a scope hold from the beginning.
+        # Before the others: the first topics of a scope are in force from the beginning.
         queries.save_topics(given, now_ms=now_ms)
         copy_queries(store, scope_of(store, spec.of), name, subscriptions=subscriptions is None, topics_but=given)
         queries.save_subscriptions(subscriptions or (), now_ms=now_ms, from_the_beginning=True)
         if subscriptions is not None:
-            # New subscriptions ask what they would have found: by what outlets are called now.
+            # New subscriptions are tried on past articles, by the present names of outlets.
             with store.writing() as connection:
                 for outlet, labels in SubscriptionStore(store, scope_of(store, spec.of)).labels().items():
                     queries.save_labels(connection, outlet, labels, by="", now_ms=now_ms, from_the_beginning=True)
     elif not live.read(now_ms=now_ms).subscriptions:
-        warn("there are no subscriptions, so there will be no alerts (--subscriptions FILE gives some)")
+        warn("there are no subscriptions, so there will be no alerts (--subscriptions FILE adds some)")
     elif min(one.effective_from_ms for one in live.read(now_ms=now_ms).subscriptions) >= span[1]:
-        warn("no subscription was in force then; --subscriptions FILE gives some from the beginning")
+        warn("no subscription was in force then; --subscriptions FILE adds some from the beginning")
     first_ms = first_place_ms(store, spec.of)
     base = spec.of if spec.seeded and first_ms is not None and first_ms < span[0] and _is_ours(spec.sources) else None
     made = Replay(
@@ -164,21 +164,21 @@ def begin_replay(
 
 
 def pruned_since(store: Store, run: str, from_ms_: int) -> str | None:
-    """Why a replay from this event time on may differ: what the run knew then was pruned; None if nothing was.
+    """Why a replay from this event time may differ, if what the run knew then was pruned; otherwise None.
 
-    What is asked at the end of a replay holds for all of it.
+    An answer at the end of a replay is valid for all of it.
     """
     pruned = pruned_of(store, run)
     return "; ".join(pruned.words()) if pruned.whole_from_ms > from_ms_ else None
 
 
 def texts_removed(store: Store, base: str) -> str | None:
-    """Why a replay that goes on from a base may differ: edits of its articles are compared with texts that are gone."""
+    """Why a replay that starts from a base may differ: edits of its articles are compared with texts that were removed."""
     return next(pruned_of(store, base).words(TEXTS), None)
 
 
 def other_stories(spec: ReplaySpec, rules: Sequence[str]) -> str | None:
-    """Why stories may differ: by ``rules`` the replayed run formed its own; None if it did by the replay's rule alone."""
+    """Why stories may differ: ``rules`` are those of the replayed run. None if it used only the replay's rule."""
     if not rules or not spec.stories or set(rules) == {spec.stories}:
         return None
     theirs = ", ".join(rules)
@@ -192,13 +192,13 @@ def _is_ours(sources: tuple[str, ...]) -> bool:
 
 
 def _no_claim(spec: ReplaySpec, first_ms: int | None, base: str | None, span: tuple[int, int]) -> str | None:
-    """Why the results may differ from those of the replayed run; None if they are the same."""
+    """Why the results may differ from those of the replayed run; None if they will be the same."""
     if not _is_ours(spec.sources):
         return "its source is not the raw stream"
     if spec.topics or spec.subscriptions:
         return "it has topics or subscriptions of its own"
     if first_ms is None:
-        return f"there is no run {spec.of!r} to be equal to"
+        return f"there is no run {spec.of!r} to compare with"
     if first_ms < span[0] and base is None:
         return f"it begins in the middle of {spec.of!r} without its stories"
     return None

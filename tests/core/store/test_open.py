@@ -90,13 +90,13 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError) as caught:
         open_store(f"sqlite:///{tmp_path}/file/store.db")
-    assert caught.value.hint == "choose a folder that can be written"
+    assert caught.value.hint == "choose a writable folder"
 
 
 def test_a_path_that_is_a_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="unable to open") as caught:
         open_store(f"sqlite:///{tmp_path}")
-    assert caught.value.hint == "check that the folder exists and can be written"
+    assert caught.value.hint == "check that the folder exists and is writable"
 
 
 def test_a_path_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_a_store_that_another_process_holds(tmp_path: Path, monkeypatch: pytest.
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="locked") as caught:
         RunLedger(store, "live", "me").take(kind="live", now_ms=NOON_MS)
-    assert caught.value.hint == "another process holds the store; try again"
+    assert caught.value.hint == "another process has locked the store; try again"
     other.execute("ROLLBACK")
     other.close()
     assert RunLedger(store, "live", "me").take(kind="live", now_ms=NOON_MS).epoch == 1
@@ -147,7 +147,7 @@ SECRET = "hunter2"
 def test_a_server_that_is_away(url: str) -> None:
     with pytest.raises(StoreError, match=r"127\.0\.0\.1") as caught:
         open_store(url)
-    assert caught.value.hint == "check that the database server runs and can be reached"
+    assert caught.value.hint == "check that the database server is running and can be reached"
     assert SECRET not in str(caught.value)
 
 
@@ -155,7 +155,7 @@ def test_a_server_that_is_away(url: str) -> None:
 def test_a_database_that_is_not_there(postgres: str) -> None:
     with pytest.raises(StoreError, match="does not exist") as caught:
         open_store(postgres.replace("/test_", "/absent_"))
-    assert caught.value.hint == "make it on the server first"
+    assert caught.value.hint == "create it on the server first"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_store_of_before_the_first_release_is_refused_in_one_line(store_url: s
         open_store(store_url)
     assert caught.value.exit_code == 1
     assert str(caught.value).endswith(
-        "set it aside and start again: a new store is made, and the raw stream is handled again"
+        "move it away and start again: this creates a new store and processes the raw stream again"
     )
     assert "\n" not in str(caught.value)
     # Nothing was changed: whoever goes back to the version of then finds it as it was.

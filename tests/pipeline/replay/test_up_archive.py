@@ -46,4 +46,4 @@ def test_the_archive_is_a_service_of_its_own_if_asked_for(
 def test_the_demo_keeps_no_archive(tmp_path: Path) -> None:
     done = wirewatch("up", "--demo", "--archive", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--archive and --demo exclude each other" in done.stderr
+    assert "--archive and --demo can't be combined" in done.stderr

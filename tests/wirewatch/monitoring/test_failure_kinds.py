@@ -153,7 +153,7 @@ def test_a_trace_knows_that_robots_txt_is_the_reason(
         world.poll("/news", http, times=2)
         found = Tracer(world.store, "live", scope="live").trace(web.url("/other"))
         reasons = _why_never_seen(found, NOON + timedelta(hours=1))
-        assert f"{web.url('/news')}: its site's robots.txt refuses pages" in reasons
+        assert f"{web.url('/news')}: its site's robots.txt disallows pages" in reasons
 
 
 def test_a_kind_of_a_later_version_is_read_as_other(tmp_path: Path) -> None:
