@@ -1,8 +1,8 @@
 """The query language: one for search, subscriptions, topics and backtests (docs/queries.md).
 
 ``parse`` (text → tree) → ``compile_query`` (tree → compiled nodes) → ``CompiledQuery.match`` on a ``Document``; a
-``QueryIndex`` matches many queries at once. ``format_query`` turns a tree back into text, ``lint`` reports what is probably
-a mistake, ``explain`` which clause held and where. Pure: no files, no clock.
+``QueryIndex`` matches many queries at once. ``format_query`` turns a tree back into text, ``lint`` reports probable
+mistakes, ``explain`` shows which clauses matched and where. Pure: no files, no clock.
 """
 
 from core.query.ast import Query

@@ -1,12 +1,12 @@
-"""What a query means, as a tree of frozen structs.
+"""The syntax tree of a query, made of frozen structs.
 
-``start`` and ``end`` are code points of the query's own text, for messages and ``explain``; they are ignored when two trees
-are compared. A new construct is a new struct here, a rule in ``parse.GRAMMAR`` and a case in ``compile_node``,
+``start`` and ``end`` are code points of the query's text, for messages and ``explain``; comparisons of trees ignore
+them. A new construct is a new struct here, a rule in ``parse.GRAMMAR`` and a case in ``compile_node``,
 ``explain.format_node`` and the tests' oracle; the type checker finds missing cases, since ``Node`` is a closed union.
 
-Operators nest freely. Functions and NEAR distribute over what is inside them: ``title:(a AND NOT b)`` is ``title:a AND
-NOT title:b``, and ``(a AND b) NEAR/3 c`` is ``(a NEAR/3 c) AND (b NEAR/3 c)``; the same holds for OR and NOT, and for LEAD,
-ATLEAST, cs: and stem:. Only ATLEAST counts the terms of an OR together.
+Operators nest freely. Functions and NEAR distribute over their operands: ``title:(a AND NOT b)`` is
+``title:a AND NOT title:b``, and ``(a AND b) NEAR/3 c`` is ``(a NEAR/3 c) AND (b NEAR/3 c)``; the same holds for OR and
+NOT, and for LEAD, ATLEAST, cs: and stem:. Only ATLEAST counts the terms of an OR together.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ import msgspec
 
 FieldName = Literal["title", "body", "source", "lang", "topic", "kind", "url", "author"]
 WHOLE_FIELDS = frozenset({"lang", "topic", "kind"})
-"""Fields whose values are one word each, whatever is in them: ``topic:iran`` does not match ``topic:iran-saudi``."""
+"""Fields whose values each count as one word, whatever they contain: ``topic:iran`` does not match ``topic:iran-saudi``."""
 
 
 class Exact(msgspec.Struct, frozen=True):
-    """A word with this key. ``width`` is in places: 2 for a pair of characters of an unspaced script."""
+    """A word with this key. ``width`` is in places: 2 for a pair of characters in an unspaced script."""
 
     key: str
     width: int = 1
 
 
 class Prefix(msgspec.Struct, frozen=True):
-    """A word that begins with ``key``, the word itself included."""
+    """A word that begins with ``key``, including the word itself."""
 
     key: str
 
 
 class Wild(msgspec.Struct, frozen=True):
-    """A word that fits ``pattern`` in full: ``*`` is any number of characters, ``?`` exactly one. Begins with neither."""
+    """A word that matches ``pattern`` in full: ``*`` is any number of characters, ``?`` exactly one. It begins with neither."""
 
     pattern: str
 
@@ -45,7 +45,7 @@ PlacedWords = tuple[tuple[int, WordPattern], ...]
 
 
 class _Placed(msgspec.Struct, frozen=True, eq=False, kw_only=True):
-    """Has a place in the query's text, which is ignored by equality."""
+    """A node with a place in the query's text, which equality ignores."""
 
     start: int = 0
     end: int = 0
@@ -61,9 +61,10 @@ class _Placed(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
 
 class Term(_Placed, frozen=True, eq=False):
-    """One word, in title or text unless a Field says otherwise. ``text`` is the word as written, without quotes.
+    """One word, in title or text unless it is below a Field. ``text`` is the word as written, without quotes.
 
-    ``spellings``: other words that are found as well, for what Arabic script writes joined or apart (``parse.spellings_of``).
+    ``spellings``: other words that are also found, for words that Arabic script writes joined or apart
+    (``parse.spellings_of``).
     """
 
     word: WordPattern
@@ -72,7 +73,7 @@ class Term(_Placed, frozen=True, eq=False):
 
 
 class Phrase(_Placed, frozen=True, eq=False):
-    """Words at fixed distances in one field, two or more. ``spellings`` as in a Term."""
+    """Two or more words at fixed distances in one field. ``spellings`` as in a Term."""
 
     words: PlacedWords
     text: str
@@ -99,7 +100,7 @@ class Not(_Placed, frozen=True, eq=False):
 
 class Near(_Placed, frozen=True, eq=False):
     """``left`` and ``right`` in one field, not overlapping, with at most ``distance`` words between; in either order
-    unless ``ordered``. As a part of another Near it is the stretch from the first to the last of its words.
+    unless ``ordered``. As a part of another Near, it is the stretch from its first to its last word.
     """
 
     left: Node
@@ -109,14 +110,14 @@ class Near(_Placed, frozen=True, eq=False):
 
 
 class Field(_Placed, frozen=True, eq=False):
-    """``part`` within the field ``name``. Fields within fields must both hold, so different ones never match."""
+    """``part`` within the field ``name``. Nested fields must both apply, so different ones never match."""
 
     name: FieldName
     part: Node
 
 
 class AtLeast(_Placed, frozen=True, eq=False):
-    """``part`` at ``count`` places or more, title and text counted together."""
+    """``part`` at ``count`` or more places, in title and text together."""
 
     count: int
     part: Node
@@ -130,7 +131,7 @@ class Lead(_Placed, frozen=True, eq=False):
 
 
 class Cased(_Placed, frozen=True, eq=False):
-    """The words of ``part`` exactly as they are written: case and diacritics count."""
+    """The words of ``part`` exactly as written: case and diacritics matter."""
 
     part: Node
 

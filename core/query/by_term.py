@@ -1,4 +1,4 @@
-"""Values by terms, and those whose terms a document has (``required_terms`` explains terms)."""
+"""Values filed by terms, and look-up of those whose terms a document has (``required_terms`` explains terms)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from core.query.terms import Pair, pair_of
 V = TypeVar("V")
 
 _KEPT = 1 << 16
-"""Words whose stems are remembered, from document to document."""
+"""Number of words whose stems are cached across documents."""
 _FEW_PAIRS, _FEW_LIKELY = 2_000, 24
-"""Pairs of words in a table up to which those are looked for whose words a document has, and how many of these at most.
+"""Up to how many pairs in a table, only those whose words the document has are looked up; and how many of these at most.
 
-To make all pairs of a document takes three times as long as to find its words.
+Making all pairs of a document takes three times as long as finding its words.
 """
 
 
 class ByTerm(Generic[V]):
-    """A table for each kind of term: a document has sets of each kind, so one look at a table finds all its terms."""
+    """A table for each kind of term: a document has a set of each kind, so one look-up per table finds all its terms."""
 
     def __init__(self) -> None:
         self._words: dict[str, V] = {}
@@ -52,7 +52,7 @@ class ByTerm(Generic[V]):
         """Set the value of a term."""
         table, key = self._place(term)
         if table is self._stems and key not in table:
-            self._of_stems.clear()  # what is remembered of words lacks this one
+            self._of_stems.clear()  # the cached words lack this one
         elif table is self._bigrams:
             self._by_word = None
         elif table is self._metadata:
@@ -74,10 +74,10 @@ class ByTerm(Generic[V]):
         return [length for length, table in self._prefixes.items() if table]
 
     def found_in(self, document: Document, lengths: Container[int] | None = None) -> list[V]:
-        """The values of the terms that ``document`` has, each once; of prefixes only those of these ``lengths`` (None: all)."""
+        """The values of the terms in ``document``, each once; only prefixes of these ``lengths`` (None: all)."""
         if self._stems or len(self._bigrams) > _FEW_PAIRS:
             document.cut()
-        # Of two sets the smaller one is looked through: few terms cost little on a long document.
+        # Iterates over the smaller of two sets: few terms cost little on a long document.
         words = self._words
         found = [words[key] for key in words.keys() & document.words]
         for length, table in self._prefixes.items():
@@ -120,7 +120,7 @@ class ByTerm(Generic[V]):
         return set(chain.from_iterable(map(known.__getitem__, document.written)))
 
     def _place(self, term: str) -> tuple[dict[str, V], str]:
-        """The table that a term belongs to, and its key in it."""
+        """The table of a term, and its key in it."""
         if ":" in term:
             return self._metadata, term
         if "~" in term:

@@ -1,9 +1,10 @@
-"""NEAR within NEAR, without making the pairs: who matches is found by the ends of stretches alone.
+"""NEAR within NEAR, decided by the ends of stretches without making the pairs.
 
-What a NEAR asks of a stretch on its other side is where it begins, if it comes later, or where it ends, if it comes earlier.
-So a chain is decided like a join that has no cycle: from one end of it to the other, keeping the beginnings (or the ends) that
-can still be part of a match. For each NEAR both orders are tried, so the work doubles with each NEAR within another, and is
-linear in the words; pairs would be their product. Up to ``DEEPEST``; a deeper chain is decided by its pairs.
+For a NEAR, a stretch on its other side matters only by where it begins, if it comes later, or where it ends, if it
+comes earlier. So a chain is decided like an acyclic join: from one end to the other, keeping the beginnings (or ends)
+that can still be part of a match. Both orders of each NEAR are tried, so the work doubles with each NEAR within
+another, but it is linear in the words; pairs would be their product. This is done up to ``DEEPEST``; a deeper chain is
+decided by its pairs.
 
 Beginnings and ends are places: the number of the field, then the place in it, as one integer.
 """
@@ -20,11 +21,11 @@ from core.query.document import MASK, Document, Hits, Shown
 DEEPEST = 6
 _BITS = 32
 Fits = Callable[[int], bool] | None
-"""Whether a place will do; None: any does."""
+"""Whether a place is acceptable; None: any is."""
 
 
 class Side(Protocol):
-    """A side of a NEAR. ``depth``: how many NEARs are in it, one within the other."""
+    """A side of a NEAR. ``depth``: how many nested NEARs it contains."""
 
     depth: int
 
@@ -32,13 +33,13 @@ class Side(Protocol):
         """Where it matches."""
 
     def begins(self, document: Document, end: Fits) -> list[int]:
-        """Where its stretches begin whose ends will do, ascending."""
+        """Beginnings of its stretches whose ends are acceptable, ascending."""
 
     def ends(self, document: Document, begin: Fits) -> list[int]:
-        """Where its stretches end whose beginnings will do, ascending."""
+        """Ends of its stretches whose beginnings are acceptable, ascending."""
 
     def show_within(self, document: Document, begin: Fits, end: Fits, out: Shown) -> None:
-        """Add the leaves' hits of the stretches whose beginning and end will do to ``out``."""
+        """Add to ``out`` the leaves' hits of the stretches whose beginning and end are acceptable."""
 
 
 def begin_of(hit: int) -> int:
@@ -52,25 +53,25 @@ def end_of(hit: int) -> int:
 
 
 def begins_of(hits: Hits, budget: Budget, end: Fits) -> list[int]:
-    """``Side.begins`` of what has hits of its own."""
+    """``Side.begins`` for a node with hits of its own."""
     budget.spend(len(hits))
     return sorted({begin_of(one) for one in hits if end is None or end(end_of(one))})
 
 
 def ends_of(hits: Hits, budget: Budget, begin: Fits) -> list[int]:
-    """``Side.ends`` of what has hits of its own."""
+    """``Side.ends`` for a node with hits of its own."""
     budget.spend(len(hits))
     return sorted({end_of(one) for one in hits if begin is None or begin(begin_of(one))})
 
 
 def shown_of(hits: Hits, budget: Budget, begin: Fits, end: Fits) -> set[int]:
-    """The hits whose beginning and end will do."""
+    """The hits whose beginning and end are acceptable."""
     budget.spend(len(hits))
     return {one for one in hits if (begin is None or begin(begin_of(one))) and (end is None or end(end_of(one)))}
 
 
 def followed(begins: list[int], distance: int) -> Callable[[int], bool]:
-    """Whether behind an end one of ``begins`` comes within ``distance`` words."""
+    """A test of whether one of ``begins`` comes within ``distance`` words after an end."""
 
     def fits(end: int) -> bool:
         at = bisect_left(begins, end + 1)
@@ -80,7 +81,7 @@ def followed(begins: list[int], distance: int) -> Callable[[int], bool]:
 
 
 def preceded(ends: list[int], distance: int) -> Callable[[int], bool]:
-    """Whether before a beginning one of ``ends`` comes within ``distance`` words."""
+    """A test of whether one of ``ends`` comes within ``distance`` words before a beginning."""
 
     def fits(begin: int) -> bool:
         at = bisect_left(ends, begin - 1 - distance)
@@ -96,13 +97,13 @@ def any_follows(earlier: Side, later: Side, distance: int, document: Document) -
 
 
 def begins_in_order(earlier: Side, later: Side, distance: int, document: Document, end: Fits) -> list[int]:
-    """Where the stretches from ``earlier`` to ``later`` begin."""
+    """The beginnings of the stretches from ``earlier`` to ``later``."""
     begins = later.begins(document, end)
     return earlier.begins(document, followed(begins, distance)) if begins else []
 
 
 def ends_in_order(earlier: Side, later: Side, distance: int, document: Document, begin: Fits) -> list[int]:
-    """Where the stretches from ``earlier`` to ``later`` end."""
+    """The ends of the stretches from ``earlier`` to ``later``."""
     ends = earlier.ends(document, begin)
     return later.ends(document, preceded(ends, distance)) if ends else []
 
@@ -110,7 +111,7 @@ def ends_in_order(earlier: Side, later: Side, distance: int, document: Document,
 def show_in_order(
     earlier: Side, later: Side, distance: int, document: Document, begin: Fits, end: Fits, out: Shown
 ) -> None:
-    """Show the stretches from ``earlier`` to ``later`` whose beginning and end will do."""
+    """Show the stretches from ``earlier`` to ``later`` whose beginning and end are acceptable."""
     begins, ends = later.begins(document, end), earlier.ends(document, begin)
     if begins and ends:
         earlier.show_within(document, begin, followed(begins, distance), out)

@@ -1,7 +1,8 @@
-"""The conditions of all stored queries as numbers, and which queries a document can't match by them, many at a time.
+"""The conditions of all stored queries as numbers, to rule out many queries for a document at a time.
 
-A *clause* is a set of terms of which a document must have one, or none. The clauses of a query lie side by side, its terms
-too. Its *filed* clause, if it has one, comes first: documents reach the query by the terms of that, so it holds already.
+A *clause* is a set of terms of which a document must have at least one, or none. The clauses of a query are contiguous,
+and so are its terms. Its *filed* clause, if any, comes first: documents reach the query by its terms, so it is already
+satisfied.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 from core.query.columns import Column, Numbers, stretches
 
 _WASTE = 1 << 16
-"""Numbers that nothing refers to, from which on the table is made smaller, if they are more than half of it."""
+"""The table is compacted if at least this many numbers are unused, and they are more than half of it."""
 
 
 class ClauseTable:
-    """Clauses of queries, which are known by slots: small numbers that are used again."""
+    """Clauses of queries. A query is known by its slot, a small number that is reused."""
 
     def __init__(self) -> None:
         self._terms = Column("i")
@@ -27,10 +28,10 @@ class ClauseTable:
         self._used = 0
 
     def write(self, slot: int, any_of: Sequence[Sequence[int]], none_of: Sequence[Sequence[int]]) -> None:
-        """Set the clauses of a query, by numbers of terms; the first of ``any_of`` is the filed one. No clause is empty."""
+        """Set the clauses of a query, as numbers of terms; the first of ``any_of`` is the filed one. No clause may be empty."""
         self.erase(slot)
         filed, others = any_of[:1], [*((one, True) for one in any_of[1:]), *((one, False) for one in none_of)]
-        # The shortest come first: they are quick to look at, and refuse the most.
+        # The shortest come first: they are quick to check, and rule out the most.
         others.sort(key=lambda one: len(one[0]))
         clauses = [*((one, True) for one in filed), *others]
         first, at = len(self._start), len(self._terms)
@@ -48,14 +49,14 @@ class ClauseTable:
         self._used += len(self._terms) - at
 
     def erase(self, slot: int) -> None:
-        """Forget the clauses of a query."""
+        """Remove the clauses of a query."""
         if slot < len(self._count):
             first, count = self._first.numbers[slot], self._count.numbers[slot]
             self._used -= sum(self._length.numbers[first : first + count])
             self._count.numbers[slot] = self._filed.numbers[slot] = 0
 
     def filed(self, slot: int) -> list[int]:
-        """The terms of the filed clause, empty if there is none."""
+        """The terms of the filed clause; empty if there is none."""
         if not self._filed.numbers[slot]:
             return []
         first = self._first.numbers[slot]
@@ -63,11 +64,11 @@ class ClauseTable:
         return self._terms.numbers[start : start + self._length.numbers[first]].tolist()
 
     def fitting(self, slots: Numbers, present: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which of the queries a document with the ``present`` terms fits, besides their filed clauses."""
+        """Which of the queries a document with the ``present`` terms can match, by their clauses other than the filed ones."""
         filed = self._filed.values[slots]
         first, count = self._first.values[slots] + filed, self._count.values[slots] - filed
         fits = np.ones(len(slots), np.bool_)
-        # One clause of each refuses most, so the others, which are longer, are looked at for the rest only.
+        # One clause each rules out most queries, so the others, which are longer, are checked only for the rest.
         for behind in (False, True):
             rest = np.flatnonzero(fits & (count > behind))
             if not len(rest):
@@ -82,9 +83,9 @@ class ClauseTable:
         return fits
 
     def refile(self, slots: Numbers, weights: Callable[[Numbers], NDArray[np.float64]]) -> list[int]:
-        """File queries that have a filed clause under the one with the least weight (``weights``: of terms by number).
+        """File queries under their clause with the least weight (``weights``: of terms, by number).
 
-        Returns those for which that is another one than before.
+        Returns those for which the filed clause changed.
         """
         slots = slots[self._count.values[slots] > 1]
         if not len(slots):
@@ -111,11 +112,11 @@ class ClauseTable:
 
     @property
     def wasteful(self) -> bool:
-        """Whether ``compact`` is worth its time."""
+        """Whether ``compact`` is worthwhile."""
         return len(self._terms) - self._used > max(_WASTE, self._used)
 
     def compact(self) -> Numbers:
-        """Leave out what nothing refers to. Returns the numbers of the terms that are left, rising."""
+        """Remove unused numbers. Returns the numbers of the remaining terms, ascending."""
         counts = self._count.values
         clauses = stretches(self._first.values, counts)
         length = self._length.values[clauses]
@@ -129,5 +130,5 @@ class ClauseTable:
         return left
 
     def renumber(self, numbers: Numbers) -> None:
-        """Give each term the number that ``numbers`` has for it."""
+        """Replace the number of each term by that in ``numbers``."""
         self._terms.keep(numbers[self._terms.values])

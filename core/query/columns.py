@@ -1,6 +1,6 @@
-"""Columns of numbers that grow: what an index of many queries reads for each document, side by side in memory.
+"""Growing columns of numbers, contiguous in memory, which an index of many queries reads for each document.
 
-As Python objects the same would be a dozen of reads from places far apart for each query that is tried.
+With Python objects, each query that is tried would take a dozen reads from scattered memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TYPES: dict[Code, type[np.generic]] = {"b": np.bool_, "i": np.int32, "q": np.in
 
 
 class Column:
-    """Numbers one behind the other, of one type: ``b`` (whether), ``i``, ``q`` or ``d`` (as in ``array``)."""
+    """Contiguous numbers of one type: ``b`` (a flag), ``i``, ``q`` or ``d`` (as in ``array``)."""
 
     __slots__ = ("_type", "numbers")
 
@@ -32,17 +32,17 @@ class Column:
 
     @property
     def values(self) -> NDArray[Any]:
-        """The numbers, to be read and changed in place. The column can't grow while this is held."""
+        """The numbers, to read and change in place. The column can't grow while this is referenced."""
         return np.frombuffer(self.numbers, self._type)
 
     def append(self, more: Iterable[Any]) -> int:
-        """Add numbers at the end; returns where the first of them is."""
+        """Append numbers; returns the index of the first of them."""
         at = len(self.numbers)
         self.numbers.extend(more)
         return at
 
     def reserve(self, size: int) -> None:
-        """Make it ``size`` long at least, with zeros."""
+        """Extend it with zeros to at least ``size``."""
         if (lacking := size - len(self.numbers)) > 0:
             self.numbers.frombytes(bytes(lacking * self.numbers.itemsize))
 
@@ -53,7 +53,7 @@ class Column:
 
 
 def stretches(first: NDArray[Any], count: NDArray[Any]) -> NDArray[np.intp]:
-    """The numbers ``first[i]``, ``first[i] + 1`` … of which there are ``count[i]``, one stretch behind the other."""
+    """Concatenates ``count[i]`` numbers from ``first[i]`` on: ``first[i]``, ``first[i] + 1`` …"""
     ends = np.cumsum(count, dtype=np.intp)
     total = int(ends[-1]) if len(ends) else 0
     places: NDArray[np.intp] = np.arange(total, dtype=np.intp) + np.repeat(first - (ends - count), count)

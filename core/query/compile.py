@@ -1,4 +1,4 @@
-"""Tree of a query → compiled nodes (``compiled``, ``terms``): fields and functions move to the leaves, NEAR below AND."""
+"""Compiles a query's tree to nodes (``compiled``, ``terms``): moves fields and functions to the leaves, and NEAR below AND."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from core.records.article import Match
 
 
 class CompiledQuery:
-    """A query that can be run over any number of documents; it keeps no state of them."""
+    """A query that can be run on any number of documents; it keeps no state of them."""
 
     __slots__ = ("guard", "required", "root", "text", "unguarded")
 
     def __init__(self, text: str, root: Compiled) -> None:
         self.text, self.root = text, root
         self.required: frozenset[str] = frozenset()
-        """Words that the document must have; of ``guard`` it must have at least one; ``unguarded`` must hold in addition.
+        """Words that the document must have; it must have at least one of ``guard``, and ``unguarded`` must match in addition.
 
-        With these an index refuses most candidates without a call.
+        With these, an index rules out most candidates without a call.
         """
         self.guard: frozenset[str] | None = None
         self.unguarded: tuple[Compiled, ...] = (root,)
@@ -54,7 +54,7 @@ class CompiledQuery:
         elif isinstance(root, AllOf):
             self.required, self.guard, self.unguarded = root.required, root.guard, root.unguarded
         elif isinstance(root, Close) and not (root.left.costly or root.right.costly):
-            # What a document lacks for a NEAR shows before any place is compared.
+            # Words that a NEAR needs and the document lacks are noticed before any places are compared.
             self.required, self.guard = words_near(root)
 
     def holds(self, document: Document) -> bool:
@@ -62,41 +62,41 @@ class CompiledQuery:
         return self.admits(document.words) and self.holds_besides(document, self.unguarded)
 
     def admits(self, words: set[str]) -> bool:
-        """Whether a document with these words may match: it has the ``required`` ones and one of ``guard``."""
+        """Whether a document with these words may match: it has all ``required`` ones and one of ``guard``."""
         return self.required <= words and (self.guard is None or not self.guard.isdisjoint(words))
 
     @property
     def parts(self) -> tuple[Compiled, ...]:
-        """The parts of the AND that it is, or itself alone, in the order in which they are tried."""
+        """The parts of the query if it is an AND, otherwise the whole query, in the order in which they are tried."""
         return self.root.ordered if isinstance(self.root, AllOf) else (self.root,)
 
     def holds_besides(self, document: Document, parts: tuple[Compiled, ...]) -> bool:
-        """Whether a document matches that is known to match all of ``self.parts`` besides ``parts``. Raises NotDecided."""
-        for part in parts:  # noqa: SIM110 - a third quicker than all()
+        """Whether a document matches ``parts``, given that it matches all other ``self.parts``. Raises NotDecided."""
+        for part in parts:  # noqa: SIM110 - a third faster than all()
             if not part.holds(document):
                 return False
         return True
 
     def match(self, document: Document, most: int | None = None) -> tuple[Match, ...] | None:
-        """What in ``document`` made the query match, sorted, without duplicates; None if it does not match.
+        """The matches in ``document``, sorted, without duplicates; None if the query does not match.
 
-        These are the stretches of the leaves (terms and phrases) of every part that holds: of ``(a AND b) OR c`` only c's
-        if b is missing; of a NEAR those that are near. Only title and text are shown, nothing below a NOT or in another
-        field, so a document that matches by its source or by what it lacks gives ``()``. Raises NotDecided, as ``holds``
-        does, if the query takes too many steps; if only finding the stretches does, those found by then are returned.
-        ``most``: so many of the text, and of the rest, at most.
+        These are the stretches of the leaves (terms and phrases) of every part that matches: for ``(a AND b) OR c``
+        only those of c if b is missing; for a NEAR those that are near. Only matches in title and text are returned,
+        none below a NOT or in other fields, so a document that matches by its source or by the absence of a word gives
+        ``()``. Raises NotDecided, like ``holds``, if the query takes too many steps; if only finding the stretches
+        does, those found by then are returned. ``most``: at most so many in the text, and in the rest.
         """
         return self.shown(document, most) if self.holds(document) else None
 
     def shown(self, document: Document, most: int | None = None) -> tuple[Match, ...]:
-        """``match`` for a document that is known to match; of text and title the first ``most``."""
+        """``match`` for a document that is known to match; the first ``most`` each in text and title."""
         found = Shown(most)
         self.root.show(document, None, found)
         return document.matches_of(found, shown=True, most=most)
 
 
 class BudgetedQuery(CompiledQuery):
-    """A query that counts its steps: one with a NEAR, or with wildcards within a word."""
+    """A query that counts its steps, because it has a NEAR or a wildcard within a word."""
 
     __slots__ = ()
 
@@ -106,7 +106,7 @@ class BudgetedQuery(CompiledQuery):
         return super().holds_besides(document, parts)
 
     def shown(self, document: Document, most: int | None = None) -> tuple[Match, ...]:
-        """``match`` for a document that is known to match: right after ``holds_besides``, whose places it uses again."""
+        """``match`` for a document that is known to match. Call it right after ``holds_besides``, whose places it reuses."""
         document.budget.renew()
         found = Shown(most)
         with suppress(NotDecided):
@@ -115,13 +115,13 @@ class BudgetedQuery(CompiledQuery):
 
 
 def compile_query(query: Query) -> CompiledQuery:
-    """Compile ``query``. Depth was limited when it was parsed. The tree is not kept: it is ten times as large."""
+    """Compile ``query``. Parsing has limited its depth. The tree is not kept, since it is ten times as large."""
     root = compile_node(query.root)
     return BudgetedQuery(query.text, root) if root.costly else CompiledQuery(query.text, root)
 
 
 class Around(msgspec.Struct, frozen=True):
-    """What the functions around a node require of its leaves. ``lead`` 0: anywhere; of cs: and stem: the inner one counts."""
+    """What enclosing functions require of a node's leaves. ``lead`` 0: anywhere; of cs: and stem:, the inner one counts."""
 
     scope: str | None = None
     lead: int = 0
@@ -130,7 +130,7 @@ class Around(msgspec.Struct, frozen=True):
 
 
 def around(node: Node, outer: Around) -> Around:
-    """What applies to the parts of ``node``."""
+    """The requirements that apply to the parts of ``node``."""
     change = msgspec.structs.replace
     match node:
         case Field(name=name):
@@ -146,7 +146,7 @@ def around(node: Node, outer: Around) -> Around:
 
 
 def compile_node(node: Node, outer: Around = Around()) -> Compiled:  # noqa: B008 - frozen
-    """The compiled form of ``node``. Depth and size were limited when it was parsed."""
+    """The compiled form of ``node``. Parsing has limited its depth and size."""
     match node:
         case Term() | Phrase():
             return _leaf(node, outer)
@@ -166,7 +166,7 @@ def compile_node(node: Node, outer: Around = Around()) -> Compiled:  # noqa: B00
 
 
 def all_of(parts: Iterable[Compiled]) -> Compiled:
-    """AND, flat."""
+    """An AND without nested ANDs."""
     flat: dict[Compiled, None] = {}
     for part in parts:
         flat.update(dict.fromkeys(part.parts if isinstance(part, AllOf) else (part,)))
@@ -174,7 +174,7 @@ def all_of(parts: Iterable[Compiled]) -> Compiled:
 
 
 def any_of(parts: Iterable[Compiled]) -> Compiled:
-    """OR, flat."""
+    """An OR without nested ORs."""
     flat: dict[Compiled, None] = {}
     for part in parts:
         flat.update(dict.fromkeys(part.parts if isinstance(part, AnyOf) else (part,)))
@@ -208,7 +208,7 @@ def _in_form(word: Exact, written: str, unspaced: bool, form: str) -> WordTest:
 
 
 def _groups(parts: tuple[Compiled, ...]) -> list[Compiled]:
-    """Parts of an OR, the positional ones together as one."""
+    """The parts of an OR, with the positional ones combined into one."""
     placed = [part for part in parts if part.positional]
     others = [part for part in parts if not part.positional]
     return [any_of(placed), *others] if placed else others

@@ -1,8 +1,8 @@
-"""Compiled nodes of a query: NEAR, counts, and AND, OR, NOT around the leaves of ``terms``. Made by ``compile``.
+"""Compiled nodes of a query: NEAR, counts, and AND, OR, NOT around the leaves of ``terms``. Created by ``compile``.
 
-A *positional* node has places of its own (``hits``); the others only hold or not. ``holds`` is cheap and decides;
-``show`` collects the places of the leaves that made a node hold, and is only called if it does. Nodes that are ``costly``
-count their steps in the document's ``budget``, and raise NotDecided if there are too many.
+A *positional* node has places of its own (``hits``); the others only match or don't. ``holds`` is cheap and decides;
+``show`` collects the places of the leaves that made a node match, and is only called if it does. ``costly`` nodes count
+their steps in the document's ``budget``, and raise NotDecided if there are too many.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from core.query.terms import Leaf, Pair, Word
 
 
 class Never:
-    """Holds for no document: the same words in two fields at once."""
+    """Matches no document: the same words in two fields at once."""
 
     __slots__ = ()
     positional = True
@@ -47,7 +47,7 @@ class Never:
 
 
 class AllOf:
-    """AND. Never positional. Words come first, then leaves, then the rest, costly parts last: what fails fails early."""
+    """AND. Never positional. Words are tried first, then leaves, then the rest, costly parts last, to fail early."""
 
     __slots__ = ("_later", "costly", "guard", "ordered", "parts", "required", "unguarded")
     positional = False
@@ -70,7 +70,7 @@ class AllOf:
         """Whether the document matches."""
         if not self.required <= document.words:
             return False
-        for part in self._later:  # noqa: SIM110 - a third quicker than all(), and the innermost loop
+        for part in self._later:  # noqa: SIM110 - a third faster than all(), in the innermost loop
             if not part.holds(document):
                 return False
         return True
@@ -82,7 +82,7 @@ class AllOf:
 
 
 class AnyOf:
-    """OR. Positional if all its parts are. Lists of words, thousands long on some desks, are one set."""
+    """OR. Positional if all its parts are. A list of words, which may be thousands long, is one set."""
 
     __slots__ = (
         "_by_key",
@@ -111,14 +111,15 @@ class AnyOf:
         for part in self._others:
             if isinstance(part, Pair) or part.costly:
                 continue
-            # The longest word of a phrase is seldom in a document that lacks the phrase.
+            # The longest word of a phrase is rarely in a document that lacks the phrase.
             if isinstance(part, Leaf) and part.keys:
                 self._by_key.setdefault(max(part.keys, key=len), []).append(part)
             else:
                 rest.append(part)
         self._rest = tuple(rest)
         self._only_pairs = len(self._pairs) == len(self._others)
-        # These come last and in their own order: what is spent before one of them holds must not depend on a set's order.
+        # These come last, in a fixed order: the steps spent before one of them matches must not depend on a set's
+        # order.
         self._costly = tuple(part for part in parts if part.costly)
         self.costly: bool = bool(self._costly)
         self.depth: int = max(
@@ -131,7 +132,7 @@ class AnyOf:
         return not self._others
 
     def _likely(self, document: Document) -> Sequence[Compiled]:
-        """Those of the parts other than words that ``document`` has a word of, without the costly ones."""
+        """The parts other than words and costly ones of which ``document`` has a word."""
         if not self._others:
             return ()
         likely = list(self._rest)
@@ -147,7 +148,7 @@ class AnyOf:
         return likely
 
     def _pairs_by_their_words(self, document: Document) -> Iterator[Pair]:
-        """For a document whose bigrams are not known: only without an index, so the table is built late."""
+        """For a document whose bigrams are not known. That happens only without an index, so the table is built late."""
         if self._pairs_by_word is None:
             self._pairs_by_word = {}
             for pair in self._pairs.values():
@@ -205,10 +206,10 @@ class AnyOf:
     def _sides(self, document: Document) -> Iterator[Positional]:
         for part in self.parts:
             if not isinstance(part, Word) or part.key in document.words:
-                yield part  # type: ignore[misc]  # asked only of an OR that is positional
+                yield part  # type: ignore[misc]  # called only for an OR that is positional
 
     def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:
-        """Add the hits of the parts that hold to ``out``; with ``kept`` only those of parts that have a place in it."""
+        """Add the hits of the matching parts to ``out``; with ``kept`` only those of parts with a place in it."""
         for key in self.keys & document.words:
             if kept is None:
                 out.take_of(methodcaller("word_hits", key), document)
@@ -242,7 +243,7 @@ class NoneOf:
 class Close:
     """NEAR of two positional nodes. Its hits are the stretches from the first to the last word of a pair.
 
-    One with a NEAR in it is decided and shown without these pairs, unless it is deeper than ``chains.DEEPEST``.
+    With a NEAR in it, it is decided and shown without these pairs unless it is deeper than ``chains.DEEPEST``.
     """
 
     __slots__ = ("depth", "distance", "left", "ordered", "right")
@@ -278,7 +279,7 @@ class Close:
                 yield from {first | other & MASK for other in others}
 
     def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:
-        """Add the hits of the leaves of every pair to ``out``; with ``kept`` only of pairs whose stretch is in it."""
+        """Add the leaves' hits of every pair to ``out``; with ``kept`` only of pairs whose stretch is in it."""
         if kept is None and 1 < self.depth <= DEEPEST:
             self.show_within(document, None, None, out)
             return
@@ -319,7 +320,7 @@ class Close:
             chains.show_in_order(one, other, self.distance, document, begin, end, out)
 
     def _orders(self) -> Iterator[tuple[Positional, Positional]]:
-        """Which side may come first."""
+        """The orders in which the sides may come."""
         yield self.left, self.right
         if not self.ordered:
             yield self.right, self.left
@@ -330,7 +331,7 @@ class Close:
         return left, right
 
     def _near(self, earlier: Hits, later: Hits, document: Document) -> Iterator[tuple[int, Hits]]:
-        """Each hit of ``earlier`` that hits of ``later`` follow within ``distance`` words, with these."""
+        """Each hit of ``earlier`` with the hits of ``later`` that follow within ``distance`` words, if there are any."""
         budget = document.budget
         for one in earlier:
             low, high = _window(one, self.distance)
@@ -341,7 +342,7 @@ class Close:
                 yield one, later[begin:end]
 
     def _kept(self, earlier: Hits, later: Hits, kept: set[int], document: Document) -> tuple[set[int], set[int]]:
-        """The hits of both sides that are in a pair whose stretch is in ``kept``."""
+        """The hits of both sides in pairs whose stretch is in ``kept``."""
         ones, others = set[int](), set[int]()
         for one, behind in self._near(earlier, later, document):
             first = one & ~MASK
@@ -371,7 +372,7 @@ class Counted:
 
 
 def words_near(node: Close) -> tuple[frozenset[str], frozenset[str] | None]:
-    """Words that a document must have for a NEAR of words and lists of words, and words of which it must have one."""
+    """For a NEAR of words and lists: words that a document must have, and words of which it must have one."""
     required: set[str] = set()
     guard: frozenset[str] | None = None
     for side in (node.left, node.right):
@@ -414,7 +415,7 @@ def _follows(earlier: Sequence[int], later: Sequence[int], distance: int) -> boo
 
 
 def _followed(earlier: Sequence[int], later: Sequence[int], distance: int) -> tuple[set[int], set[int]]:
-    """The hits of ``earlier`` that one of ``later`` follows, and these, without making the pairs."""
+    """The hits of ``earlier`` that are followed by one of ``later``, and the latter, without making the pairs."""
     ones = set[int]()
     ends: list[tuple[int, int]] = []
     for one in earlier:

@@ -1,7 +1,7 @@
-"""An article as the matcher sees it: cut into words once, with what was computed kept for the next query.
+"""An article as the matcher sees it: split into words once, with computed results cached for the next query.
 
-Hits are *positional* (field, first and last place), not spans of characters, since distances, order and "first n words" are
-counted in places. Only what is reported becomes a ``Match``.
+Hits are *positional* (field, first and last place), not spans of characters, since distances, order and "first n words"
+are counted in places. Only reported hits become a ``Match``.
 """
 
 from __future__ import annotations
@@ -23,41 +23,42 @@ _BITS = 32
 MASK = (1 << _BITS) - 1
 
 Hits = tuple[int, ...]
-"""Hits, ascending, without duplicates. Each is one integer, field before first before last place: sets and sorts of integers
-cost a third of those of tuples, and a document has about a thousand hits."""
+"""Hits, ascending, without duplicates. Each is one integer made of field, first and last place: sets and sorts of
+integers cost a third of those of tuples, and a document has about a thousand hits.
+"""
 
 
 def hit(field: int, first: int, last: int) -> int:
-    """The hit on places ``first`` to ``last`` (both inclusive) of the field with this number."""
+    """The hit at places ``first`` to ``last`` (both inclusive) of the field with this number."""
     return (field << _BITS | first) << _BITS | last
 
 
 _HEAD, _LONGER = 1 << 16, 4
-"""Letters of the first head of a long text, and how much longer each further one is: see ``Document.first_hits``."""
+"""Length of the first head of a long text, and the growth factor of further ones; see ``Document.first_hits``."""
 _FIRST_OF_TITLE, _FIRST_OF_METADATA = hit(1, 0, 0), hit(2, 0, 0)
 _ONE_PLACE = hit(0, 1, 1)
 
 
 class Findable(Protocol):
-    """A part of a query that has places of its own. Hashed by identity."""
+    """A part of a query with places of its own. Hashed by identity."""
 
     def find(self, document: Document) -> Iterable[int]:
-        """Its hits in ``document``, not cached: in any order, or as Hits."""
+        """Its hits in ``document``, not cached, in any order or as Hits."""
 
 
 class Shown(set[int]):
-    """The hits that are shown of a match. Of the text, and of the rest, the first ``most`` are enough (None: all)."""
+    """The hits to show for a match. The first ``most`` each in the text and in the rest are enough (None: all)."""
 
     def __init__(self, most: int | None = None) -> None:
         super().__init__()
         self.most = most
 
     def take_of(self, hits: Callable[[Document], Hits], document: Document) -> None:
-        """Add those hits of a leaf that can be among the first."""
+        """Add the hits of a leaf that can be among the first."""
         self.take(hits(document) if self.most is None else document.first_hits(hits, self.most))
 
     def take(self, hits: Hits) -> None:
-        """Add those of ``hits`` that can be among the first."""
+        """Add the hits that can be among the first."""
         if self.most is None or len(hits) <= self.most:
             self.update(hits)
             return
@@ -69,8 +70,8 @@ class Shown(set[int]):
 class Document:
     """Title, text and metadata of one article. Not thread-safe: it caches what it computes.
 
-    ``language`` is an ISO 639-1 code, or None if unknown; ``topics`` are the names of the article's topics, ``labels`` those of
-    its outlet (``kind:``).
+    ``language`` is an ISO 639-1 code, or None if unknown; ``topics`` are the names of the article's topics, ``labels``
+    the labels of its outlet (``kind:``).
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Document:
         self._longest: int | None = None
         self._stems: set[str] | None = None
         self.known_bigrams: set[str] | None = None
-        """``bigrams`` if they were computed: they cost as much as searching for some tens of phrases."""
+        """``bigrams`` if they were computed: they cost as much as searching for several dozen phrases."""
         self._prefixes: dict[int, set[str]] = {}
         self._words_hits: dict[str, Hits] = {}
         self._known_heads: list[Document] = []
@@ -105,7 +106,7 @@ class Document:
         authors: Sequence[str],
         labels: Sequence[str] = (),
     ) -> None:
-        """Set the metadata, and forget what depended on others."""
+        """Set the metadata, and drop cached results that depend on it."""
         self._metadata = {
             "source": (source,) if source else (),
             "lang": (self.language,) if self.language else (),
@@ -123,10 +124,10 @@ class Document:
         self._matches = _Matches(self._numbered)
         self._hits: dict[Findable, Hits] = {}
         self.budget = Budget()
-        """The steps of the evaluation that is under way."""
+        """The budget of the current evaluation."""
 
     def of(self, article: Article, labels: Sequence[str] | None = None) -> Document:
-        """A document of the same title and text with the article's metadata. Words that were cut are not cut again.
+        """A document with the same title and text and the article's metadata. Words are not split again.
 
         ``labels``: in place of the article's.
         """
@@ -136,7 +137,7 @@ class Document:
         return made
 
     def part(self, title: str, text: str) -> Document:
-        """A part of the article as a document of its own, in the same language and with the same metadata."""
+        """A part of the article as a separate document, with the same language and metadata."""
         part = Document(title, text, language=self.language)
         part._metadata = self._metadata
         return part
@@ -148,18 +149,18 @@ class Document:
         return text.keys | title.keys if title.text else text.keys
 
     def cut(self) -> None:
-        """Find the places of all words, before ``words`` is asked for, since that costs nothing then."""
+        """Find the places of all words. Do it before using ``words``, which then costs nothing."""
         for field in self.fields:
             field.cut()
 
     @property
     def metadata(self) -> dict[str, tuple[str, ...]]:
-        """The values of each field that is neither title nor text."""
+        """The values of all fields other than title and text."""
         return self._metadata
 
     @property
     def bigrams(self) -> set[str]:
-        """Keys of each two adjacent words of title or text, with a space between."""
+        """Keys of all pairs of adjacent words of title or text, joined by a space."""
         if self.known_bigrams is None:
             self.known_bigrams = set().union(*(field.bigrams for field in self.fields))
         return self.known_bigrams
@@ -183,7 +184,7 @@ class Document:
         return beginning(self._sorted, prefix)
 
     def beginning_steps(self, prefix: str) -> int:
-        """Steps of comparing one piece of a pattern with the words that begin with ``prefix``: by their number and length."""
+        """Steps for comparing one piece of a pattern with the words that begin with ``prefix``, by their number and length."""
         if self._longest is None:
             self._longest = max(map(len, self.words), default=0)
         number = len(self.beginning(prefix))
@@ -217,16 +218,17 @@ class Document:
         return known
 
     def hits(self, node: Findable) -> Hits:
-        """Where ``node`` is found, computed once."""
+        """The hits of ``node``, computed once."""
         if (known := self._hits.get(node)) is None:
             found = node.find(self)
             known = self._hits[node] = found if isinstance(found, tuple) else tuple(sorted(set(found)))
         return known
 
     def first_hits(self, hits: Callable[[Document], Hits], most: int) -> Hits:
-        """The hits of a leaf of title and text, which ``hits`` finds in a document; of the text at least the first ``most``.
+        """The hits of a leaf in title and text, as ``hits`` finds them; in the text at least the first ``most``.
 
-        A long text is cut from its beginning, as far as is needed: a page of megabytes has thousands of a frequent word.
+        A long text is split from its beginning only as far as needed: a page of megabytes has a frequent word thousands
+        of times.
         """
         for head in self._heads():
             found = hits(head)
@@ -235,7 +237,7 @@ class Document:
         return hits(self)
 
     def _heads(self) -> Iterator[Document]:
-        """Longer and longer beginnings of a long text as documents. They end before white space, which no word contains."""
+        """Longer and longer beginnings of a long text, as documents. They end before white space, which no word contains."""
         text, title = self.fields
         letters, number = _HEAD, 0
         while letters * _LONGER < len(text.text):
@@ -254,7 +256,7 @@ class Document:
         return tuple(found)
 
     def word_hits(self, key: str, width: int = 1) -> Hits:
-        """Where the word ``key``, which is ``width`` places wide, is found in title and text."""
+        """The hits of the word ``key``, which is ``width`` places wide, in title and text."""
         if (known := self._words_hits.get(key)) is None:
             more = width - 1
             text, title = self.fields
@@ -265,9 +267,9 @@ class Document:
         return known
 
     def matches_of(self, hits: set[int], *, shown: bool, most: int | None = None) -> tuple[Match, ...]:
-        """The stretches of the original fields that the hits cover, sorted; with ``shown`` only those of title and text.
+        """The stretches of the original fields covered by the hits, sorted; with ``shown`` only those in title and text.
 
-        At most ``most`` of each of these two, the first ones.
+        At most the first ``most`` in each of these two.
         """
         if most is not None and len(hits) > most:
             of_text = (one for one in hits if one < _FIRST_OF_TITLE)
@@ -280,7 +282,7 @@ class Document:
 
 
 class _Matches(dict[int, Match]):
-    """The Match of each hit, made once: a document has about a thousand, and one place is hit by many queries."""
+    """The Match for each hit, created once: a document has about a thousand, and many queries hit the same place."""
 
     def __init__(self, fields: list[TextField]) -> None:
         self._fields = fields
@@ -293,10 +295,10 @@ class _Matches(dict[int, Match]):
 
 
 def document_of(article: Article) -> Document:
-    """The article as queries see it."""
+    """The article as a document for queries."""
     return text_of(article).of(article)
 
 
 def text_of(article: Article) -> Document:
-    """The article's title and text as topics see them: without metadata."""
+    """The article's title and text, without metadata, as a document for topics."""
     return Document(article.title, article.text, language=article.language)

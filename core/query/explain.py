@@ -1,4 +1,4 @@
-"""A query shown to people: its tree as text, which clauses held on a document and where, and the matched clause in a line."""
+"""Shows a query to people: its tree as text, which clauses matched in a document and where, the matched clause in a line."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from core.records.article import Match
 MOST_CHARS = 300
 MOST_ALTERNATIVES = 3
 LONGEST_EXPLAINED = 20_000
-"""A longer query is not taken apart: that costs its length times its depth."""
+"""A longer query is not explained: the cost is its length times its depth."""
 EXPLAINED_STEPS = 8 * MOST_STEPS
-"""Steps of all clauses of a query together; each alone may take as many as a query."""
+"""Steps for all clauses of a query together; each one may take as many as a query."""
 
 _OR, _AND, _NOT, _NEAR, _SINGLE = range(5)  # how tightly a node binds
 _BARE = re.compile(BARE)
@@ -28,9 +28,9 @@ _TAKEN = re.compile(rf"(?:AND|OR|NOT|O?NEAR/[0-9]+)$|(?:{'|'.join(PREFIXES)}):",
 
 
 def format_query(query: Query) -> str:
-    """The query as one line that parses to an equal query: AND written out, straight quotes, no needless parentheses or quotes.
+    """The query as one line that parses to an equal query: explicit AND, straight quotes, no unnecessary parentheses or quotes.
 
-    Words stay as they were written.
+    Words stay as written.
     """
     return _text(query.root, _OR)
 
@@ -82,12 +82,12 @@ def _stands_bare(text: str) -> bool:
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """One clause: its kind (``Term``, ``And`` …), its text, whether it held, what it matched, and its parts in order.
+    """One clause: its kind (``Term``, ``And`` …), its text, whether it matched and what, and its parts in order.
 
-    ``start`` and ``end`` are code points of the query. ``matches`` are stretches of the document's fields, here also of
-    ``source``, ``url`` and the like. Each clause is tried alone, under the fields and functions around it: a part of a
-    NEAR holds if its words occur at all, and a part of a NOT that holds is why the NOT does not. ``undecided``: the clause
-    takes more steps than a query may on this document, or nothing was left of the steps of the whole explanation.
+    ``start`` and ``end`` are code points of the query. ``matches`` are stretches of the document's fields, including
+    ``source``, ``url`` and so on. Each clause is tried alone, below its enclosing fields and functions: a part of a
+    NEAR matches if its words occur at all, and a NOT fails because of its parts that match. ``undecided``: the clause
+    takes more steps than a query may on this document, or the steps of the whole explanation are used up.
     """
 
     kind: str
@@ -101,7 +101,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(query: Query, document: Document) -> Explanation:
-    """The tree of ``query`` with what each clause found in ``document``. Costs one match per level of the query."""
+    """The tree of ``query`` with the matches of each clause in ``document``. Costs one match per level of the query."""
     return _Explainer(document).explain(query.root, Around())
 
 
@@ -124,7 +124,7 @@ class _Explainer:
         )
 
     def _tried(self, node: Compiled) -> tuple[bool, bool, set[int]]:
-        """Whether a clause holds, whether that was left undecided, and its hits."""
+        """Whether a clause matches, whether that was left undecided, and its hits."""
         document, budget = self._document, self._document.budget
         held, found = False, Shown()
         budget.begin(min(MOST_STEPS, self._left))
@@ -140,11 +140,11 @@ class _Explainer:
 
 
 def matched_clause(query: Query, document: Document, steps: int = EXPLAINED_STEPS) -> str:
-    """The part of ``query`` that made the document match, in a line that a reader of the alert understands.
+    """The part of ``query`` that made the document match, as one line for a reader of the alert.
 
-    Of an OR the parts that held (three at most), of an AND all. At most 300 characters. Empty if the query does not match
-    or is longer than LONGEST_EXPLAINED, or if finding the parts takes more than ``steps``. What it took is returned by
-    ``document.budget``.
+    For an OR the matching parts (at most three), for an AND all parts. At most 300 characters. Empty if the query does
+    not match or is longer than LONGEST_EXPLAINED, or if finding the parts takes more than ``steps``.
+    ``document.budget`` has the steps that it took.
     """
     if len(query.text) > LONGEST_EXPLAINED:
         return ""
@@ -159,7 +159,7 @@ def matched_clause(query: Query, document: Document, steps: int = EXPLAINED_STEP
 
 
 def _held(node: Node, document: Document, *, top: bool = False) -> str:
-    """``matched_clause`` of a node that holds. Functions, fields and NEAR are shown whole: their parts hold only together."""
+    """``matched_clause`` of a matching node. Functions, fields and NEAR are shown whole: their parts only match together."""
     match node:
         case Or(parts=parts):
             holding = (part for part in parts if compile_node(part).holds(document))

@@ -1,9 +1,9 @@
-"""A subscription's filters (topics, languages, outlets) as a part of its query. Case does not count in any of them.
+"""A subscription's filters (topics, languages, outlets) as part of its query. They ignore case.
 
-As a conjunction they are required terms, so the index of stored queries refuses most articles without running the query;
-checked afterwards they would save nothing. But a query can't express every value: ``source:`` searches for words, so that
-"Post" would find "Morning Post", and ``*``, ``?`` and quotes have a meaning of their own. So topics and outlets are also
-compared in full (``admits``). ``core.search.filters_of`` gives the same filters to a search.
+As a conjunction they become required terms, so the index of stored queries rules out most articles without running the
+query; checking them afterwards would save nothing. But a query can't express every value: ``source:`` searches for
+words, so "Post" would also find "Morning Post", and ``*``, ``?`` and quotes have special meanings. So topics and
+outlets are also compared in full (``admits``). ``core.search.filters_of`` gives the same filters to a search.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from core.records.alert import Subscription
 from core.records.article import Article
 
 _MEANINGS = re.compile(rf"[*?\\{QUOTES}]")
-"""Characters that mean something to a query, also between quotation marks."""
+"""Characters with a special meaning in a query, even between quotation marks."""
 
 
 def effective_query(subscription: Subscription) -> Query:
-    """The query and the filters as one query. Raises QueryError.
+    """The query and the filters combined into one query. Raises QueryError.
 
-    A topic or an outlet that no query can express is left to ``admits``.
+    A topic or outlet that no query can express is left to ``admits``.
     """
     own = parse(subscription.query)
     parts = [

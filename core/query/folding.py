@@ -1,10 +1,11 @@
-"""Folding: the form in which words are compared, regardless of case, accents and variants of letters.
+"""Folding: the form in which words are compared, ignoring case, accents and variants of letters.
 
-Also the particles that Arabic writes onto the following word: and, then, with, for, like, the. A word is read as
-``(و or ف) (ب, ل or ك) (ال)`` and a rest, each part optional; ``لل`` is ``ل`` with ``ال``. Without a dictionary the particles
-can't be told from a root's own letters (``والد``, father, is not "and …"), so every reading that leaves enough letters
-becomes a further key of the document's word: a query's word is found with any of them before it, and the query's own word
-is never cut, so ``السورية`` does not find ``سورية``. Hebrew is read likewise: ``(ו) (ש, כש, לכש or מש) (ה, ב, כ, ל, מ or מה)``.
+It also handles the particles that Arabic joins to the following word: and, then, with, for, like, the. A word is read
+as ``(و or ف) (ب, ل or ك) (ال)`` and a rest, with each part optional; ``لل`` is ``ل`` with ``ال``. Without a dictionary,
+particles can't be distinguished from letters of the root (``والد``, father, is not "and …"), so every reading that
+leaves enough letters becomes a further key of the document's word. A query's word is found with any particles before
+it, but is never cut itself, so ``السورية`` does not find ``سورية``. Hebrew is treated in the same way:
+``(ו) (ש, כש, לכש or מש) (ה, ב, כ, ל, מ or מה)``.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from core.normal import normalized
 
 INVISIBLE = r"\u00ad\u200c\u200d\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 APOSTROPHES = r"'’‘‛＇`´′\u05f3\u055a\ua78b\ua78c"
-"""All that is typed for the apostrophe inside a name; the last ones are letters or signs of their scripts."""
+"""All characters that people type for the apostrophe inside a name; the last ones are letters or signs of their scripts."""
 
-# Marks in scripts in which they are accents or vowel signs. In others (Devanagari, Thai, Japanese) they make another word.
+# Marks in scripts that use them as accents or vowel signs. In others (Devanagari, Thai, Japanese) they change the word.
 _DROPPED = regex.compile(
     rf"[{INVISIBLE}{APOSTROPHES}\u02b9-\u02c1\u02c8\u02ee\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
     r"\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u05f3\u05f4"
@@ -54,11 +55,11 @@ _folding = _Folding()
 
 
 def fold(word: str) -> str:
-    """The form in which words are compared. Folding is idempotent. May be empty (a word of marks only)."""
+    """The form in which words are compared. Folding is idempotent. May be empty (for a word that consists of marks)."""
     if word.isascii():
         return word.lower().replace("'", "").replace("`", "")
     folded = normalized("NFKC", word).translate(_folding)
-    # A composed letter may fold to one that composes with its neighbour; a second round settles that.
+    # A composed letter may fold to one that composes with its neighbour; a second round fixes that.
     return normalized("NFC", folded).translate(_folding)
 
 
@@ -67,10 +68,10 @@ _ANY_APOSTROPHE = regex.compile(f"[{APOSTROPHES}]")
 
 
 def as_written(word: str) -> str:
-    """The form in which words are compared with case: composed, without invisible characters, every apostrophe straight."""
+    """The form in which words are compared with case: composed, without invisible characters, with straight apostrophes."""
     if word.isascii():
         return word.replace("`", "'")
-    # Before composing, which takes an acute accent that stands alone for a space and a mark.
+    # Before composing, which turns a lone acute accent into a space and a mark.
     return normalized("NFC", _INVISIBLES.sub("", _ANY_APOSTROPHE.sub("'", word)))
 
 
@@ -79,11 +80,11 @@ _HEBREW_WORD = regex.compile(r"[\u05d0-\u05ea]+")
 _HEBREW_PARTICLES = regex.compile("ו?(?:לכש|כש|מש|ש)?(?:מה|[בכלמה])?")
 _ARTICLE = "ال"
 PARTICLES = (None, "ar", "he")
-"""Languages of the texts in which words are read without particles; None: not known."""
+"""Languages of texts in which words are also read without particles; None: unknown."""
 _LEAST = 3
-"""Letters that a rest must have: مصر, حلب and غزة have three."""
+"""Least letters of a rest: مصر, حلب and غزة have three."""
 _LEAST_OF_ROOT_LETTERS = 4
-"""The same after a lone ف or ك, which begin far more roots than they precede names: كتاب is not "like تاب"."""
+"""The same after a lone ف or ك, which far more often begin a root than precede a name: كتاب is not "like تاب"."""
 
 
 @lru_cache(maxsize=1 << 15)
@@ -92,7 +93,7 @@ def without_particles(key: str) -> tuple[str, ...]:
     if len(key) <= _LEAST:
         return ()
     if _HEBREW_WORD.fullmatch(key):
-        # At most six letters of particles: וכשמה, ולכשב.
+        # Particles have at most six letters: וכשמה, ולכשב.
         cuts = range(1, min(6, len(key) - _LEAST) + 1)
         return tuple(key[cut:] for cut in cuts if _HEBREW_PARTICLES.fullmatch(key[:cut]))
     if not _ARABIC_WORD.fullmatch(key):

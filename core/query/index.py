@@ -1,11 +1,11 @@
-"""Many queries against one document: what no document's words refuse is run, the rest is refused many at a time.
+"""Matches many queries against one document: most are ruled out many at a time by the document's words, the rest is run.
 
-Each query has conditions by terms (``required_terms``): sets of which a match has a term, and sets of which it has none. It
-is filed under the set whose terms are rarest, and reached by them; its other sets are then looked up for all queries
-together (``clause_table``). Most queries are nothing but such sets, so they are decided by that; of the others what is left
-is run. A query without a set to file it under (``NOT a``, ``a OR NOT b``) is tried on every document. How rare a term is is
-guessed from its form at first and counted from then on; a query that is refused again and again is filed again. So adding
-and removing touch one query only, and results never depend on the filing.
+Each query has conditions on terms (``required_terms``): sets of which a match has a term, and sets of which it has
+none. The query is filed under the set with the rarest terms and reached by these; its other sets are then checked for
+all reached queries together (``clause_table``). Most queries consist only of such sets, which decides them; for the
+others, the remaining part is run. A query without a set to file it under (``NOT a``, ``a OR NOT b``) is tried on every
+document. The frequency of a term is first guessed from its form and then counted; a query that is tried in vain again
+and again is refiled. So adding and removing affect only one query, and results never depend on the filing.
 """
 
 from __future__ import annotations
@@ -33,26 +33,27 @@ from core.records.article import Match
 Id = TypeVar("Id", bound=Hashable)
 
 _FEW, _FEW_KNOWN = 300, 150
-"""Queries that are tried one by one if no more are reached: looking them up together takes as long. The second: if the
-numbers of the document's terms are known already."""
+"""Up to this many reached queries are tried one by one: checking them together takes as long. The second number applies
+if the numbers of the document's terms are already known.
+"""
 _PATIENCE = 64
-"""Documents that refuse a query after which it is filed again the first time, then after twice as many. It costs as much."""
+"""Number of vain tries of a query after which it is first refiled, then after twice as many. Refiling costs as much."""
 _KNOWING = 48
-"""Documents to count before a query is filed again."""
+"""Documents to count before any query is refiled."""
 _SMALL = 20_000
-"""Queries up to which a document's terms are looked up only if many are reached, and counted only now and then."""
+"""Up to this many queries, a document's terms are looked up only if many queries are reached, and counted only for samples."""
 _SAMPLED, _SAMPLED_AT_FIRST = 16, 256
-"""Documents of which one is counted (words of no query, terms of a small index), and how many of the first are, all."""
+"""One in so many documents is counted (words of no query, terms of a small index), and all of the first so many."""
 _REFILED_EACH, _REFILED_AT_MOST, _SHARE_REFILED = 16, 4_096, 64
-"""Documents after which queries are filed again, and how many are at once, in some ten milliseconds.
+"""Number of documents after which queries are refiled, and how many at once, in some ten milliseconds.
 
-Not for less than a 64th of all, since a few cost nearly as much as many. An index that starts with hundreds of thousands of
-queries and no counts is filed well after some hundred documents.
+It is not done for less than a 64th of all, since a few cost nearly as much as many. An index that starts with hundreds
+of thousands of queries and no counts is well filed after some hundred documents.
 """
 
 
 class QueryFailure(NamedTuple, Generic[Id]):
-    """A query that raised ``error`` on a document; NotDecided if it would have taken too many steps."""
+    """A query that raised ``error`` on a document; NotDecided if it needed too many steps."""
 
     id: Id
     error: Exception
@@ -66,7 +67,7 @@ class Decided(NamedTuple, Generic[Id]):
 
     @property
     def undecided(self) -> list[Id]:
-        """The queries that failed because they would have taken too many steps."""
+        """The queries that failed because they needed too many steps."""
         return [one.id for one in self.failures if isinstance(one.error, NotDecided)]
 
 
@@ -78,25 +79,26 @@ class IndexResult(NamedTuple, Generic[Id]):
 
     @property
     def undecided(self) -> list[Id]:
-        """The queries that failed because they would have taken too many steps."""
+        """The queries that failed because they needed too many steps."""
         return [one.id for one in self.failures if isinstance(one.error, NotDecided)]
 
 
 _Found = tuple[int, Id, tuple[Match, ...]]
-"""A query that matches: its place in the order of adding, its id, and what it matched, if that is asked for."""
+"""A matching query: its place in the order of adding, its id, and its matches if they were requested."""
 
 
 class _Entry(NamedTuple, Generic[Id]):
-    """A query in its slot. ``rest``: what is left to be run on a document that its conditions admit.
+    """A query in its slot. ``rest``: the part to run on documents that satisfy its conditions.
 
-    ``first`` is a word that it needs beside the one that it is filed under, ``more``: all that it needs, if there are more.
+    ``first`` is a word that it needs beside the one that it is filed under; ``more``: all words that it needs, if there
+    are more.
     """
 
     slot: int
     found: _Found[Id]
     query: CompiledQuery
     rest: tuple[Compiled, ...] = ()
-    by_weight: bool = False  # its conditions depend on the weight of terms
+    by_weight: bool = False  # its conditions depend on the weights of terms
     first: str | None = None
     more: frozenset[str] | None = None
 
@@ -114,14 +116,14 @@ class QueryIndex(Generic[Id]):
         self._clear()
 
     def _clear(self) -> None:
-        self._entries: list[_Entry[Id]] = []  # by slot; that of a free one is meaningless
+        self._entries: list[_Entry[Id]] = []  # by slot; the value of a free slot is meaningless
         self._free: list[int] = []
         self._clauses = ClauseTable()
-        self._filed: ByTerm[array[int]] = ByTerm()  # slots by the terms that they are filed under
-        self._by_number: dict[int, array[int]] = {}  # the same by the numbers of these terms
-        self._always = array("i")  # slots that are filed under none
+        self._filed: ByTerm[array[int]] = ByTerm()  # slots by the terms under which they are filed
+        self._by_number: dict[int, array[int]] = {}  # the same by the numbers of the terms
+        self._always = array("i")  # slots that are filed under no term
         self._vain, self._patience = Column("q"), Column("q")
-        self._marks = Column("b")  # of the document at hand
+        self._marks = Column("b")  # of the current document
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -130,7 +132,7 @@ class QueryIndex(Generic[Id]):
         return id in self._slots
 
     def add(self, id: Id, query: Query | CompiledQuery) -> None:  # noqa: A002
-        """Add ``query`` under ``id``; an earlier one with this id is replaced."""
+        """Add ``query`` under ``id``; it replaces an earlier query with this id."""
         self.remove(id)
         compiled = query if isinstance(query, CompiledQuery) else compile_query(query)
         if self._free:
@@ -159,7 +161,7 @@ class QueryIndex(Generic[Id]):
             self._compact()
 
     def match(self, document: Document) -> dict[Id, tuple[Match, ...]]:
-        """The queries that match, with what they matched. Failures are dropped; ``evaluate`` reports them."""
+        """The matching queries with their matches. Failures are dropped; ``evaluate`` reports them."""
         return self.evaluate(document).matches
 
     def evaluate(self, document: Document) -> IndexResult[Id]:
@@ -168,12 +170,12 @@ class QueryIndex(Generic[Id]):
         return IndexResult({identity: matches for _, identity, matches in found}, failures)
 
     def decide(self, document: Document) -> Decided[Id]:
-        """The queries that match, without what they matched: ``spans`` has that of the few whose alerts need it."""
+        """The matching queries without their matches: ``spans`` returns these for the few whose alerts need them."""
         found, failures = self._found(document, shown=False)
         return Decided([identity for _, identity, _ in found], failures)
 
     def spans(self, id: Id, document: Document, most: int | None = None) -> tuple[Match, ...]:  # noqa: A002
-        """What a query that matches ``document`` matched; of the text and of the rest the first ``most``. Raises KeyError."""
+        """The matches of a query in ``document``; the first ``most`` each in the text and in the rest. Raises KeyError."""
         return self._entry(id).query.match(document, most) or ()
 
     def matching(self, document: Document) -> list[Id]:
@@ -184,12 +186,12 @@ class QueryIndex(Generic[Id]):
         return decided.matching
 
     def candidates(self, document: Document) -> list[Id]:
-        """The queries that are filed under a term of ``document``, or under none, in the order of adding: those tried."""
+        """The queries that are tried, in the order of adding: those filed under a term of ``document``, or under none."""
         entries = map(self._entries.__getitem__, self._reached(document))
         return [identity for _, identity, _ in sorted((entry.found for entry in entries), key=_order)]
 
     def required_terms(self, id: Id) -> RequiredTerms | None:  # noqa: A002
-        """The terms that the query is filed under now, sorted (None: it is always tried). Raises KeyError."""
+        """The terms under which the query is filed now, sorted (None: it is always tried). Raises KeyError."""
         slot = self._slots[id]
         if slot in self._always:
             return None
@@ -199,14 +201,14 @@ class QueryIndex(Generic[Id]):
         return self._entries[self._slots[id]]
 
     def _found(self, document: Document, *, shown: bool) -> tuple[list[_Found[Id]], list[QueryFailure[Id]]]:
-        """The queries that match, if ``shown`` with what they matched, and those that failed; both in the order of adding."""
+        """The matching queries, if ``shown`` with their matches, and the failed ones; both in the order of adding."""
         slots, refused, numbers = self._tried(document)
         found: list[_Found[Id]] = []
         failures: list[tuple[int, QueryFailure[Id]]] = []
         words, by_words = document.words, numbers is None
         for slot, match, query, rest, _, first, more in map(self._entries.__getitem__, slots):
             if by_words:
-                # Of a few, the words alone refuse most, and more is left to be run.
+                # If there are few, the words alone rule out most of them, and more is left to run.
                 if (
                     (first is not None and first not in words)
                     or (more is not None and not more <= words)
@@ -222,7 +224,7 @@ class QueryIndex(Generic[Id]):
                     found.append((match[0], match[1], query.shown(document)))
                 else:
                     found.append(match)
-            except Exception as error:  # returned, so that the other queries still run
+            except Exception as error:  # returned, so that the other queries are still run
                 failures.append((match[0], QueryFailure(match[1], error)))
         if refused:
             self._vain_tries(refused)
@@ -231,7 +233,7 @@ class QueryIndex(Generic[Id]):
         return found, [failure for _, failure in failures]
 
     def _tried(self, document: Document) -> tuple[Iterable[int], list[int], Numbers | None]:
-        """The slots of the queries to run; of those that the terms of the document refuse; these terms, if they were asked."""
+        """The slots of the queries to run, those that the document's terms rule out, and the terms, if they were looked up."""
         self._documents += 1
         sampled = self._documents < _SAMPLED_AT_FIRST or self._documents % _SAMPLED == 0
         terms, numbers = self._terms, None
@@ -254,7 +256,7 @@ class QueryIndex(Generic[Id]):
         return slots[fits].tolist(), slots[~fits].tolist(), numbers
 
     def _vain_tries(self, slots: list[int]) -> None:
-        """Count that queries were tried in vain, and now and then file those again that have been so often."""
+        """Count vain tries of queries, and occasionally refile those with many."""
         if len(slots) <= _FEW:
             vain_tries = self._vain.numbers
             for slot in slots:
@@ -281,16 +283,16 @@ class QueryIndex(Generic[Id]):
         return slots
 
     def _write(self, entry: _Entry[Id]) -> None:
-        """Find out the conditions of a query, store them and file it."""
+        """Work out the conditions of a query, store them and file the query."""
         terms, slot = self._terms, entry.slot
         asked = [(part, conditions(part, terms.weight)) for part in entry.query.parts]
         every = together([each for _, each in asked])
-        # What begins with what takes a look at every word, so it is only asked of a few documents, unless it is the rarest.
+        # Prefixes require a scan of all words, so they are only checked on few documents unless one is the rarest term.
         rest = tuple(part for part, each in asked if not each.exact or has_prefix(each))
         by_weight = every.by_weight or has_prefix(every)
         self._entries[slot] = entry._replace(rest=rest, by_weight=by_weight)
         if not all(every.any_of):
-            self._clauses.write(slot, (), ())  # nothing can match, so it is filed nowhere
+            self._clauses.write(slot, (), ())  # nothing can match, so it is not filed
             return
         weights = [sum(map(terms.weight, each)) for each in every.any_of]
         rarest = weights.index(min(weights)) if weights else -1
@@ -333,7 +335,7 @@ class QueryIndex(Generic[Id]):
                 self._terms.counted(number, from_now=False)
 
     def _refile(self, slots: Numbers) -> None:
-        """File queries that were tried in vain again and again under what is rarest by now."""
+        """Refile queries that were tried in vain again and again under the terms that are rarest now."""
         self._vain.values[slots] = 0
         self._patience.values[slots] *= 2
         filed = {slot: self._clauses.filed(slot) for slot in slots.tolist()}

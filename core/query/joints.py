@@ -1,13 +1,13 @@
-"""Marks inside words: what is one word although an apostrophe, a Hebrew sign or a half-space stands in it.
+"""Marks inside words: what counts as one word although it contains an apostrophe, a Hebrew sign or a half-space.
 
-A *run* is letters with such marks between them, and becomes one or several places:
+A *run* consists of letters with such marks between them, and becomes one or more places:
 
 - clitics are words of their own: ``l'Iran``, ``Iran's``, ``we'll`` (``shed`` does not find ``she'd``, ``lair`` not ``l'air``);
-- ``don't`` is one word, and so are Cyrillic words (``зв'язок``), found only as a whole;
+- ``don't`` is one word, and so are Cyrillic words (``зв'язок``), which are found only as a whole;
 - any other run is one word, found by its letters without the marks (``Sana'a`` is ``sanaa``, ``צה"ל`` is ``צהל``, Persian
   ``آتش‌بس`` is ``آتشبس``) and by each of its pieces of two letters or more (``Türkiye'de`` by ``türkiye``).
 
-The rule is the same for documents and queries. A run of more than ``MOST_PIECES`` pieces is cut at each mark.
+Documents and queries use the same rule. A run of more than ``MOST_PIECES`` pieces is split at each mark.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ ARABIC = r"\u0621-\u064a\u066e-\u06d3\u06d5\u06ee\u06ef\u06fa-\u06ff\u0750-\u077
 
 _PROCLITICS_WORDS = """l d j c n s m t qu lorsqu puisqu jusqu un all dell nell dall sull coll gl quell quest bell"""
 PROCLITICS = frozenset(_PROCLITICS_WORDS.split())
-"""Elided words of Romance languages; they are elided before a vowel only: ``N'Djamena`` and ``M'hamed`` are names."""
+"""Elided words of Romance languages, which are elided only before a vowel: ``N'Djamena`` and ``M'hamed`` are names."""
 ENCLITICS = frozenset(["s", "d", "ll", "re", "ve", "m"])
 
 
 def joint_pattern(wild: str) -> str:
-    """The regular expression of a mark inside a word; ``wild``: characters that also count as letters in a query."""
+    """The regular expression for a mark inside a word; ``wild``: characters that also count as letters in a query."""
     before, after = rf"[\p{{L}}\p{{M}}{INVISIBLE}{wild}]", rf"[\p{{L}}{wild}]"
     hebrew = rf"(?<=[{HEBREW}])(?:[{_QUOTES}]|[{APOSTROPHES}]{{2}})(?=[{HEBREW}])"
     return rf"(?:(?<={before})[{APOSTROPHES}](?={after})|{hebrew})"
 
 
 class Place(NamedTuple):
-    """One word of a run: a stretch of it, and its pieces if it has several that are words by themselves."""
+    """One word of a run: a stretch of it, and its pieces if it has several that are words in their own right."""
 
     start: int
     end: int
@@ -53,12 +53,12 @@ _ANY = regex.compile(rf"[{APOSTROPHES}{_QUOTES}{HALF_SPACE}]")
 
 
 def has_marks(run: str) -> bool:
-    """Whether a mark that may divide it is in ``run``."""
+    """Whether ``run`` contains a mark that may divide it."""
     return _ANY.search(run) is not None
 
 
 def places_of(run: str) -> list[Place]:
-    """The places of a run of letters and marks, ascending: one at least."""
+    """The places of a run of letters and marks, ascending: at least one."""
     spans = _spans(run, _JOINT)
     if len(spans) == 1:
         halves = _spans(run, _UNSEEN)
@@ -89,13 +89,13 @@ def places_of(run: str) -> list[Place]:
 
 
 def keys_of_pieces(pieces: tuple[str, ...]) -> tuple[str, ...]:
-    """The keys of a place with pieces: all of them as one word first, then each of two letters or more."""
+    """The keys of a place with pieces: first all as one word, then each piece of two letters or more."""
     alone = (key for piece in pieces if len(key := fold(piece)) > 1)
     return tuple(dict.fromkeys((fold("".join(pieces)), *alone)))
 
 
 def forms_of(word: str) -> tuple[str, ...]:
-    """A word of a document and its pieces, as they are written: what ``cs:`` and ``stem:`` compare."""
+    """A word of a document and its pieces as written, which ``cs:`` and ``stem:`` compare."""
     if word.isalnum() or not has_marks(word):
         return (word,)
     places = places_of(word)

@@ -1,4 +1,4 @@
-"""What is wrong, or probably not meant, in a query. A finding has the position and, if possible, a better query."""
+"""Finds errors and probable mistakes in a query. A finding has the position and, if possible, a better query."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ from core.query.terms import CasedWord, Leaf, StemmedWord, WildLeaf, WordTest
 from core.query.word_notes import notes_on
 
 SHORTEST_PREFIX = 3
-"""Letters before a ``*``; fewer (``a*``) match a tenth of all words. Two are enough outside ASCII."""
+"""Least letters before a ``*``; fewer (``a*``) match a tenth of all words. Two are enough outside ASCII."""
 
 WARNED_STEPS, REFUSED_STEPS = MOST_STEPS // 4, 5 * MOST_STEPS
-"""Estimated steps (``estimated_steps``) from which a query is warned of, and can't be saved."""
+"""Estimated steps (``estimated_steps``) from which a query gets a warning, and from which it can't be saved."""
 _WORDS = 1_000
-"""Words of the article that steps are estimated for."""
+"""Length in words of the article for which steps are estimated."""
 _OFTEN = 20, 4
-"""How often a word stands in it: of up to three letters, and longer."""
+"""How often a word occurs in it, for words of up to three letters and for longer ones."""
 _MOST_LISTED = 100
-"""How many of its words are in one list of words without wildcards, however long the list is."""
+"""How many of its words are in a list of words without wildcards, however long the list is."""
 _OFTEN_BEGUN = 60, 25, 10, 5
-"""How many of its words begin with one letter, two, three, and more. Outside ASCII, a letter says as much as two."""
+"""How many of its words begin with a prefix of one, two, three or more letters. Outside ASCII, a letter counts as two."""
 
 _CURLY = re.compile(f"[{QUOTES.replace(chr(34), '')}]")
 _LANGUAGE = re.compile(r"[a-z]{2}")
 
 _PIECE = re.compile(rf"{PHRASE}|[(（]|[)）]|{BARE}")
-# NEAR ties two operands into one; a field or function alone belongs to the operand after it.
+# NEAR joins two operands into one; a field or function belongs to the operand after it.
 _NEAR = re.compile(r"O?NEAR/[0-9]+")
 _BEFORE = re.compile(rf"(?i:(?:(?:{'|'.join(PREFIXES)}):)+)|(?:ATLEAST|LEAD)/[0-9]+")
 
@@ -70,7 +70,7 @@ class LintFinding(msgspec.Struct, frozen=True, order=True):
     """``position`` is a code point of the query. ``suggestion`` is a whole query to use instead, or None.
 
     An "error" can't run, never matches or costs too much; a "warning" is probably a mistake, or expensive; a "note" is
-    about form. ``confirm``: so probably a mistake that saving the query as it is has to be confirmed.
+    about form. ``confirm``: so likely to be a mistake that saving the query unchanged requires a confirmation.
     """
 
     position: int
@@ -81,7 +81,7 @@ class LintFinding(msgspec.Struct, frozen=True, order=True):
 
 
 def lint(query: str) -> list[LintFinding]:
-    """Findings on ``query``, sorted by position. Never raises, whatever is in the query."""
+    """Findings on ``query``, sorted by position. Never raises, whatever the query contains."""
     findings = list(_quotes(query))
     try:
         parsed = parse(query)
@@ -118,7 +118,7 @@ def _straight(query: str) -> str:
 
 
 def _fields(query: str) -> str:
-    """``query`` with unknown fields replaced by those that were probably meant."""
+    """``query`` with unknown fields replaced by the ones probably meant."""
     return re.sub(r"(?<!\w)([^\W\d_]+):(?!//)", lambda found: f"{nearest_field(found[1]) or found[1]}:", query)
 
 
@@ -130,7 +130,7 @@ def _quotes(query: str) -> Iterator[LintFinding]:
 
 
 def _near_misses(query: str) -> Iterator[LintFinding]:
-    """What was probably meant as an operator, a phrase or a group, all with one mended query."""
+    """Probable operators, phrases and groups, all with the same corrected query."""
     found = near_misses(query)
     better = _parses(mended(query, found)) if found else None
     for one in found:
@@ -139,11 +139,11 @@ def _near_misses(query: str) -> Iterator[LintFinding]:
 
 
 def _grouping(query: str) -> Iterator[LintFinding]:
-    """OR and AND at one level. The suggestion shows how the query is read, so that a different intention is noticed."""
+    """OR and AND at one level. The suggestion shows how the query is read, so that a different intention becomes visible."""
     places, better = mixed(query)
     for place in places:
         message = (
-            "OR and AND without parentheses: AND, and words side by side, bind tighter; say with ( ) what is meant"
+            "OR and AND without parentheses: AND, and words side by side, bind tighter; use ( ) to show what you mean"
         )
         yield LintFinding(place, "warning", message, _parses(better))
 
@@ -194,17 +194,17 @@ def _logic(query: Query) -> Iterator[LintFinding]:
     root = query.root
     if _never(compiled):
         yield LintFinding(
-            root.start, "error", "can never match: it asks for one thing and its opposite, or for two fields at once"
+            root.start, "error", "can never match: it requires something and its opposite, or two fields at once"
         )
     elif isinstance(root, Not):
-        message = "nothing but NOT: matches every article without it, and shows no words"
+        message = "only NOT: matches every article without it, and shows no words"
         yield LintFinding(root.start, "warning", message)
     elif (terms := required_terms(compiled, guessed_weight)) is None:
-        message = "no word is necessary for a match, so this query is tried on every article"
+        message = "no word is required for a match, so this query is tried on every article"
         yield LintFinding(root.start, "warning", message)
     elif any(term.startswith(("lang:", "kind:")) or term.endswith(":*") for term in terms):
         asked = "a language, a label or a wildcard in a field"
-        message = f"{asked} is all that this query asks for, so it is tried on very many articles"
+        message = f"this query requires only {asked}, so it is tried on very many articles"
         yield LintFinding(root.start, "warning", message)
     for node in _walk(root):
         if isinstance(node, Near | AtLeast):
@@ -223,13 +223,13 @@ def _inside(node: Near | AtLeast) -> Iterator[LintFinding]:
     name = "NEAR" if isinstance(node, Near) else "ATLEAST"
     for side in sides:
         if isinstance(side, Not):
-            yield LintFinding(side.start, "warning", f"{name} with NOT: holds too where neither word occurs")
+            yield LintFinding(side.start, "warning", f"{name} with NOT: also matches if neither word occurs")
         elif isinstance(side, And):
-            yield LintFinding(side.start, "note", f"{name} with AND inside asks for the {name} of each part")
+            yield LintFinding(side.start, "note", f"{name} with AND inside requires {name} for each part")
 
 
 def _never(compiled: Compiled) -> bool:
-    """Whether no document can match, as far as the query's form shows it."""
+    """Whether no document can match, as far as the form of the query shows."""
     match compiled:
         case Never():
             return True
@@ -252,7 +252,7 @@ def _never(compiled: Compiled) -> bool:
 
 
 def _refused(part: Compiled) -> set[Compiled]:
-    """Nodes that must not hold where ``part``, a NOT, holds."""
+    """Nodes that must not match if ``part``, a NOT, does."""
     if not isinstance(part, NoneOf):
         return set()
     below = part.part
@@ -260,7 +260,7 @@ def _refused(part: Compiled) -> set[Compiled]:
 
 
 def _scopes(compiled: Compiled) -> set[str]:
-    """Fields in which the words of a positional node may occur."""
+    """The fields in which the words of a positional node may occur."""
     match compiled:
         case Leaf(scope=None):
             return {"title", "body"}
@@ -274,7 +274,7 @@ def _scopes(compiled: Compiled) -> set[str]:
 
 
 def cost_findings(query: Query) -> Iterator[LintFinding]:
-    """What the query would cost on an article, at the innermost NEAR that does so by itself."""
+    """Findings on the cost of the query on an article, at the innermost NEAR that exceeds a limit by itself."""
     steps = estimated_steps(compile_node(query.root))
     if steps < WARNED_STEPS:
         return
@@ -283,28 +283,26 @@ def cost_findings(query: Query) -> Iterator[LintFinding]:
     for node in _walk(query.root):
         if isinstance(node, Near) and estimated_steps(compile_node(node)) >= bound:
             start = node.start
-    price = f"takes some {steps:,} steps on an article of {_WORDS:,} words"
+    price = f"takes about {steps:,} steps on an article of {_WORDS:,} words"
     better = "use smaller distances, fewer terms in a chain of NEAR, or more letters before a wildcard"
     if steps >= REFUSED_STEPS:
-        message = f"{price}, where a query may take {MOST_STEPS:,}; it can't be saved: {better}"
+        message = f"{price}, and the limit is {MOST_STEPS:,}; it can't be saved: {better}"
         yield LintFinding(start, "error", message)
     else:
-        message = (
-            f"{price}; where it takes more than {MOST_STEPS:,} it is not decided, which counts as no match: {better}"
-        )
+        message = f"{price}; if it takes more than {MOST_STEPS:,} it is not decided, which counts as no match: {better}"
         yield LintFinding(start, "warning", message)
 
 
 def estimated_steps(node: Compiled) -> int:
-    """Steps (``budget``) of deciding a query on an article of 1,000 words; docs/queries.md has the formula."""
+    """Estimated steps (``budget``) for deciding a query on an article of 1,000 words; docs/queries.md has the formula."""
     return round(_estimate(node).decide)
 
 
 class _Estimate(NamedTuple):
-    """Steps of deciding whether a node holds, of finding its places, and of following its ends in a chain (``chains``).
+    """Steps for deciding whether a node matches, for finding its places, and for following its ends in a chain (``chains``).
 
-    ``hits``: the number of its places. They begin and end with words of ``begins`` and ``ends``, which say how many each has:
-    a stretch from one to the other is found once, and a word that stands on both sides of NEAR has its places once.
+    ``hits``: the number of its places. They begin and end with words of ``begins`` and ``ends``, which have the number
+    of each: a stretch from one to the other is found once, and the places of a word on both sides of a NEAR count once.
     """
 
     decide: float
@@ -326,7 +324,7 @@ def _estimate(node: Compiled) -> _Estimate:
             hits = min(_WORDS, min(_MOST_LISTED, listed) + others)
             find = sum(one.find for one in several)
             follow = sum(one.follow for one in several) if node.depth else find + hits
-            # Of a long list only some words are there, whichever: it counts as one word.
+            # Only some words of a long list occur in an article, whichever: it counts as one word.
             begins, ends = _either(*(one.begins for one in several)), _either(*(one.ends for one in several))
             if sum(begins.values()) > hits:
                 begins = {node: hits}
@@ -345,7 +343,7 @@ def _estimate(node: Compiled) -> _Estimate:
 
 
 def _estimate_near(node: Close) -> _Estimate:
-    """Of two sides by their pairs only if these are asked for: in ATLEAST, or in a chain that is too deep to be followed."""
+    """The estimate for two sides. Pairs count only if they are made: in ATLEAST, or in a chain that is too deep to follow."""
     one, other = _estimate(node.left), _estimate(node.right)
     reach = min(1.0, (1 if node.ordered else 2) * (node.distance + 1) / _WORDS)
     begins, ends = one.begins, other.ends
@@ -355,19 +353,19 @@ def _estimate_near(node: Close) -> _Estimate:
     hits = min(one.hits * other.hits * reach, stretches)
     both = one.find + one.hits + other.find + other.hits
     find = both + one.hits * other.hits * reach
-    # Each order in which the sides may come is followed by itself, so this doubles with each NEAR around another.
+    # Each order of the sides is followed separately, so this doubles with each NEAR around another.
     follow = (1 if node.ordered else 2) * (one.follow + other.follow) if node.depth <= DEEPEST else find + hits
     here = follow if 1 < node.depth <= DEEPEST else both
     return _Estimate(one.decide + other.decide + here, find, hits, follow, begins, ends)
 
 
 def _either(*sides: Mapping[Compiled, float]) -> Mapping[Compiled, float]:
-    """The words of all sides; leaves are shared, so one that stands on several is there once."""
+    """The words of all sides; leaves are shared, so one that is on several sides occurs once."""
     return {word: hits for side in sides for word, hits in side.items()}
 
 
 def _listed(node: Compiled) -> bool:
-    """Whether it is a word or phrase without wildcards, of which long lists have few in one article."""
+    """Whether it is a word or phrase without wildcards; of a long list of these, few occur in one article."""
     return isinstance(node, Leaf) and not any(isinstance(word, Prefix | Wild) for _, word in node.words)
 
 
@@ -383,7 +381,7 @@ def _estimate_leaf(leaf: Leaf) -> _Estimate:
 
 
 def _often(word: WordTest) -> float:
-    """How often such a word stands in an article of 1,000 words."""
+    """How often such a word occurs in an article of 1,000 words."""
     match word:
         case CasedWord(pattern=pattern):
             return _often(pattern)
@@ -398,7 +396,7 @@ def _often(word: WordTest) -> float:
 
 
 class _Side:
-    """What is between two ORs of a level. ``several``: it contains an AND, written or implied."""
+    """The part between two ORs of a level. ``several``: it contains an AND, explicit or implied."""
 
     def __init__(self) -> None:
         self.start = self.end = -1
@@ -414,9 +412,9 @@ class _Side:
 
 
 def mixed(query: str) -> tuple[list[int], str]:
-    """Positions at which OR is beside AND at one level, and ``query`` with parentheses that show how it is read.
+    """Positions at which OR is beside AND on one level, and ``query`` with parentheses that show how it is read.
 
-    ``query`` must parse. The returned text parses to the same tree; without such positions it is ``query``.
+    ``query`` must parse. The returned text parses to the same tree; without such positions, it is ``query``.
     """
     levels: list[list[_Side]] = [[_Side()]]
     closed: list[list[_Side]] = []

@@ -1,7 +1,7 @@
-"""Small changes to a query, each of which would no longer have matched one article. Pure.
+"""Small changes to a query, each of which excludes a given article. Pure.
 
-"This alert is not relevant" becomes a choice between a few narrower queries. A backtest shows what else each would lose;
-here it is only ensured that each parses and excludes the article.
+"This alert is not relevant" becomes a choice between a few narrower queries. A backtest shows what else each would
+lose; this module only ensures that each parses and excludes the article.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}'’-]*")
 
 
 class Proposal(msgspec.Struct, frozen=True):
-    """A narrower query. ``size``: number of words and operators added or changed; ``change`` describes it in words.
+    """A narrower query. ``size``: number of added or changed words and operators; ``change`` describes the change in words.
 
     ``kind``: phrase, source, topic, title, lead, near, atleast.
     """
@@ -47,10 +47,10 @@ def narrower_queries(
 ) -> list[Proposal]:
     """Queries a little narrower than ``query`` that do not match ``document``, the smallest change first.
 
-    Of changes of one size, those with more specific words come first. Empty if ``document`` does not match ``query``, or
-    that takes too many steps to decide. ``title`` and ``source`` are the article's: it is most often distinguished from
-    others by phrases of its title that the query did not search for. ``common``: words in lower case that tell no article
-    from another; a phrase of them alone is not proposed.
+    Among changes of the same size, those with more specific words come first. Empty if ``document`` does not match
+    ``query``, or if deciding that takes too many steps. ``title`` and ``source`` are the article's: phrases of its
+    title that the query does not search for most often distinguish it from other articles. ``common``: lower-case words
+    that do not distinguish articles; a phrase of only such words is not proposed.
     """
     found: dict[str, Proposal] = {}
     try:
@@ -61,7 +61,7 @@ def narrower_queries(
             if one.query not in found and _excludes(one.query, document):
                 found[one.query] = one
     except NotDecided:
-        # What was found by then is good. Everything tried counts together, so that a page never waits for it.
+        # Proposals found so far are valid. The steps of all tries count together, so that a page does not wait long.
         pass
     return sorted(found.values(), key=lambda one: (one.size, one.kind))
 
@@ -79,7 +79,7 @@ def _candidates(
     root = query.root
     for phrase in _phrases(title, matches, common):
         shown = format_node(parse(f'"{phrase}"').root)
-        yield Proposal(2 + len(phrase.split()), "phrase", _but(root, shown), f"not where it says {shown}")
+        yield Proposal(2 + len(phrase.split()), "phrase", _but(root, shown), f"not if it contains {shown}")
     if source and _parses(source):
         asked = f'source:"{source.replace(chr(34), " ")}"'
         yield Proposal(3, "source", _but(root, asked), f"not from {source}")
@@ -101,7 +101,7 @@ def _but(root: Node, refused: str) -> str:
 
 
 def _phrases(title: str, matches: tuple[Match, ...], common: Container[str]) -> list[str]:
-    """Single words of the title that the query did not search for, then pairs of adjacent ones; the most specific first.
+    """Single words of the title that the query does not search for, then pairs of adjacent words; the most specific first.
 
     Names, which are written with a capital inside a title that is not all in capitals, come before other words, and long
     words before short ones.
@@ -111,7 +111,7 @@ def _phrases(title: str, matches: tuple[Match, ...], common: Container[str]) -> 
     free = [not any(found.start() < end and found.end() > start for start, end in taken) for found in words]
     telling = [found[0].lower() not in common for found in words]
     capital = [found[0][:1].isupper() for found in words]
-    # In a title in which most words have capitals, they say nothing.
+    # In a title in which most words have capitals, these mean nothing.
     names = [at > 0 and one and 2 * sum(capital) <= len(words) for at, one in enumerate(capital)]
     ranks: dict[str, tuple[bool, int]] = {}
     pairs: list[str] = []
@@ -136,7 +136,7 @@ def _parses(phrase: str) -> bool:
 
 
 def _variants(node: Node, document: Document) -> Iterator[tuple[Node, str, str]]:
-    """The tree with one part of it made stricter, so that the part no longer holds."""
+    """Variants of the tree with one part made stricter, so that this part no longer matches."""
     match node:
         case Near(left=left, right=right, distance=distance, ordered=ordered):
             closer = (
@@ -164,7 +164,7 @@ def _variants(node: Node, document: Document) -> Iterator[tuple[Node, str, str]]
 
 
 def _nearer(node: And, document: Document) -> Iterator[tuple[Node, str, str]]:
-    """Two parts of an AND, which may be anywhere, near each other."""
+    """Variants in which two parts of an AND must be near each other."""
     places = [place for place, part in enumerate(node.parts) if isinstance(part, Term | Phrase | Or | Near)]
     for first, second in pairwise(places):
         left, right = node.parts[first], node.parts[second]

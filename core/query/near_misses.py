@@ -1,7 +1,7 @@
-"""What was probably meant as an operator, a phrase or a group, and is read as words: near-misses of the language's signs.
+"""Finds words that were probably meant as an operator, a phrase or a group: near-misses of the language's signs.
 
-Each has the text that was probably meant in its place, so that the mended query is the old one with these put in. What is in
-double quotes is never looked at: whoever means the word writes ``"or"``. Works on the text, whether or not it parses; linear.
+Each has the text that was probably meant in its place; replacing them gives the corrected query. Text in double quotes
+is never checked: ``"or"`` means the word. It works on the text, whether it parses or not, in linear time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FUNCTION = re.compile(FUNCTION)
 _INVISIBLES = re.compile(f"[{INVISIBLE}]+")
 _UNSEEN = re.compile(rf"(?<![{INVISIBLE}])[{INVISIBLE}]+\Z")
 _LOOKALIKES = str.maketrans("АΑОΟՕ0ТΤЕΕΝΝRꓣАа", "AAOOOOTTEENNRRAA")
-"""Letters of other alphabets, and the digit, that look like those of AND, OR and NOT."""
+"""Letters of other alphabets, and the digit, that look like letters of AND, OR and NOT."""
 
 _NEARISH = re.compile(
     r"(?P<name>o?near|within|around|adj|next|pre|w|n|p)(?P<sign>[/\\:(~_–-]?)(?P<number>[0-9]{1,4})\)?", re.IGNORECASE
@@ -57,9 +57,9 @@ _SINGLE = re.compile(
 
 
 class NearMiss(NamedTuple):
-    """A stretch of a query, in code points, with what was probably meant by it.
+    """A stretch of a query, in code points, with its probable meaning.
 
-    ``certain``: so probably that saving the query as it is needs a confirmation.
+    ``certain``: so likely a mistake that saving the query unchanged requires a confirmation.
     """
 
     start: int
@@ -77,7 +77,7 @@ class _Piece(NamedTuple):
 
 
 def _piece(found: re.Match[str]) -> _Piece:
-    # Invisible marks at the end of a word are not part of it, as for the parser.
+    # As in the parser, invisible marks at the end of a word are not part of it.
     text = _UNSEEN.sub("", found[0])
     return _Piece(found.lastgroup or "", text, found.start(), found.start() + len(text))
 
@@ -88,7 +88,7 @@ def near_misses(query: str) -> list[NearMiss]:
     blank = query
     for single in _singles(query):
         found.append(single)
-        # Its words are a phrase in what follows.
+        # From here on, its words are a phrase.
         blank = f'{blank[: single.start]}"{"x" * (single.end - single.start - 2)}"{blank[single.end :]}'
     pieces = [_piece(one) for one in _PIECE.finditer(blank)]
     found += _brackets(pieces)
@@ -101,7 +101,7 @@ def near_misses(query: str) -> list[NearMiss]:
 
 
 def mended(query: str, found: Sequence[NearMiss]) -> str:
-    """The query with what was probably meant; of what is less certain only if nothing is certain."""
+    """The query with the probable meanings; less certain ones only if none is certain."""
     chosen = [one for one in found if one.certain] or list(found)
     for one in sorted(chosen, reverse=True):
         query = query[: one.start] + one.meant + query[one.end :]
@@ -119,12 +119,12 @@ def _singles(query: str) -> Iterator[NearMiss]:
             continue
         if len(inside := one["inside"].split()) > 1:
             phrase = f'"{" ".join(inside)}"'
-            message = f"single quotes make no phrase: its words are looked for anywhere; the phrase is {phrase}"
+            message = f"single quotes do not make a phrase: the words are searched for anywhere; the phrase is {phrase}"
             yield NearMiss(*one.span(), phrase, message)
 
 
 def _brackets(pieces: Sequence[_Piece]) -> Iterator[NearMiss]:
-    """Square and curly brackets around several words: they group nothing."""
+    """Square and curly brackets around several words, which do not group."""
     opened: list[_Piece] = []
     pairs: list[tuple[_Piece, _Piece]] = []
     for piece in pieces:
@@ -135,7 +135,7 @@ def _brackets(pieces: Sequence[_Piece]) -> Iterator[NearMiss]:
         elif piece.text[-1] in _CLOSING and piece.text[0] not in _OPENING and opened:
             pairs.append((opened.pop(), piece))
     for first, last in pairs:
-        message = f"{first.text[0]} {last.text[-1]} group nothing; use ( )"
+        message = f"{first.text[0]} {last.text[-1]} do not group; use ( )"
         yield NearMiss(first.start, first.end, f"({first.text[1:]}", message)
         yield NearMiss(last.start, last.end, f"{last.text[:-1]})", message)
 
@@ -150,15 +150,15 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
     core = _with_western_digits(plain.strip(".,;:!?+-–—*_/\\|&<>[]{}#=~^'\""))
 
     def miss(meant: str, certain: bool = True) -> NearMiss:
-        message = f'"{text}" is looked for as a word; the operator is {meant}; the word itself goes into quotes'
+        message = f'"{text}" is searched for as a word; the operator is {meant}; put the word in quotes if you mean it'
         return NearMiss(piece.start, piece.end, meant, message, certain)
 
     pair = (text.lower(), pieces[number + 1].text.lower()) if number + 1 < len(pieces) else ("", "")
     if before and pair in PAIRS and _right(pieces, number + 1):
-        message = f'"{" ".join(pair)}" is looked for as two words; the operator is {PAIRS[pair]}'
+        message = f'"{" ".join(pair)}" is searched for as two words; the operator is {PAIRS[pair]}'
         yield NearMiss(piece.start, pieces[number + 1].end, PAIRS[pair], message)
     elif not re.search(r"\w", plain):
-        # The parser refuses it; here is what was meant.
+        # The parser rejects it; this is the probable meaning.
         if len(set(plain)) == 1 and (meant := _SIGNS.get(plain[0])) and len(plain) < 4:
             yield miss(meant)
     elif re.search(r"\w[*?]+$", plain) and plain[0] not in "*?":
@@ -177,13 +177,13 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
         message = f"{dashed[0]} excludes nothing; the operator is NOT"
         yield NearMiss(piece.start, piece.start + 1, "NOT ", message)
     elif len(plain) == len(text) and (field := _FIELD.match(plain)) and (len(text) > len(field[0]) or after):
-        # Full-width letters and colons are each one character in either form.
+        # Full-width letters and colons are one character in either form.
         meant = f"{field[1].lower()}:"
-        message = f"{text[: len(field[0])]} is not a field, and is looked for as a word; the field is {meant}"
+        message = f"{text[: len(field[0])]} is not a field, and is searched for as a word; the field is {meant}"
         yield NearMiss(piece.start, piece.start + len(field[0]), meant, message)
     elif text[0] in ":：" and number and pieces[number - 1].text.lower() in PREFIXES:
         name = pieces[number - 1]
-        message = f"the field {name.text}: has no space before its colon"
+        message = f"the field {name.text}: must not have a space before its colon"
         yield NearMiss(name.start, piece.start + 1, f"{name.text.lower()}:", message)
 
 
@@ -198,18 +198,16 @@ def _near(core: str, plain: str, piece: _Piece, pieces: Sequence[_Piece], number
         words = phrase.text[1:-1].split()
         if phrase.kind == "phrase" and len(words) > 1:
             meant = f"({f' NEAR/{int(close[1])} '.join(words)})"
-            message = f"{piece.text} is looked for as a word; a distance is {meant}"
+            message = f"{piece.text} is searched for as a word; a distance is {meant}"
             return NearMiss(phrase.start, piece.end, meant, message)
-        message = (
-            f"{close[1]} of {piece.text} is looked for as a word; a distance is NEAR/{int(close[1])} between two terms"
-        )
+        message = f"{close[1]} of {piece.text} is searched for as a word; a distance is NEAR/{int(close[1])} between two terms"
         return NearMiss(piece.start, piece.end, "", message)
     found, kind = _NEARISH.fullmatch(core), ""
     if found:
         name = found["name"].lower()
         if len(name) == 1 and found["sign"] != "/":
             return None
-        # "next5", "pre-2024" and the like are words of their own.
+        # "next5", "pre-2024" and so on are ordinary words.
         if name not in ("near", "onear") and (found["sign"] not in ("/", "\\") and not core.isupper()):
             return None
         kind = "ONEAR" if name in ("onear", "pre", "p") else "NEAR"
@@ -232,11 +230,11 @@ def _near(core: str, plain: str, piece: _Piece, pieces: Sequence[_Piece], number
 
 
 def _of_distance(text: str, meant: str) -> str:
-    return f'"{text}" is looked for as a word; the operator is {meant}'
+    return f'"{text}" is searched for as a word; the operator is {meant}'
 
 
 def _named(core: str, *, before: bool, after: bool, all_capitals: bool) -> tuple[str, bool] | None:
-    """The operator that a word stands for, and whether that is certain; None for ordinary words."""
+    """The operator that a word probably means, and whether that is certain; None for ordinary words."""
     low = core.lower()
     upper = core == core.upper() != low
     squeezed = re.sub(r"[-_+./\\&|–]", "", low)
@@ -275,12 +273,12 @@ def _split(piece: _Piece, plain: str, *, alone: bool) -> NearMiss:
     both = not _SIGN.match(plain) and not _SIGN.fullmatch(plain[-1])
     shown = f"({inner})" if both and not alone else inner
     signs = " ".join(dict.fromkeys(_SIGN.findall(plain)))
-    message = f"{signs} is not an operator here, and separates words like a hyphen; write {shown}"
+    message = f"{signs} is not an operator here, but separates words like a hyphen; write {shown}"
     return NearMiss(piece.start, piece.end, shown, message)
 
 
 def _left(pieces: Sequence[_Piece], number: int) -> bool:
-    """Whether an operand stands before the piece, at its level."""
+    """Whether an operand precedes the piece, on its level."""
     if not number:
         return False
     one = pieces[number - 1]
@@ -288,7 +286,7 @@ def _left(pieces: Sequence[_Piece], number: int) -> bool:
 
 
 def _right(pieces: Sequence[_Piece], number: int) -> bool:
-    """Whether an operand, or its NOT, stands behind the piece."""
+    """Whether an operand, or its NOT, follows the piece."""
     if number + 1 >= len(pieces):
         return False
     one = pieces[number + 1]
@@ -296,7 +294,7 @@ def _right(pieces: Sequence[_Piece], number: int) -> bool:
 
 
 def _all_capitals(pieces: Sequence[_Piece]) -> bool:
-    """Whether no word has a small letter, other than operators: capitals mean nothing then."""
+    """Whether no word other than operators has a small letter; then capitals mean nothing."""
     return not any(
         piece.kind in ("word", "phrase") and not _OPERATOR.fullmatch(piece.text) and piece.text.upper() != piece.text
         for piece in pieces

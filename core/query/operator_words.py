@@ -1,4 +1,4 @@
-"""Words that people write for AND, OR and NOT: synonyms and other languages' words, in lower case."""
+"""Words that people write for AND, OR and NOT: synonyms and words of other languages, in lower case."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SYNONYMS = {
     "without": "NOT", "except": "NOT", "excluding": "NOT", "exclude": "NOT", "minus": "NOT", "nor": "AND NOT",
     "but": "AND", "plus": "AND", "xor": "OR",
 }  # fmt: skip
-"""English words that count in capitals only."""
+"""English words that only count in capitals."""
 
 _OR = """oder ou o oppure of eller tai lub albo nebo alebo vagy sau veya или либо або чи ili ή أو او یا או या অথবা বা 或 或者
     または 또는 หรือ hoặc atau ան կամ немесе yoki ose arba või eða edo அல்லது"""
@@ -22,9 +22,9 @@ FOREIGN = {word: operator for operator, words in (("AND", _AND), ("OR", _OR), ("
 _CAPITALS_WORDS = """of en no non sin sem ir va ei nu ne tai ose edo pas sans nie og sau bez ed utan inte uten
     uden nem"""
 CAPITALS = frozenset(_CAPITALS_WORDS.split())
-"""Of these only what stands in capitals among words that don't: in lower case they are other languages' ordinary words."""
+"""These count only in capitals among words that aren't: in lower case they are ordinary words of other languages."""
 _SHORT = "e y ed et ve va ir ei nu ne pas u"
 SHORT = frozenset(_SHORT.split())
-"""These are never more than a note: abbreviations and names are written so."""
+"""These never give more than a note, since they are also abbreviations and names."""
 PAIRS = {("ya", "da"): "OR", ("ou", "bien"): "OR", ("o", "bien"): "OR", ("lub", "też"): "OR"}
-"""Two words that are one operator together."""
+"""Pairs of words that form one operator."""

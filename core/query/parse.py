@@ -1,10 +1,11 @@
-"""Text of a query → tree. Every error has the position and what was expected, in the terms of the query language.
+"""Parses the text of a query into a tree. Every error has the position and what was expected, in the terms of the language.
 
-Binding, tightest first: fields and functions, NEAR, NOT, AND (also two terms side by side), OR. Operators are upper case and
-separate words; ``and`` is an ordinary word. The grammar is for lark's LALR parser, and a string, so that this package reads
-no files. The lexer must be lark's "basic" one: the contextual one would take a misplaced AND for a word. LALR is linear and
-keeps its own stack, so long and deeply nested queries cost time and never raise RecursionError. ``check_word`` and its like
-refuse what a grammar can't: words that would silently mean something else than intended.
+Binding, tightest first: fields and functions, NEAR, NOT, AND (also two terms side by side), OR. Operators are upper
+case and separate words; ``and`` is an ordinary word. The grammar is for lark's LALR parser, and is a string so that
+this package reads no files. The lexer must be lark's "basic" one: the contextual one would treat a misplaced AND as a
+word. LALR is linear and keeps its own stack, so long and deeply nested queries cost time but never raise
+RecursionError. ``check_word`` and similar functions reject what a grammar can't: words that would silently mean
+something other than intended.
 """
 
 from __future__ import annotations
@@ -48,42 +49,42 @@ from core.query.joints import ARABIC, HEBREW
 from core.query.words import QueryWord, query_words
 
 QUOTES = '"“”„‟«»＂‹›〝〞〟❝❞「」『』｢｣﹁﹂﹃﹄《》〈〉'
-"""Quotation marks of all kinds except single ones, which are apostrophes too (``near_misses``)."""
+"""Quotation marks of all kinds except single ones, which are also apostrophes (``near_misses``)."""
 _STANDS_ALONE = rf"(?=[{INVISIBLE}]*(?:[\s\u200b()（）{QUOTES}]|$))"
-# The sign of Hebrew abbreviations is typed as a quotation mark: צה"ל.
+# The sign in Hebrew abbreviations is typed as a quotation mark: צה"ל.
 _INNER = rf"(?<=[{HEBREW}])[\"“”„](?=[{HEBREW}])"
 PHRASE = rf"[{QUOTES}](?:[^{QUOTES}]|{_INNER})*[{QUOTES}]"
 BARE = rf"[^\s()（）{QUOTES}\u200b{INVISIBLE}](?:[^\s()（）{QUOTES}\u200b]|{_INNER})*"
 FUNCTION = r"(?:ATLEAST|LEAD)/[0-9]+"
 PREFIXES = ("title", "body", "source", "lang", "topic", "kind", "url", "author", "cs", "stem")
-"""The prefixes with a colon, in lower case; a query may write them in any case."""
+"""The prefixes with a colon, in lower case; in queries they may have any case."""
 
 MAX_NUMBER = 1_000
-"""Largest n of NEAR/n, ATLEAST/n; LEAD/n may be ten times that."""
+"""Largest n in NEAR/n and ATLEAST/n; in LEAD/n it may be ten times that."""
 
 _FIELD = re.compile(r"([^\W\d_]+):(?!//)")
 _OPERATOR = re.compile(r"(O?NEAR|ATLEAST|LEAD)(?:/.*)?$", re.DOTALL)
 _EXCLUDED = re.compile(r"[-!]\w")
 
 MAX_LENGTH = 100_000
-"""Code points of the longest query that is accepted."""
+"""Length of the longest accepted query, in code points."""
 MAX_DEPTH = 64
-"""Levels of AND within OR within NOT …; parentheses that add no level do not count."""
+"""Most levels of AND within OR within NOT …; parentheses that add no level do not count."""
 MAX_PIECES = 1_000
-"""How many simple NEARs a NEAR between ANDs and NOTs may stand for."""
+"""How many simple NEARs a NEAR between ANDs and NOTs may expand to."""
 
 MAX_WILDCARDS = 32
-"""Wildcards in one word."""
+"""Most wildcards in one word."""
 
 _MOST_JOINED = 4
-"""Words of a phrase, and pieces of a word with half-spaces, up to which other spellings are looked for."""
+"""Most words of a phrase, and pieces of a word with half-spaces, for which other spellings are searched too."""
 _ARABIC = re.compile(rf"[{ARABIC}]+")
 
 _SHOWN = {"_AND": "AND", "_OR": "OR", "_NOT": "NOT", "_LPAR": '"("', "_RPAR": '")"'}
 
-# A phrase ends at the next quote of any kind, since word processors pair them in every way. A quote without
-# a next one is the only character that no terminal accepts. Invisible marks are white space beside an operator, since
-# they come along with pasted text, and nothing in a word.
+# A phrase ends at the next quote of any kind, since word processors pair them in all ways. A quote without a next one
+# is the only character that no terminal accepts. Invisible marks come with pasted text: beside an operator they are
+# white space, in a word they are ignored.
 GRAMMAR = rf"""
 ?start: any
 ?any: all
@@ -118,7 +119,7 @@ OPERATOR = "AND, OR, NOT, NEAR/n, another term or the end of the query"
 
 
 class ParseProblem(Exception):
-    """Becomes a QueryError in ``parse``, which adds the query's text."""
+    """A problem that ``parse`` turns into a QueryError with the query's text."""
 
     def __init__(self, position: int, problem: str, expected: str) -> None:
         super().__init__(problem)
@@ -126,7 +127,7 @@ class ParseProblem(Exception):
 
 
 def nearest_field(name: str) -> str | None:
-    """The field that was probably meant by ``name``."""
+    """The field that ``name`` probably means."""
     known = {"site": "url", "domain": "url", "text": "body", "headline": "title", "hd": "title", "intitle": "title",
              "language": "lang", "by": "author", "byline": "author", "publication": "source", "case": "cs",
              "label": "kind"}  # fmt: skip
@@ -156,10 +157,10 @@ def check_word(text: str, start: int) -> None:
 
 
 def number_of(token: Token, least: int) -> int:
-    """The n of ``NEAR/n`` and the like. Raises ParseProblem."""
+    """The n in ``NEAR/n`` and similar operators. Raises ParseProblem."""
     name, _, digits = str(token).partition("/")
     most = 10 * MAX_NUMBER if name == "LEAD" else MAX_NUMBER
-    # The length is checked first: Python refuses to read numbers of thousands of digits.
+    # The length is checked first: Python does not parse numbers of thousands of digits.
     if len(digits) > 9 or not least <= int(digits) <= most:
         shown = digits if len(digits) < 12 else f"{digits[:9]}..."
         raise ParseProblem(
@@ -169,7 +170,7 @@ def number_of(token: Token, least: int) -> int:
 
 
 def raise_for_wildcard(node: Node) -> None:
-    """Raise ParseProblem for the first word below ``node`` that has a wildcard."""
+    """Raise ParseProblem for the first word below ``node`` with a wildcard."""
     if isinstance(node, Term | Phrase):
         words = (node.word,) if isinstance(node, Term) else tuple(word for _, word in node.words)
         if not all(isinstance(word, Exact) for word in words):
@@ -183,19 +184,19 @@ def raise_for_wildcard(node: Node) -> None:
 
 
 def check_whole(node: Node) -> None:
-    """Raise ParseProblem for a value below a field of whole values that can't be compared: each is folded as a whole."""
+    """Raise ParseProblem for a value that can't be compared below a field of whole values, which are folded as a whole."""
     if isinstance(node, Term | Phrase):
         pattern_of(fold(node.text), node.start)
     for part in children(node):
-        # A field inside has been checked, and its values are no longer of this one.
+        # A field inside was already checked, and its values don't belong to this one.
         if not isinstance(part, Field):
             check_whole(part)
 
 
 class _Part(NamedTuple):
-    """A node with its height and the number of pieces that it splits into inside a NEAR (1: it has places of its own).
+    """A node with its height and the number of pieces into which a NEAR splits it (1: it has places of its own).
 
-    With these, flattening and both limits need no walk of the tree.
+    With these, flattening and both limits need no traversal of the tree.
     """
 
     node: Node
@@ -204,7 +205,7 @@ class _Part(NamedTuple):
 
 
 def pattern_of(key: str, position: int) -> WordPattern:
-    """The pattern of a folded word with wildcards; raises ParseProblem with ``position``."""
+    """The pattern for a folded word with wildcards. Raises ParseProblem with ``position``."""
     if not key.strip("*?"):
         raise ParseProblem(position, f"{key} stands alone", "a letter or digit before the wildcard")
     if key[0] in "*?":
@@ -218,7 +219,7 @@ def pattern_of(key: str, position: int) -> WordPattern:
 
 
 class _ReadWords(NamedTuple):
-    """The words of a term or phrase, and the other ways in which they are written."""
+    """The words of a term or phrase, and their other spellings."""
 
     words: PlacedWords
     spellings: tuple[PlacedWords, ...]
@@ -226,7 +227,7 @@ class _ReadWords(NamedTuple):
 
 @lru_cache(maxsize=1 << 14)
 def _placed(text: str) -> _ReadWords | tuple[int, str, str]:
-    """The words of a term or phrase with their offsets; or position in ``text``, problem and expectation."""
+    """The words of a term or phrase with their offsets, or (position in ``text``, problem, expectation)."""
     words = query_words(text)
     placed: list[tuple[int, WordPattern]] = []
     for i, word in enumerate(words):
@@ -234,7 +235,7 @@ def _placed(text: str) -> _ReadWords | tuple[int, str, str]:
             placed.append((word.offset, Exact(word.key, word.width)))
             continue
         if i and words[i - 1].unspaced and not word.key.strip("*?"):
-            problem = "no wildcard can stand inside words that are written without spaces"
+            problem = "a wildcard can't be inside words that are written without spaces"
             return word.start, problem, "the characters themselves, or AND between the parts"
         try:
             placed.append((word.offset, pattern_of(word.key, word.start)))
@@ -244,11 +245,11 @@ def _placed(text: str) -> _ReadWords | tuple[int, str, str]:
 
 
 def spellings_of(words: Sequence[QueryWord]) -> tuple[PlacedWords, ...]:
-    """Other ways to write the words of a term or phrase in Arabic script.
+    """Other spellings of the words of a term or phrase in Arabic script.
 
-    What has a half-space is found apart as well: ``آتش‌بس`` as ``آتش بس``. Of a phrase of up to four words, two adjacent ones
-    are found joined as well: ``"عبد الله"`` as ``عبدالله``. So a half-space, a space and nothing between are the same, unless
-    the query has nothing between: it does not say where to cut.
+    A word with a half-space is also found as separate words: ``آتش‌بس`` as ``آتش بس``. In a phrase of up to four words,
+    two adjacent ones are also found joined: ``"عبد الله"`` as ``عبدالله``. So a half-space, a space and nothing between
+    are equivalent, unless the query has nothing between, which does not show where to split.
     """
     pieces = [[fold(piece) for piece in word.pieces] or [word.key] for word in words]
     halves = sum(len(each) - 1 for each in pieces)
@@ -277,7 +278,7 @@ def spellings_of(words: Sequence[QueryWord]) -> tuple[PlacedWords, ...]:
 
 
 def _written_with(atoms: list[str], closed: set[int]) -> PlacedWords:
-    """The words if the gaps ``closed`` have nothing between. Raises ParseProblem."""
+    """The words with the gaps in ``closed`` removed. Raises ParseProblem."""
     words = [atoms[0]]
     for gap, atom in enumerate(atoms[1:]):
         if gap in closed:
@@ -288,7 +289,7 @@ def _written_with(atoms: list[str], closed: set[int]) -> PlacedWords:
 
 
 def _words(text: str, start: int, end: int, inside: int) -> Term | Phrase:
-    """The node of a bare word or of the inside of a phrase, which starts at ``inside``; the node is ``start`` to ``end``."""
+    """The node for a bare word or the inside of a phrase, which starts at ``inside``; the node spans ``start`` to ``end``."""
     read = _placed(text)
     if not isinstance(read, _ReadWords):
         position, problem, expected = read
@@ -303,7 +304,7 @@ def _words(text: str, start: int, end: int, inside: int) -> Term | Phrase:
 
 @v_args(inline=True)
 class _Builder(Transformer[Token, _Part]):
-    """Called by the parser at each reduction, from the leaves up: nothing here walks a tree."""
+    """Called by the parser at each reduction, from the leaves up, so no tree is traversed."""
 
     def word(self, token: Token) -> _Part:
         text, start, end = str(token), token.start_pos or 0, token.end_pos or 0
@@ -343,8 +344,8 @@ class _Builder(Transformer[Token, _Part]):
         distance, ordered = number_of(token, 0), str(token).startswith("O")
         pieces = left.pieces * right.pieces
         if pieces > MAX_PIECES:
-            problem = f"this NEAR stands for {pieces} simple ones, since AND or NOT is inside both sides"
-            raise ParseProblem(token.start_pos or 0, problem, "terms, phrases, OR or NEAR on one side at least")
+            problem = f"this NEAR expands to {pieces} simple ones, since both sides contain AND or NOT"
+            raise ParseProblem(token.start_pos or 0, problem, "terms, phrases, OR or NEAR on at least one side")
         node = Near(left.node, right.node, distance, ordered, start=left.node.start, end=right.node.end)
         return _raised(node, max(left.height, right.height), pieces)
 
@@ -365,7 +366,7 @@ def _joined(kind: type[And] | type[Or], parts: tuple[_Part, ...]) -> _Part:
     for part in parts:
         nodes.extend(part.node.parts if isinstance(part.node, kind) else (part.node,))
     height = max(part.height - isinstance(part.node, kind) for part in parts)
-    # Parts of an OR that have places of their own stay together, as one piece.
+    # Parts of an OR with places of their own stay together as one piece.
     pieces = sum(part.pieces for part in parts if kind is And or part.pieces > 1)
     if kind is Or:
         pieces += any(part.pieces == 1 for part in parts)
@@ -374,7 +375,7 @@ def _joined(kind: type[And] | type[Or], parts: tuple[_Part, ...]) -> _Part:
 
 def _raised(node: Node, below: int, pieces: int) -> _Part:
     if below >= MAX_DEPTH:
-        problem = f"AND, OR, NOT, NEAR and functions are nested more than {MAX_DEPTH} deep"
+        problem = f"AND, OR, NOT, NEAR and functions are nested more than {MAX_DEPTH} levels deep"
         raise ParseProblem(node.start, problem, "fewer levels of parentheses")
     return _Part(node, below + 1, pieces)
 
@@ -388,17 +389,17 @@ def _unexpected(error: UnexpectedToken, query: str) -> ParseProblem:
     kind = str(error.token.type)
     at_end = kind == "$END"
     position = len(query) if at_end else error.token.start_pos or 0
-    if "WORD" in error.expected and "_AND" not in error.expected:  # an operand has to come next
+    if "WORD" in error.expected and "_AND" not in error.expected:  # an operand must come next
         return ParseProblem(
             position, "the query ends here" if at_end else f"found {_SHOWN.get(kind, error.token)}", OPERAND
         )
     if at_end:
         return ParseProblem(_unclosed(query), 'this "(" is never closed', '")" before the end of the query')
-    return ParseProblem(position, 'this ")" closes nothing', OPERATOR)
+    return ParseProblem(position, 'this ")" has no opening partner', OPERATOR)
 
 
 def _unclosed(query: str) -> int:
-    """Position of the innermost parenthesis that is open at the end of ``query``."""
+    """Position of the innermost parenthesis that is still open at the end of ``query``."""
     opened: list[int] = []
     for token in _parser().lex(query):
         if token.type == "_LPAR":
@@ -409,10 +410,10 @@ def _unclosed(query: str) -> int:
 
 
 def parse(query: str) -> Query:
-    """The tree of ``query``. Raises QueryError, whose position counts code points from 0.
+    """The tree of ``query``. Raises QueryError, whose position is in code points from 0.
 
-    ``a NOT b`` is ``a AND NOT b``; ``NOT NOT a`` is ``a``. A query of only NOT is valid: it matches every document
-    without the word, and shows nothing. Errors of single words are found in reading order, together with those of syntax.
+    ``a NOT b`` is ``a AND NOT b``; ``NOT NOT a`` is ``a``. A query with only NOT is valid: it matches every document
+    without the word, and shows no matches. Errors in words and in syntax are reported in reading order.
     """
     if not query.strip():
         raise QueryError("the query is empty", query=query, position=0, expected=OPERAND)

@@ -1,9 +1,9 @@
-"""What a newer version of cutting words changes for a stored query: which of its words are read otherwise, or find more.
+"""What newer rules for splitting words change for a stored query: which of its words are read differently, or find more.
 
-A subscription keeps the version (``words.VERSION``) under which its query was saved. Each new version adds what it changes.
+A subscription keeps the version (``words.VERSION``) with which its query was saved. Each new version adds its changes here.
 
-Version 2: apostrophes inside names, Hebrew signs and half-spaces no longer cut; Hebrew particles; Arabic script joined or
-apart; half-width kana; wildcards behind initials; more kinds of quotation marks.
+Version 2: apostrophes inside names, Hebrew signs and half-spaces no longer split words; Hebrew particles; Arabic script
+joined or apart; half-width kana; wildcards after initials; more kinds of quotation marks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HEBREW = re.compile(f"[{HEBREW}]{{3}}")
 
 
 class Change(NamedTuple):
-    """A part of a query, the place where it begins, and what is otherwise now, in words."""
+    """A part of a query, its position, and the change, in words."""
 
     position: int
     part: str
@@ -38,7 +38,7 @@ class Change(NamedTuple):
 
 
 def changes(query: str, since: int) -> list[Change]:
-    """What differs for ``query`` between version ``since`` and now, by position. Empty for one that does not parse."""
+    """The changes for ``query`` from version ``since`` to now, by position. Empty if it does not parse."""
     if since >= 2:
         return []
     try:
@@ -47,16 +47,16 @@ def changes(query: str, since: int) -> list[Change]:
         return []
     found: dict[Change, None] = {}
     for mark in _NEW_QUOTE.finditer(query):
-        found[
-            Change(mark.start(), mark[0], "makes a phrase now; its words were looked for side by side or anywhere")
-        ] = None
+        found[Change(mark.start(), mark[0], "now makes a phrase; before, its words were searched for separately")] = (
+            None
+        )
         break
     for mark in _BESIDE_OPERATOR.finditer(query):
         found[
-            Change(mark.start(), mark[0].strip(), "is an operator now; it was a word, for a mark that is not seen")
+            Change(mark.start(), mark[0].strip(), "is now an operator; it was a word because of an invisible mark")
         ] = None
     for mark in _HEBREW_QUOTE.finditer(query):
-        found[Change(mark.start(), mark[0], "is inside a word now; the sign began or ended a phrase")] = None
+        found[Change(mark.start(), mark[0], "is now inside a word; before, the sign began or ended a phrase")] = None
     found.update(dict.fromkeys(_of(root, None)))
     return sorted(found)
 
@@ -67,11 +67,11 @@ def _of(node: Node, scope: str | None) -> Iterator[Change]:
     if isinstance(node, Term | Phrase) and scope not in WHOLE_FIELDS:
         before, now = _shown(_words_1(node.text)), _shown(query_words(node.text))
         if before != now:
-            yield Change(node.start, node.text, f"was read as {before}, is read as {now}")
+            yield Change(node.start, node.text, f"was read as {before}, is now read as {now}")
         elif node.spellings:
-            yield Change(node.start, node.text, "is also found joined, with a half-space or apart")
+            yield Change(node.start, node.text, "is now also found joined, with a half-space or apart")
         if scope in (None, "title", "body") and _HEBREW.search(node.text):
-            yield Change(node.start, node.text, "is also found behind the particles of Hebrew")
+            yield Change(node.start, node.text, "is now also found after Hebrew particles")
     for part in children(node):
         yield from _of(part, scope)
 
@@ -100,7 +100,7 @@ _UNIT_1 = regex.compile(rf"[{_UNSPACED}][\p{{M}}{INVISIBLE}]*")
 
 
 def _words_1(text: str) -> list[QueryWord]:
-    """The words of a term as version 1 cut them."""
+    """The words of a term as version 1 split them."""
     words: list[QueryWord] = []
     offset = 0
     for chunk in _CHUNK_1.finditer(text):

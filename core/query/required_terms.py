@@ -1,10 +1,10 @@
 """Required terms: without one of them a query can't match, so the index of queries files it under them.
 
-Most queries are such conditions and nothing else: words, phrases of two, lists of them, and lists that are excluded.
+Most queries consist only of such conditions: words, phrases of two, lists of these, and excluded lists.
 
-A term is a string that shows its kind, since no key of a word contains a space or any of ``* ~ :``: ``syria`` is the word,
-``tanf al`` two adjacent words, ``sanc*`` a word with this prefix, ``ru~переговор`` a word with this stem in a document in
-this language, ``source:reuters`` a word of this field, ``url:*`` any value of it.
+A term is a string whose form shows its kind, since no key of a word contains a space or any of ``* ~ :``: ``syria`` is
+a word, ``tanf al`` two adjacent words, ``sanc*`` a word with this prefix, ``ru~переговор`` a word with this stem in a
+document in this language, ``source:reuters`` a word in this field, ``url:*`` any value of it.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, N
 from core.query.document import Document
 from core.query.terms import CasedWord, Leaf, Pair, StemmedWord, Word, WordTest, query_stems
 
-PREFIX_LENGTH = 6  # longer prefixes are filed under their first letters: each length costs a slice of every word
+PREFIX_LENGTH = 6  # longer prefixes are filed under their first letters: each length requires slicing every word
 
 RequiredTerms = tuple[str, ...]
 Weight = Callable[[str], float]
 """Frequency of a term: the share of documents that have it."""
 
 BESIDE = 0.1
-"""How often two words of a phrase are adjacent, per occurrence of the rarer one: a guess."""
+"""How often the two words of a phrase are adjacent, per occurrence of the rarer one: a guess."""
 
 _IN_TEXT = (None, "title", "body")
 _MARKS = frozenset("*~: ")
 _MOST_PAIRS = 8
-"""Pairs of one phrase that are asked for: more would refuse hardly any document besides, and cost memory."""
+"""Most pairs of one phrase that are required: more would rule out hardly any further documents, and cost memory."""
 
 
 class Conditions(NamedTuple):
-    """What a document that a node matches has and lacks, as sets of terms.
+    """What a document must have and lack to match a node, as sets of terms.
 
-    It has one of each set of ``any_of`` at least, and none of any set of ``none_of``. ``exact``: the other way round too, so
-    nothing else need be asked. ``by_weight``: the sets were chosen among several by the weight of terms.
+    It has at least one term of each set in ``any_of``, and none of any set in ``none_of``. ``exact``: these conditions
+    are also sufficient. ``by_weight``: the sets were chosen among several by the weight of terms.
     """
 
     any_of: tuple[RequiredTerms, ...] = ()
@@ -49,9 +49,9 @@ class Conditions(NamedTuple):
 
 
 def required_terms(node: Compiled, weight: Weight) -> RequiredTerms | None:
-    """Terms of which every document that ``node`` matches has at least one, sorted; None if there is no such set.
+    """Terms of which every document that matches ``node`` has at least one, sorted; None if there is no such set.
 
-    Of several such sets the one with the least ``weight`` is returned. An empty set means that nothing can match.
+    If there are several sets, it returns the one with the least ``weight``. An empty set means that nothing can match.
     """
     found = conditions(node, weight).any_of
     return tuple(sorted(set(_rarest(found, weight)))) if found else None
@@ -120,7 +120,7 @@ def _weight_of(term: str, weight: Weight) -> float:
 
 
 def _is_term(leaf: Leaf) -> bool:
-    """Whether a leaf holds if, and only if, a document has one of its terms."""
+    """Whether a leaf matches if, and only if, a document has one of its terms."""
     (_, word), *more = leaf.words
     if more or leaf.lead:
         return False
@@ -157,22 +157,22 @@ def is_word(term: str) -> bool:
 
 
 def prefix_length(term: str) -> int:
-    """The length of a prefix, 0 for other terms."""
+    """The length of a prefix; 0 for other terms."""
     return len(term) - 1 if term[-1:] == "*" and ":" not in term else 0
 
 
 def prefixes_in(terms: RequiredTerms) -> bool:
-    """Whether one of the terms is a prefix."""
+    """Whether any of the terms is a prefix."""
     return any(map(prefix_length, terms))
 
 
 def has_prefix(asked: Conditions) -> bool:
-    """Whether a term of the conditions is a prefix."""
+    """Whether any term of the conditions is a prefix."""
     return any(map(prefixes_in, (*asked.any_of, *asked.none_of)))
 
 
 def metadata_terms(document: Document, fields: Collection[str]) -> list[str]:
-    """The terms that ``document`` has in these fields, other than title and text."""
+    """The terms of ``document`` in these fields other than title and text."""
     found: list[str] = []
     for name in fields:
         if document.metadata[name]:
@@ -183,7 +183,7 @@ def metadata_terms(document: Document, fields: Collection[str]) -> list[str]:
 
 @lru_cache(maxsize=1 << 16)
 def guessed_weight(term: str) -> float:
-    """Share of documents that have the term, guessed from its form: short words are frequent."""
+    """Share of documents with the term, guessed from its form: short words are frequent."""
     name, colon, key = term.partition(":")
     if colon:
         shares = {"lang": 0.3, "url": 0.1, "source": 0.02, "topic": 0.05, "kind": 0.1, "author": 0.01}

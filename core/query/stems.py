@@ -1,7 +1,7 @@
-"""Stems of words, by the document's language. Snowball's stemmers, and a table of lemmas for Ukrainian, which Snowball lacks.
+"""Stems of words by the document's language: Snowball's stemmers, and a table of lemmas for Ukrainian, which Snowball lacks.
 
-A document without a known language is stemmed by the script of its words: English for Latin, Russian for Cyrillic and so on.
-Words in another script than the language's own are not stemmed.
+If the language is unknown, words are stemmed by their script: English for Latin, Russian for Cyrillic and so on. Words
+in a script other than the language's own are not stemmed.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _SCRIPTS = {
     "Tamil": (("\u0b80", "\u0bff"), ("ta",)),
     "Hebrew": (("\u0590", "\u05ff"), ("yi",)),
 }
-"""Script → its letters and the languages that are stemmed in it, the one for an unknown language first."""
+"""Script → its letters, and the languages that are stemmed in it, first the one for an unknown language."""
 _OTHERS = frozenset(language for _, languages in _SCRIPTS.values() for language in languages)
 _LATIN = ("en", *sorted((set(_SNOWBALL) - _OTHERS | {"sr"}) - {"en"}))
 _KEPT = 1 << 16
 
 
 def languages_of(word: str) -> tuple[str, ...]:
-    """Languages (ISO 639-1) that stem words of the script of ``word``, the one for an unknown language first."""
+    """Languages (ISO 639-1) that stem words in the script of ``word``, first the one for an unknown language."""
     for (low, high), languages in _SCRIPTS.values():
         if any(low <= char <= high for char in word):
             return languages
@@ -51,14 +51,14 @@ class _Stems(dict[str, tuple[str, ...]]):
         self._language = language
         self._stem: Callable[[str], str]
         if language == "uk":
-            import simplemma  # its tables take a tenth of a second: only who stems Ukrainian loads it
+            import simplemma  # its tables take a tenth of a second to load, so only on the first Ukrainian word
 
             self._stem = lambda word: simplemma.lemmatize(word, lang="uk")
         else:
             self._stem = Stemmer.Stemmer(_SNOWBALL[language]).stemWord
 
     def __missing__(self, word: str) -> tuple[str, ...]:
-        # Turkish: İ lower-cases to two code points, the second a mark that no stemmer knows.
+        # Turkish: İ lower-cases to two code points, of which the second is a mark unknown to stemmers.
         lower = as_written(word).replace("İ", "i").lower()
         found = {fold(self._stem(lower)): None}
         if self._language in ("ar", "fa"):
@@ -102,7 +102,7 @@ def stems_in(language: str | None) -> dict[str, tuple[str, ...]]:
 
 
 class _OfText(dict[str, tuple[str, ...]]):
-    """Word as a text has it → the stems of the word and of its pieces (``joints.forms_of``)."""
+    """Word as written in a text → the stems of the word and of its pieces (``joints.forms_of``)."""
 
     def __init__(self, language: str | None) -> None:
         self._stems = stems_in(language)

@@ -1,4 +1,4 @@
-"""The terms of all stored queries, numbered, and how often documents have them (``required_terms`` explains terms)."""
+"""The terms of all stored queries, with numbers and frequencies (``required_terms`` explains terms)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from core.query.document import Document
 from core.query.required_terms import BESIDE, guessed_weight, is_word, prefix_length
 
 _GUESS_WORTH = 8
-"""Documents that a guess of a term's frequency counts as."""
+"""The number of documents as which a guess of a term's frequency counts."""
 _NOT_COUNTED = -1
 _WORDS_COUNTED = 1 << 16
-"""Words whose frequency is kept, in about 10 MB; beyond that the rarest are dropped, and their frequency is guessed again."""
+"""Most words whose frequency is kept, in about 10 MB; beyond that the rarest are dropped and guessed again."""
 
 
 def most_met(met: Counter[str], most: int) -> Counter[str]:
-    """The most frequent words, ``most`` at most. Words with equal counts stay or go together, so that order has no effect."""
+    """The most frequent words, at most ``most``. Words with equal counts stay or go together, so that order has no effect."""
     least = 1
     while len(met) > most:
         least += 1
@@ -30,12 +30,12 @@ def most_met(met: Counter[str], most: int) -> Counter[str]:
 
 
 class TermTable:
-    """Terms by number, from 1, and the share of documents that had each."""
+    """Terms by number, from 1, with the share of documents that had each."""
 
     def __init__(self) -> None:
         self.documents = 0
-        """Documents counted."""
-        self._present = Column("b")  # whether the document at hand has the term
+        """Number of documents counted."""
+        self._present = Column("b")  # whether the current document has the term
         self._met = Counter[str]()  # number of sampled documents with each word
         self._sampled = 0
         self._clear()
@@ -56,7 +56,7 @@ class TermTable:
         return self._names[number]
 
     def number(self, term: str) -> int:
-        """The number of a term, which it gets if it has none."""
+        """The number of a term, assigned if it has none."""
         if (known := self._numbers.get(term)) is not None:
             return known
         number = len(self._names)
@@ -69,7 +69,7 @@ class TermTable:
         return number
 
     def weight(self, term: str) -> float:
-        """Share of documents that have the term: what was counted, with a guess for a start."""
+        """Share of documents with the term: the count, combined with an initial guess."""
         number = self._numbers.get(term)
         if number is not None and number < len(self._since):
             if self._since.numbers[number] == _NOT_COUNTED:
@@ -84,30 +84,30 @@ class TermTable:
         return guessed_weight(term)
 
     def counted(self, number: int, *, from_now: bool) -> None:
-        """Say that a prefix is counted from now on, or no longer: only those that queries are filed under are looked for."""
+        """Start or stop counting a prefix: only prefixes under which queries are filed are looked up."""
         if prefix_length(self._names[number]):
             self._guess.numbers[number] = self.weight(self._names[number])
             self._seen.numbers[number] = 0
             self._since.numbers[number] = self.documents if from_now else _NOT_COUNTED
 
     def weights(self, numbers: Numbers) -> NDArray[np.float64]:
-        """``weight`` of terms other than prefixes by their numbers."""
+        """``weight`` of terms other than prefixes, by number."""
         seen = self._guess.values[numbers] * _GUESS_WORTH + self._seen.values[numbers]
         weights: NDArray[np.float64] = seen / (_GUESS_WORTH + self.documents - self._since.values[numbers])
         return weights
 
     def numbers_in(self, document: Document, lengths: Container[int]) -> Numbers:
-        """The numbers of the terms that ``document`` has; of prefixes only those of these ``lengths``."""
+        """The numbers of the terms in ``document``; only prefixes of these ``lengths``."""
         return np.array(self._numbers.found_in(document, lengths), np.int32)
 
     def mark(self, numbers: Numbers) -> NDArray[np.bool_]:
-        """Which terms, by number, are among ``numbers``. Valid until ``unmark``, and the table must not grow until then."""
+        """Flags by number for the terms in ``numbers``. Valid until ``unmark``; until then the table must not grow."""
         present = self._present.values
         present[numbers] = True
         return present
 
     def unmark(self, numbers: Numbers) -> None:
-        """Clear what ``mark`` has set."""
+        """Clear the flags that ``mark`` has set."""
         self._present.values[numbers] = False
 
     def prefix_length(self, number: int) -> int:
@@ -115,7 +115,7 @@ class TermTable:
         return prefix_length(self._names[number])
 
     def count(self, document: Document, numbers: Numbers, *, words: bool) -> None:
-        """Count a document that has the terms with these numbers; ``words``: its other words too, for queries still to come."""
+        """Count a document with the terms of these numbers; ``words``: its other words, for future queries."""
         self.documents += 1
         self._seen.values[numbers] += 1
         if words:
@@ -125,7 +125,7 @@ class TermTable:
                 self._met = most_met(self._met, _WORDS_COUNTED // 2)
 
     def keep(self, numbers: Iterable[int]) -> Numbers:
-        """Forget all terms but those with these numbers, which rise. Returns the new number of each old one."""
+        """Drop all terms except those with these numbers, which ascend. Returns the new number of each old one."""
         names, guess, seen, since = self._names, self._guess, self._seen, self._since
         self._clear()
         renumbered = np.zeros(len(names), np.int32)

@@ -1,4 +1,4 @@
-"""Leaves of a compiled query: words and phrases, each with the fields and the first places in which it is searched for."""
+"""Leaves of a compiled query: words and phrases, each with the fields and the range of first places to search."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from core.query.text_field import TextField
 
 
 class CasedWord(msgspec.Struct, frozen=True):
-    """A word that fits ``pattern`` when folded and, as it is written, ``shape`` (with ``*`` and ``?``)."""
+    """A word that matches ``pattern`` when folded and ``shape`` (with ``*`` and ``?``) as written."""
 
     pattern: WordPattern
     shape: str
 
 
 class StemmedWord(msgspec.Struct, frozen=True):
-    """The word ``key``, or one with the same stem as ``written`` has in the document's language."""
+    """The word ``key``, or one with the same stem as ``written`` in the document's language."""
 
     key: str
     written: str
@@ -35,9 +35,9 @@ WordTest = Exact | Prefix | Wild | CasedWord | StemmedWord
 
 
 class Leaf:
-    """Words at fixed distances within one field. ``lead`` is how many of a field's first places count; 0: all.
+    """Words at fixed distances within one field. ``lead``: how many of a field's first places count; 0: all.
 
-    ``scope`` names the field, None means title and text. Leaves are shared (``leaf``), and compared by identity.
+    ``scope`` is the name of the field; None: title and text. Leaves are shared (``leaf``) and compared by identity.
     """
 
     __slots__ = ("_by_bigram", "_by_keys", "_in_text", "_patterns", "bigrams", "keys", "lead", "scope", "words")
@@ -59,11 +59,11 @@ class Leaf:
                 if isinstance(one, Exact) and isinstance(other, Exact) and then == at + 1
             )
         self._by_bigram = len(words) == 2 and bool(self.bigrams) and scope is None and not lead
-        # One word or pattern anywhere: it is enough that the document has it.
+        # One word or pattern anywhere: it is enough that the document contains it.
         self._by_keys = len(words) == 1 and scope is None and not lead and bool(self.keys or self._patterns)
 
     def holds(self, document: Document) -> bool:
-        """Whether the document matches. Most documents lack a word, which shows without computing any places."""
+        """Whether the document matches. Most documents lack a word, which is known without computing places."""
         if not self.keys <= document.words:
             return False
         for pattern in self._patterns:
@@ -122,7 +122,7 @@ class Leaf:
 
 
 class WildLeaf(Leaf):
-    """A leaf with a wildcard within a word: it compares its pattern with every word that begins as it does."""
+    """A leaf with a wildcard within a word: it compares its pattern with every word that has the same beginning."""
 
     __slots__ = ("_wild",)
     costly = True
@@ -194,7 +194,7 @@ class Word(Leaf):
 
 
 class Beginning(Leaf):
-    """A single word with ``*`` at its end, in title and text: a page may have hundreds of thousands of such words."""
+    """A single word with ``*`` at its end, in title and text. A page may have hundreds of thousands of such words."""
 
     __slots__ = ("key",)
 
@@ -209,7 +209,7 @@ class Beginning(Leaf):
 
 @lru_cache(maxsize=1 << 17)
 def leaf(words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) -> Leaf:
-    """The leaf of these words, shared between queries, so that its hits are computed once per document."""
+    """The leaf for these words, shared between queries, so that its hits are computed once per document."""
     if scope is None and not lead:
         match words:
             case ((0, Exact(key=key, width=width)),):
@@ -224,12 +224,12 @@ def leaf(words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) 
 
 
 def pair_of(first: str, second: str) -> Pair:
-    """The leaf of two adjacent words by their keys, shared as in ``leaf``."""
+    """The leaf for two adjacent words by their keys, shared as in ``leaf``."""
     return cast("Pair", leaf(((0, Exact(first)), (1, Exact(second))), None, 0))
 
 
 class StemmedLeaf(Leaf):
-    """One inflected word of title and text: that a document has it needs no places."""
+    """One inflected word in title and text: deciding whether a document has it needs no places."""
 
     __slots__ = ("_key", "_stems")
 
@@ -243,7 +243,7 @@ class StemmedLeaf(Leaf):
 
 
 _LONG_PHRASE = 16
-"""Words; a longer phrase is found with sets of bits, since a page may repeat one word as often as the phrase does."""
+"""Number of words above which a phrase is found with bit sets, since a page may repeat one word as often as the phrase does."""
 
 
 def _starts_of_long(field: TextField, words: tuple[tuple[int, WordTest], ...]) -> set[int]:
@@ -263,7 +263,7 @@ def _starts_of_long(field: TextField, words: tuple[tuple[int, WordTest], ...]) -
 
 
 def _wild(word: WordTest) -> str:
-    """The pattern of a word with a wildcard within it, else empty."""
+    """The pattern of a word with a wildcard within it; otherwise empty."""
     match word:
         case Wild(pattern) | CasedWord(Wild(pattern), _):
             return pattern
@@ -271,7 +271,7 @@ def _wild(word: WordTest) -> str:
 
 
 def _literal(pattern: str) -> str:
-    """What a word must begin with to fit the pattern."""
+    """The prefix that a word must have to match the pattern."""
     return re.split(r"[*?]", pattern, maxsplit=1)[0]
 
 
@@ -283,7 +283,7 @@ def _has(document: Document, pattern: Prefix | Wild) -> bool:
 
 
 def places(field: TextField, word: WordTest) -> Collection[int]:
-    """Places of ``field`` whose word passes the test."""
+    """The places in ``field`` whose word passes the test."""
     match word:
         case Exact(key, _):
             return field.postings.get(key, ())
@@ -311,8 +311,8 @@ def query_stems(written: str) -> frozenset[str]:
 def wild_regex(pattern: str) -> re.Pattern[str]:
     """The regular expression of a pattern with ``*`` and ``?``, without backtracking into an earlier ``*``.
 
-    Taking the first place at which a piece fits is enough, since only the last piece is bound to the end. So the time is at
-    most the word's length times the pattern's, whatever a hostile page puts into one word.
+    Taking the first place at which a piece matches is enough, since only the last piece is bound to the end. So the
+    time is at most the length of the word times that of the pattern, whatever a hostile page puts into a word.
     """
     first, *pieces = (".".join(map(re.escape, piece.split("?"))) for piece in pattern.split("*"))
     if not pieces:

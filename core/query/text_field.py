@@ -1,4 +1,4 @@
-"""One field of a document: its words, their places, and what is computed of them when a query asks for it."""
+"""One field of a document: its words, their places, and data that is computed from them when a query needs it."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from core.query.words import Scan, keys_of, scan
 
 
 class TextField:
-    """The words of one field: of the title, of the text, or of one value of the metadata."""
+    """The words of one field: the title, the text, or one value of the metadata."""
 
     def __init__(self, number: int, name: str, text: str, language: str | None, *, whole: bool = False) -> None:
         self.number, self.name, self.text, self._language = number, name, text, language
         self._particles = language in PARTICLES
         self._scan = Scan([0], [len(text)], {fold(text): [0]}, (), (0,)) if whole else None
         self.head: Scan | None = None
-        """The words of a beginning of the text, if that was cut already."""
+        """The words of a beginning of the text, if that was already split."""
         self._sorted: list[str] | None = None
         self._ranks: tuple[NDArray[np.int32], NDArray[np.int64]] | None = None
         self._by_stem: dict[str, list[int]] | None = None
 
     @property
     def scan(self) -> Scan:
-        """The words with their places, computed on first use: many documents match nothing that needs places."""
+        """The words with their places, computed on first use: many documents match no query that needs places."""
         if self._scan is None:
             self._scan = scan(self.text, self._particles)
         return self._scan
 
     @property
     def is_cut(self) -> bool:
-        """Whether the places of all words were found already."""
+        """Whether the places of all words are known."""
         return self._scan is not None
 
     def cut(self) -> None:
@@ -51,12 +51,12 @@ class TextField:
 
     @property
     def starts(self) -> list[int]:
-        """Where each place begins, in code points."""
+        """The beginning of each place, in code points."""
         return self.scan.starts
 
     @property
     def ends(self) -> list[int]:
-        """Where each place ends, in code points."""
+        """The end of each place, in code points."""
         return self.scan.ends
 
     @property
@@ -65,7 +65,7 @@ class TextField:
         return self.scan.postings
 
     def span(self, first: int, last: int) -> tuple[int, int]:
-        """Where place ``first`` begins and place ``last`` ends, in code points. The head's places are those of the whole."""
+        """The beginning of place ``first`` and the end of place ``last``, in code points; the same in head and whole."""
         known = self._scan or self.head
         if known is None or last >= len(known.ends):
             known = self.scan
@@ -80,8 +80,8 @@ class TextField:
     def places_beginning(self, prefix: str) -> NDArray[np.int64]:
         """Places of words that begin with ``prefix``, ascending.
 
-        Each word is known by its place in the order of all words, so a prefix is a stretch of that order: a comparison of
-        numbers for each place, however many words begin so, in place of a walk through their lists.
+        Each word has its rank in the order of all words, so a prefix is a range of ranks: one comparison of numbers per
+        place, however many words have the prefix, in place of merging their lists.
         """
         postings = self.postings
         if self._sorted is None:
@@ -97,12 +97,12 @@ class TextField:
             self._ranks = ranks, places[order]
         ranks, places = self._ranks
         found = places[(ranks >= low) & (ranks < high)]
-        # A place may have several words that begin so.
+        # A place may have several words with the prefix.
         return found[np.diff(found, prepend=-1) > 0]
 
     @property
     def bigrams(self) -> set[str]:
-        """Keys of each two adjacent words, with a space between."""
+        """Keys of all pairs of adjacent words, joined by a space."""
         starts, _, postings, *_ = self.scan
         first = [""] * len(starts)
         more: dict[int, list[str]] = {}
@@ -123,7 +123,7 @@ class TextField:
 
     @property
     def all_written(self) -> set[str]:
-        """The words as they are written; those of ASCII letters and digits in lower case, since no stem depends on that."""
+        """The words as written; those of ASCII letters and digits in lower case, since no stem depends on case."""
         text, starts, ends = self.text, self.starts, self.ends
         written = set(self.scan.plain)
         written.update([text[starts[place] : ends[place]] for place in self.scan.others])
@@ -131,14 +131,14 @@ class TextField:
 
     @property
     def stems(self) -> set[str]:
-        """All stems, each in the form of ``stems_in``: a third of the work of ``by_stem``, since a word counts once."""
+        """All stems, in the form of ``stems_in``: a third of the work of ``by_stem``, since each word is stemmed once."""
         if self._by_stem is not None:
             return set(self._by_stem)
         return set(chain.from_iterable(map(stems_in_text(self._language).__getitem__, self.all_written)))
 
     @property
     def by_stem(self) -> dict[str, list[int]]:
-        """Places by stem, each stem in the form of ``stems_in``."""
+        """Places by stem, in the form of ``stems_in``."""
         if self._by_stem is None:
             self._by_stem = {}
             stems = stems_in_text(self._language)
@@ -148,11 +148,11 @@ class TextField:
         return self._by_stem
 
     def written(self, place: int) -> tuple[str, ...]:
-        """The word at ``place``, and its pieces if it has some, in the form for comparisons with case."""
+        """The word at ``place``, and its pieces if any, in the form for comparisons with case."""
         return tuple(map(as_written, forms_of(self.text[self.starts[place] : self.ends[place]])))
 
 
 def beginning(ordered: list[str], prefix: str) -> list[str]:
-    """The words of a sorted list that begin with ``prefix``."""
+    """The words in a sorted list that begin with ``prefix``."""
     low = bisect_left(ordered, prefix)
     return ordered[low : bisect_left(ordered, prefix + "\U0010ffff", low)]

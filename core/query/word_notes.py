@@ -1,4 +1,4 @@
-"""Notes on the words of a query: what a reader may expect them to find, or not to find, and the language does otherwise."""
+"""Notes on the words of a query that find more or less than a reader may expect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.query.ast import Phrase, Term
 from core.query.folding import INVISIBLE, fold
 
 _PLAIN = r".,;:!?*'’‘‚‛`´′＇\"“”„«»()\[\]{}…/\\|&\u0591-\u05f4\u060c\u061b\u061f\u3001\u3002-"
-"""Marks of punctuation, and signs that have findings of their own."""
+"""Punctuation marks, and signs that have findings of their own."""
 _SIGNS = re.compile(rf"[^\w\s{INVISIBLE}{_PLAIN}]|[-+]{{2}}")
 _LEADING_POINT = re.compile(r"\.\w")
 _THOUSANDS = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
@@ -22,7 +22,7 @@ _CAPITALS = frozenset(_CAPITALS_WORDS.split())
 
 
 def notes_on(node: Term | Phrase, *, cased: bool) -> Iterator[tuple[bool, str]]:
-    """Each note, and whether it is a warning: what the query asks for is not compared at all. ``cased``: below ``cs:``."""
+    """Each note, and whether it is a warning, because a part of the query is not compared at all. ``cased``: below ``cs:``."""
     text = node.text
     letters = re.sub(r"[\W_]", "", text)
     signs = dict.fromkeys(_SIGNS.findall(text)) | dict.fromkeys(one[0] for one in _LEADING_POINT.findall(text[:2]))
@@ -35,10 +35,10 @@ def notes_on(node: Term | Phrase, *, cased: bool) -> Iterator[tuple[bool, str]]:
     if cased:
         return
     if text.isupper() and text.isascii() and text.lower() in _CAPITALS:
-        yield False, f'{text} finds "{text.lower()}" too; cs:{text} finds it in capitals only'
+        yield False, f'{text} also finds "{text.lower()}"; cs:{text} finds it only in capitals'
     if _THOUSANDS.fullmatch(text):
         yield False, f"{text} is found as written; {re.sub('[.,]', '', text)} is another word"
     if model := _MODEL.fullmatch(text):
-        yield False, f"{text} finds {model[1]} {model[2]} too, and not {model[1]}{model[2]}"
+        yield False, f"{text} also finds {model[1]} {model[2]}, but not {model[1]}{model[2]}"
     if (spelled := text.translate(_UMLAUTS)) != text:
-        yield False, f"{text} is found without its dots too, and not as {spelled}"
+        yield False, f"{text} is also found without its dots, but not as {spelled}"

@@ -1,21 +1,21 @@
-"""Words of a text: their places and the keys they are compared by. Documents and queries are cut by the same rules.
+"""Words of a text: their places, and the keys by which they are compared. Documents and queries are split by the same rules.
 
 A *word* is a run of Unicode letters, marks and digits. Each has a *place* (0, 1, 2 …), a stretch of code points of the
-original string, and one or more *keys*, the folded forms that it is found by:
+original string, and one or more *keys*, the folded forms by which it is found:
 
 - case and diacritics are folded (``Élysée`` is ``elysee``, Turkish ``İ`` and ``ı`` are ``i``); Cyrillic ``й`` and ``ї`` stay;
-- Arabic and Persian: vowel signs and tatweel go; the forms of alef, yeh, kaf and heh become one each; all digits are 0–9;
+- Arabic and Persian: vowel signs and tatweel are removed; the forms of alef, yeh, kaf and heh are unified; digits become 0–9;
 - invisible characters inside a word (soft hyphen, joiners and non-joiners, marks of direction) are ignored;
-- in Arabic and Hebrew texts a word has further keys, without the particles written onto it (``folding.without_particles``);
-- hyphens separate words: ``Al-Tanf`` is two words. Of apostrophes, the signs in Hebrew words and half-spaces in Arabic script
-  some separate words and some are inside one, which then has several keys (``joints``);
+- in Arabic and Hebrew texts a word has further keys without its joined particles (``folding.without_particles``);
+- hyphens separate words: ``Al-Tanf`` is two words. Apostrophes, the signs in Hebrew words and half-spaces in Arabic
+  script either separate words or are inside one, which then has several keys (``joints``);
 - initials are one word with two keys: ``us`` and ``u.s.`` find ``U.S.``; the query ``U.S.`` finds only the dotted form;
-- digits keep inner points and commas: ``3.5`` is one word;
-- scripts that are written without spaces (Chinese, Japanese, Thai …; Korean too, for its endings) give one place a character.
-  Each has itself and the pair with its successor as keys, so a query finds any part of a run. A half-width kana with its
-  sign, and the letters of a Korean syllable, are one character.
+- numbers keep inner points and commas: ``3.5`` is one word;
+- scripts that are written without spaces (Chinese, Japanese, Thai …; also Korean, because of its endings) have one
+  place per character. Its keys are the character and the pair with its successor, so a query finds any part of a run. A
+  half-width kana with its sign, and the letters of a Korean syllable, are one character.
 
-Raise VERSION with every change in how words are cut or folded, and tell in ``readings`` what it changes for a stored query.
+Raise VERSION with every change in how words are split or folded, and add to ``readings`` what it changes for stored queries.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from core.query.folding import INVISIBLE, as_written, fold, without_particles
 from core.query.joints import HALF_SPACE, has_marks, joint_pattern, keys_of_pieces, places_of
 
 VERSION = 2
-"""Of cutting and folding; stored with each subscription that is saved."""
+"""Version of splitting and folding, stored with each saved subscription."""
 
 _UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc\uff70\uff9e\uff9f"
@@ -60,7 +60,7 @@ def _part_pattern(wild: str) -> regex.Pattern[str]:
     )
 
 
-# Coarse chunks contain whole chunks, with dots and commas around them. They end at the frequent characters that are in no
+# Coarse chunks contain whole chunks, with dots and commas around them. They end at frequent characters that are in no
 # word; the standard library's expression finds them five times as fast as regex finds chunks.
 _IN_COARSE = (
     r"[^\x00-\x26\x28-\x2b\x2d\x2f\x3a-\x40\x5b-\x5f\x7b-\xa0\u2000-\u200b\u2010-\u2017\u201c-\u2029\u3000-\u3002]+"
@@ -68,7 +68,7 @@ _IN_COARSE = (
 _COARSE = re.compile(rf"{_IN_COARSE}(?:(?<=[\u05d0-\u05ea])[\"“”„](?=[\u05d0-\u05ea]){_IN_COARSE})*")
 _CHUNK, _PART = _chunk_pattern(""), _part_pattern("")
 _QUERY_CHUNK, _QUERY_PART = _chunk_pattern("*?"), _part_pattern("*?")
-# A Korean syllable may be written in two or three letters, a half-width kana with its sign as a character of its own.
+# A Korean syllable may be written as two or three letters, a half-width kana with a separate character for its sign.
 _UNIT = regex.compile(
     r"(?:[\u1100-\u115f\ua960-\ua97c]+[\u1160-\u11a7\ud7b0-\ud7c6]*[\u11a8-\u11ff\ud7cb-\ud7fb]*"
     rf"|[{_UNSPACED}])[\p{{M}}\uff9e\uff9f{INVISIBLE}]*"
@@ -79,8 +79,8 @@ class Scan(NamedTuple):
     """The words of a text. Place p is code points ``starts[p]`` (inclusive) to ``ends[p]`` (exclusive), both ascending.
 
     ``postings`` has the places of each key, ascending. The key of a pair is at its first place and ends one later.
-    ``plain``: words of ASCII letters and digits in lower case, which may come several times; ``others``: the places of all
-    other words. In a text that is not mostly ASCII, all words are others.
+    ``plain``: words of ASCII letters and digits in lower case, possibly repeated; ``others``: the places of all other
+    words. In a text that is not mostly ASCII, all words are in ``others``.
     """
 
     starts: list[int]
@@ -91,9 +91,9 @@ class Scan(NamedTuple):
 
 
 class QueryWord(NamedTuple):
-    """One word of a query. ``key`` is folded and may hold ``*`` and ``?``; ``written`` is the word before folding.
+    """One word of a query. ``key`` is folded and may contain ``*`` and ``?``; ``written`` is the word before folding.
 
-    ``offset`` and ``width`` are in places, ``start`` in code points. ``pieces``: see ``joints``; here with half-spaces only.
+    ``offset`` and ``width`` are in places, ``start`` in code points. ``pieces``: see ``joints``; here only for half-spaces.
     """
 
     key: str
@@ -109,7 +109,7 @@ _Part = tuple[int, int, tuple[str, ...]]  # start and end within the chunk, keys
 
 
 def _analyse(coarse: str, particles: bool) -> str | tuple[_Part, ...]:
-    """The places of a coarse chunk; only the key for most, which are one place with one key."""
+    """The places of a coarse chunk; for most, which are one place with one key, only the key."""
     if coarse.isascii() and coarse.isalnum():
         return coarse.lower()
     parts: list[_Part] = []
@@ -151,7 +151,7 @@ def _add(parts: list[_Part], start: int, end: int, keys: tuple[str, ...], partic
 
 
 class _Chunks(dict[str, "str | tuple[_Part, ...]"]):
-    """Cache of coarse chunks: cutting a text with it takes a third of the time; with lru_cache it would take half."""
+    """Cache of coarse chunks. It reduces the time to split a text to a third; lru_cache would reduce it to half."""
 
     def __init__(self, particles: bool) -> None:
         self._particles = particles
@@ -169,7 +169,7 @@ _plain_chunks, _arabic_chunks = _Chunks(False), _Chunks(True)
 
 
 class _Keys(dict[str, tuple[str, ...]]):
-    """Stretches between white space → the keys of their words."""
+    """Cache: stretches between white space → the keys of their words."""
 
     def __init__(self, particles: bool) -> None:
         self._chunks = _arabic_chunks if particles else _plain_chunks
@@ -193,14 +193,15 @@ class _Keys(dict[str, tuple[str, ...]]):
 _plain_keys, _arabic_keys = _Keys(False), _Keys(True)
 
 
-# For ASCII: what is in no word becomes a space, letters become lower case. Points, commas and apostrophes may be in a word.
+# For ASCII: characters that are in no word become spaces, letters become lower case. Points, commas and apostrophes may
+# be in a word.
 _FOREIGN = b"?"
 _MARKS = "?.,'`"
 _SMALL = bytes(
     ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or chr(code) in _MARKS) else ord(" ")
     for code in range(256)
 )
-# The same with each kind of character as one; and what becomes of marks if they are in no word.
+# The same with one character per kind, and what marks become if they are in no word.
 _KINDS = bytes(
     ord("?")
     if chr(code) == "?"
@@ -216,11 +217,11 @@ _MOSTLY_ASCII = 8
 
 
 def keys_of(text: str, particles: bool = False) -> set[str]:
-    """The keys of all words of ``text``: those of ``scan``, in a fifth of the time.
+    """The keys of all words of ``text``, the same as from ``scan``, in a fifth of the time.
 
-    No word contains white space, so each stretch can be cut separately; and in a Latin text nearly every stretch is its own
-    key once it is lower case and its marks at the ends are left out, which bytes do for a whole text at once. The others, which
-    have a mark before a letter or a letter beyond ASCII, are looked up one by one.
+    No word contains white space, so each stretch can be split separately. In a Latin text, nearly every stretch becomes
+    its own key by lower-casing it and removing marks at its ends, which operations on bytes do for a whole text at
+    once. The other stretches, which have a mark before a letter or a letter beyond ASCII, are looked up one by one.
     """
     keys = _arabic_keys if particles else _plain_keys
     small = text.replace("?", " ").encode("ascii", "replace")
@@ -233,7 +234,7 @@ def keys_of(text: str, particles: bool = False) -> set[str]:
     for sign in (b".a", _FOREIGN):
         at = kinds.find(sign)
         while at >= 0:
-            # There is one byte per code point, so the stretch as written is found by its position.
+            # There is one byte per code point, so the position gives the stretch as written.
             begin, end = kinds.rfind(b" ", 0, at) + 1, kinds.find(b" ", at) % (len(kinds) + 1)  # -1: the end
             found.update(keys[text[begin:end]])
             plain[begin:end] = b" " * (end - begin)
@@ -243,12 +244,12 @@ def keys_of(text: str, particles: bool = False) -> set[str]:
 
 
 def _joined(small: bytes) -> bytes:
-    # A quotation mark between two letters may be a Hebrew word's.
+    # A quotation mark between two letters may belong to a Hebrew word.
     return small.replace(b'?"?', b"???") if b'?"' in small else small
 
 
 def scan(text: str, particles: bool = False) -> Scan:
-    """Cut ``text`` into words; with ``particles``, Arabic ones have keys without them too. Never raises."""
+    """Split ``text`` into words; with ``particles``, Arabic and Hebrew words also have keys without these. Never raises."""
     chunks = _arabic_chunks if particles else _plain_chunks
     small = text.replace("?", " ").encode("ascii", "replace")
     if small.count(_FOREIGN) * _MOSTLY_ASCII <= len(small):
@@ -262,7 +263,7 @@ def scan(text: str, particles: bool = False) -> Scan:
 
 
 def _bare(small: bytes) -> bytes:
-    """In lower case, without what is in no word and without marks at the ends of words, so that "talks," is not a stretch."""
+    """In lower case, without characters that are in no word and marks at the ends of words: "talks," becomes "talks"."""
     small = _joined(small).translate(_SMALL)
     for closing in (b". ", b", ", b"' ", b" '", b"` ", b" `"):
         small = small.replace(closing, b"  ")
@@ -270,7 +271,7 @@ def _bare(small: bytes) -> bytes:
 
 
 def _scan_latin(text: str, small: bytes, chunks: _Chunks) -> Scan:
-    """``scan`` by the bytes of ``keys_of``, one per code point: three fifths of the time if nearly all is ASCII."""
+    """``scan`` with the bytes of ``keys_of``, one per code point: three fifths of the time if nearly all is ASCII."""
     inside = np.frombuffer(b" " + small + b" ", np.uint8) != ord(" ")
     edges = np.flatnonzero(inside[1:] != inside[:-1]).tolist()
     firsts, lasts = edges[::2], edges[1::2]
@@ -324,9 +325,9 @@ def _place(
 
 
 def query_words(text: str) -> list[QueryWord]:
-    """The words of a query's term or phrase, cut as ``scan`` cuts a document, with ``*`` and ``?`` taken as letters.
+    """The words of a query's term or phrase, split like a document in ``scan``, with ``*`` and ``?`` treated as letters.
 
-    A ``*`` that ends an unspaced run is left out: any part of a run is found anyway.
+    A ``*`` at the end of an unspaced run is left out: any part of a run is found anyway.
     """
     words: list[QueryWord] = []
     offset = 0
@@ -358,6 +359,6 @@ def query_words(text: str) -> list[QueryWord]:
 
 def _query_key(written: str, pieces: tuple[str, ...], *, initials: bool) -> str:
     if initials:
-        # "U.S.*" asks for what begins with the initials, whether a point follows or not.
+        # "U.S.*" matches words that begin with the initials, whether a point follows or not.
         return fold(written).replace(".*", "*").replace(".?", "?")
     return fold("".join(pieces) if pieces else written)

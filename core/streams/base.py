@@ -1,13 +1,14 @@
-"""The stream port: what the connectors write to and the reader reads from (docs/architecture.md, "Streams").
+"""The stream port, which connectors write to and the reader reads from (docs/architecture.md, "Streams").
 
-A stream is an append-only log in numbered partitions; a record's offset is its place in its partition. Offsets rise but
-need not be dense (compaction, transactions): a gap doesn't mean a loss. Records of one key go to one partition, so they stay in
-order. Time is the append time in whole milliseconds since the epoch, stamped by the stream (a Kafka broker with
-``LogAppendTime``; the embedded stream stamps max(now, last) inside its lock), unless the writer sets it for an archive.
+A stream is an append-only log in numbered partitions; a record's offset is its place in its partition. Offsets ascend
+but may have gaps (compaction, transactions): a gap is not a loss. Records with the same key go to the same partition,
+so they stay in order. Time is the append time in whole milliseconds since the epoch, stamped by the stream (a Kafka
+broker with ``LogAppendTime``; the embedded stream stamps max(now, last) inside its lock), unless the writer sets it for
+an archive.
 
-Implementations are safe to use from several processes, each with its own instance; one instance belongs to one thread.
-One contract suite (``tests/contracts/test_stream_contract.py``) runs on all of them. Below the port are the parts they
-share: names, limits, options of URLs, the mapping from keys to partitions.
+Implementations can be used from several processes, each with its own instance; one instance belongs to one thread. All
+of them pass one contract suite (``tests/contracts/test_stream_contract.py``). The rest of this module has their shared
+parts: names, limits, options of URLs, the mapping from keys to partitions.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from urllib.parse import parse_qsl
 
 from core.errors import RecordTooLarge, UsageError
 
-# Kafka's own rule; the embedded stream follows it too, so that a name that works on a laptop works on a cluster.
+# Kafka's rule. The embedded stream has it too, so that a name that works on a laptop also works on a cluster.
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,249}\Z")
 
 FREE_KEY_BYTES = 512
-"""Bytes of a key that are not counted against the limit of its value."""
+"""Bytes of a key that do not count towards the limit of its value."""
 
 _MASK = 0xFFFFFFFF
 _SEED = 0x9747B28C
@@ -32,13 +33,13 @@ _MIX = 0x5BD1E995
 
 
 Headers = tuple[tuple[str, bytes], ...]
-"""Headers of a record, as Kafka has them: names may come twice, and other programs' values may be any bytes."""
+"""Headers of a record, as in Kafka: names may occur twice, and values of other programs may be any bytes."""
 
 
 class StreamRecord(NamedTuple):
-    """One record as read. ``timestamp_ms`` is its event time; ``key`` may be None in records of other programs.
+    """A record that was read. ``timestamp_ms`` is its event time; ``key`` may be None in records of other programs.
 
-    ``epoch``: the leader epoch in which it was written, which rises whenever a log may have been cut; -1: none is known.
+    ``epoch``: the leader epoch in which it was written, which rises whenever a log may have been truncated; -1: unknown.
     """
 
     partition: int
@@ -59,7 +60,7 @@ class Appended(NamedTuple):
 
 
 class NewRecord(NamedTuple):
-    """One record to append. ``partition`` None: by the key. ``timestamp_ms`` None: by the stream's clock."""
+    """A record to append. ``partition`` None: by key. ``timestamp_ms`` None: by the stream's clock."""
 
     key: bytes
     value: bytes
@@ -82,61 +83,62 @@ class Stream(Protocol):
 
     @property
     def uuid(self) -> str:
-        """Identity of this log: one that was deleted and created again under the same name has another."""
+        """The identity of this log: one that was deleted and recreated under the same name has another."""
 
     @property
     def max_value_bytes(self) -> int:
-        """The largest value that ``append`` takes."""
+        """The largest value that ``append`` accepts."""
 
     def partitions(self) -> Sequence[int]:
-        """The partitions that exist now, rising. New ones may appear later."""
+        """The current partitions, ascending. New ones may appear later."""
 
     def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
-        """Append in the given order and wait until all are acknowledged as durable.
+        """Append in the given order, and wait until all are acknowledged as durable.
 
-        Raises RecordTooLarge, before anything is appended, if a value is over the limit; StreamUnavailable if the stream
-        can't be reached: then any of the records may have been appended, and appending them again may repeat them (at
-        least once). Raises WriterFenced, with no record that counts, if another instance has this one's writer's name.
+        Raises RecordTooLarge, before anything is appended, if a value is over the limit. Raises StreamUnavailable if
+        the stream can't be reached; some of the records may then have been appended, and appending them again may
+        repeat them (at least once). Raises WriterFenced, without any committed record, if another instance has taken
+        this one's writer's name.
         """
 
     def fence(self, writer: str) -> None:
-        """Append as ``writer`` from now on, as the only instance that can; raises StreamUnavailable.
+        """From now on, append as ``writer``, as the only instance that can. Raises StreamUnavailable.
 
-        Once this returns, no append that another instance began under this name can still come: it is there already, or
-        it raises WriterFenced, even if its process stood still for long. Each append as a writer is all or nothing for readers
-        of committed records. After an append that raised anything but RecordTooLarge, the next one needs ``fence`` again: the
-        caller first makes sure that the name is still its own.
+        Once this returns, no append that another instance began under this name can still arrive: it is already stored,
+        or it raises WriterFenced, even if its process was suspended for long. Each append as a writer is all or nothing
+        for readers of committed records. After an append that raised anything except RecordTooLarge, call ``fence``
+        again before the next one; the caller must first make sure that it still owns the name.
         """
 
     def read(self, offsets: Mapping[int, int], *, max_bytes: int = 8 << 20, wait_ms: int = 0) -> Sequence[StreamRecord]:
-        """Records from the given offset of each partition on, rising within a partition, about ``max_bytes`` in all.
+        """Records from the given offset of each partition, ascending within a partition, about ``max_bytes`` in total.
 
-        If there are records, at least one is returned, whatever its size; an empty result means that none came within
+        If there are records, it returns at least one, whatever its size; an empty result means that none arrived within
         ``wait_ms``. Reading the same offsets again returns the same records: there is no hidden position. Raises
         OffsetOutOfRange if an offset is below the log's start or past its end, StreamUnavailable if the stream can't be
         reached.
         """
 
     def start_offsets(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        """For each partition the lowest offset still stored (the end offset if it is empty)."""
+        """The lowest stored offset of each partition (the end offset if it is empty)."""
 
     def end_offsets(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        """For each partition the offset that the next record would get."""
+        """The offset that the next record will get, for each partition."""
 
     def epoch_ends(self, epochs: Mapping[int, int]) -> Mapping[int, int]:
-        """For each partition with a leader epoch the offset at which the records of that and earlier epochs end now.
+        """For each partition and leader epoch, the offset at which records of that and earlier epochs now end.
 
-        What was read in the epoch at this offset or above is gone. Partitions for which that isn't known are left out.
+        Records of the epoch that were read at or above this offset are gone. Partitions for which it is unknown are left out.
         """
 
     def commit(self, group: str, offsets: Mapping[int, int]) -> None:
-        """Mirror a group's position (next offset to read) for lag tools. No reader resumes from it."""
+        """Store a group's position (next offset to read) for lag tools. No reader resumes from it."""
 
     def committed(self, group: str) -> Mapping[int, int]:
         """The last committed position of the group; partitions without one are left out."""
 
     def close(self) -> None:
-        """Release connections and files. The instance is unusable afterwards; closing twice is harmless."""
+        """Release connections and files. The instance can't be used afterwards; closing twice is harmless."""
 
     def __enter__(self) -> Self: ...
 
@@ -146,10 +148,11 @@ class Stream(Protocol):
 
 
 def check_name(name: str) -> str:
-    """Return ``name``. Raises UsageError if it can't be the name of a stream."""
+    """Return ``name``. Raises UsageError if it is not a valid stream name."""
     if not _NAME.match(name) or name in {".", ".."}:
         raise UsageError(
-            f"{name!r} can't be a stream's name", hint="use 1 to 249 of the characters A-Z a-z 0-9 . _ - (Kafka's rule)"
+            f"{name!r} is not a valid stream name",
+            hint="use 1 to 249 of the characters A-Z a-z 0-9 . _ - (Kafka's rule)",
         )
     return name
 
@@ -162,7 +165,7 @@ def check_partitions(count: int) -> int:
 
 
 def check_sizes(label: str, records: Sequence[NewRecord], limit_bytes: int) -> None:
-    """Raise RecordTooLarge if a value, with the part of its key beyond FREE_KEY_BYTES, is larger than ``limit_bytes``."""
+    """Raise RecordTooLarge if a value, plus the part of its key beyond FREE_KEY_BYTES, is larger than ``limit_bytes``."""
     for record in records:
         size = len(record.value) + max(0, len(record.key) - FREE_KEY_BYTES)
         if size > limit_bytes:
@@ -170,11 +173,13 @@ def check_sizes(label: str, records: Sequence[NewRecord], limit_bytes: int) -> N
 
 
 def parse_options(query: str, known: Sequence[str], scheme: str) -> Mapping[str, str]:
-    """The options in the query of a stream's URL. Raises UsageError, without values, for an unknown, repeated or empty one."""
+    """The options in the query of a stream's URL. Raises UsageError, without values, for unknown, repeated or empty ones."""
     options: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in known:
-            raise UsageError(f"{scheme} URLs have no option {name!r}", hint=f"known are {', '.join(sorted(known))}")
+            raise UsageError(
+                f"{scheme} URLs have no option {name!r}", hint=f"known options: {', '.join(sorted(known))}"
+            )
         if name in options or not value:
             problem = "given twice" if name in options else "empty"
             raise UsageError(f"option {name!r} of the {scheme} URL is {problem}", hint="give it once, with a value")
@@ -197,12 +202,12 @@ def positive(options: Mapping[str, str], name: str, default: float) -> float:
 
 
 def partition_of(key: bytes, partitions: Sequence[int]) -> int:
-    """The partition of a key, as Kafka's Java clients choose it."""
+    """The partition for a key, as chosen by Kafka's Java clients."""
     return partitions[(murmur2(key) & 0x7FFFFFFF) % len(partitions)]
 
 
 def murmur2(data: bytes) -> int:
-    """MurmurHash2, 32 bits, with the seed that Kafka uses; public domain, by Austin Appleby."""
+    """MurmurHash2, 32 bits, with Kafka's seed; public domain, by Austin Appleby."""
     whole = len(data) & ~3
     state = (_SEED ^ len(data)) & _MASK
     for at in range(0, whole, 4):

@@ -1,4 +1,4 @@
-"""From a URL to a stream: the one module that knows the kinds of streams."""
+"""Opens streams by URL: the only module that knows the kinds of streams."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def open_stream(url: str, name: str, *, role: str = "") -> Stream:
     """Open the existing stream ``name`` at ``url``.
 
     ``kafka://host:9092[,host:9092][?option=value]`` or ``sqlite:///relative/path`` (four slashes for an absolute one).
-    ``role``: what this program does with it, in a word; Kafka's brokers get it as ``client_id``, so that their quotas,
-    metrics and logs tell our services apart.
+    ``role``: the purpose of this program, in a word; Kafka's brokers get it in ``client_id``, so that their quotas,
+    metrics and logs distinguish our services.
 
     Raises UsageError for a wrong URL or name, StreamError if there is no such stream, StreamUnavailable if the broker or
     file can't be reached.
@@ -38,11 +38,11 @@ def create_stream(
     role: str = "",
     clock: Callable[[], int] = wall_ms,
 ) -> Stream:
-    """Open the stream ``name``, making it first if it is missing; one that exists keeps its partitions.
+    """Open the stream ``name``, creating it if it is missing; an existing one keeps its partitions.
 
-    ``archive``: writers set the event times themselves. On Kafka that is a property of the topic (CreateTime, no
-    retention), so a stream of the other kind is refused with StreamError.
-    ``clock`` gives milliseconds since the epoch; only the embedded stream asks it. Else as ``open_stream``.
+    ``archive``: writers set the event times themselves. On Kafka this is a property of the topic (CreateTime, no
+    retention), so a stream of the other kind raises StreamError. ``clock`` returns milliseconds since the epoch; only
+    the embedded stream uses it. Otherwise like ``open_stream``.
     """
     check_name(name)
     check_partitions(partitions)
@@ -52,10 +52,10 @@ def create_stream(
 
 
 def create_planned(url: str, plan: StreamPlan, *, role: str = "", clock: Callable[[], int] = wall_ms) -> Stream:
-    """Open a stream, making it as planned if it is missing; one that exists keeps what it has.
+    """Open a stream, creating it as planned if it is missing; an existing one is not changed.
 
-    On Kafka one of another kind is refused with StreamError: record times that are not the broker's, or compaction that is
-    not planned. Else as ``open_stream``.
+    On Kafka, one of another kind raises StreamError: with record times that are not the broker's, or compaction that is
+    not planned. Otherwise like ``open_stream``.
     """
     check_name(plan.name)
     if _embedded(url):
@@ -64,13 +64,13 @@ def create_planned(url: str, plan: StreamPlan, *, role: str = "", clock: Callabl
 
 
 def find_stream(url: str, name: str) -> StreamFacts | None:
-    """The stream as it is now; None if there is none. Raises UsageError, StreamError, StreamUnavailable."""
+    """The current facts of the stream; None if there is none. Raises UsageError, StreamError, StreamUnavailable."""
     check_name(name)
     return SqliteStream.facts(url, name) if _embedded(url) else _kafka().facts(url, name)
 
 
 def delete_stream(url: str, name: str) -> None:
-    """Delete the stream ``name`` with all its records; one that doesn't exist is deleted already."""
+    """Delete the stream ``name`` with all its records; it is not an error if it doesn't exist."""
     check_name(name)
     if _embedded(url):
         SqliteStream.delete(url, name)
@@ -79,7 +79,7 @@ def delete_stream(url: str, name: str) -> None:
 
 
 def _kafka() -> type[KafkaStream]:
-    # Its client takes a while to load, and an embedded installation never needs it.
+    # The client takes a while to load, and an embedded installation never needs it.
     from core.streams.kafka.stream import KafkaStream
 
     return KafkaStream
@@ -88,7 +88,7 @@ def _kafka() -> type[KafkaStream]:
 def _embedded(url: str) -> bool:
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in {"kafka", "sqlite"}:
-        # The URL may hold a password, so only its scheme is shown.
+        # The URL may contain a password, so only its scheme is shown.
         raise UsageError(
             f"a stream's URL can't begin with {scheme + separator if separator else scheme[:12]!r}",
             hint="use kafka://host:9092 or sqlite:///path/to/file.db",

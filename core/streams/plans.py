@@ -1,12 +1,12 @@
-"""The streams of an installation: how each is created, and how an existing one differs. Pure.
+"""The streams of an installation: how each is created, and how an existing one differs from its plan. Pure.
 
-``raw-articles`` is deleted by time, and by size if a limit is set, and never compacted: a replay needs every record. Its
-times are the broker's, since event time is the append time. ``enriched-articles`` and ``alerts`` are relayed at least once,
-under keys that identify a repeat: compaction leaves the newest version of an article, and one of each alert. That begins after
-a week, so that readers that keep up see every version; old records are deleted all the same, so that disks don't fill.
-``rejected`` has one key a record, so there is nothing to compact. ``canaries`` are useless after a day.
+``raw-articles`` is deleted by time, and by size if a limit is set, but never compacted: a replay needs every record.
+Its times are the broker's, since event time is the append time. ``enriched-articles`` and ``alerts`` are relayed at
+least once, with keys that identify a repeat: compaction keeps the newest version of an article, and one copy of each
+alert. It begins after a week, so readers that keep up see every version; old records are deleted as well, so that disks
+don't fill. ``rejected`` has a key per record, so there is nothing to compact. ``canaries`` are useless after a day.
 
-A plan applies when a stream is created. An existing stream is compared with it, and changed with Kafka's own tools.
+A plan applies when a stream is created. An existing stream is compared with it, and can be changed with Kafka's own tools.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from core.store.outbox import ALERTS, CANARIES, ENRICHED, REJECTED
 from core.streams.base import check_partitions
 
 MESSAGE_BYTES = 4 << 20
-"""A page is 0.3 MB at the median and compresses to a sixth, but the limit is of the record before that."""
+"""The median page has 0.3 MB and compresses to a sixth, but the limit is for the uncompressed record."""
 
 COPIES = 3
-"""With three, and two of them to hold a record before it counts, any one broker may be lost, and writing goes on."""
+"""With three, of which two must have a record before it counts, writing continues if any one broker is lost."""
 
 _LEAST_SEGMENT_BYTES, _MOST_SEGMENT_BYTES = 16 << 20, 1 << 30
 
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """One stream as planned. ``retention_bytes`` is for all partitions together, 0: no limit.
+    """The plan of a stream. ``retention_bytes`` is for all partitions together; 0: no limit.
 
-    ``copies``: the replication factor of a new stream; 0: that of the stream's URL, else ``copies_for`` the brokers.
+    ``copies``: the replication factor of a new stream; 0: that in the stream's URL, otherwise ``copies_for`` the brokers.
     """
 
     name: str
@@ -46,7 +46,7 @@ class StreamPlan:
     copies: int = 0
 
     def configs(self, copies: int) -> dict[str, str]:
-        """The topic's settings under Kafka's names, if it has ``copies`` replicas."""
+        """The topic's settings, by Kafka's names, with ``copies`` replicas."""
         configs = {
             "cleanup.policy": "compact,delete" if self.compacted else "delete",
             "compression.type": "zstd",
@@ -57,7 +57,7 @@ class StreamPlan:
         if self.compacted:
             configs["min.compaction.lag.ms"] = str(7 * DAY_MS)
         else:
-            # Kafka counts by partition, and deletes whole segments only.
+            # Kafka counts by partition, and deletes only whole segments.
             share = self.retention_bytes // self.partitions
             configs["retention.bytes"] = str(share or -1)
             if share:
@@ -66,20 +66,20 @@ class StreamPlan:
 
 
 def copies_for(brokers: int) -> int:
-    """The default number of copies on so many brokers; Kafka's own default is one."""
+    """The default number of copies for this many brokers; Kafka's own default is one."""
     return max(1, min(COPIES, brokers))
 
 
 def guarded(copies: int) -> dict[str, str]:
-    """Settings that keep what was acknowledged: no leader that lacks it; with three copies, two that have it."""
+    """Settings that protect acknowledged records: a leader must have them, and with three copies, two must."""
     return {"unclean.leader.election.enable": "false"} | ({"min.insync.replicas": "2"} if copies >= COPIES else {})
 
 
 @dataclass(frozen=True)
 class StreamFacts:
-    """One stream as it is. ``copies`` 0 and no ``configs``: this kind of stream has none.
+    """The current facts of a stream. ``copies`` 0 and no ``configs``: this kind of stream has none.
 
-    ``usual_copies``: how many it would get if it were created now by a plan that leaves it open; 0: not known.
+    ``usual_copies``: how many copies it would get now from a plan that leaves them open; 0: unknown.
     """
 
     name: str
@@ -98,9 +98,9 @@ class Difference(NamedTuple):
 
 
 def differences(plan: StreamPlan, facts: StreamFacts) -> Sequence[Difference]:
-    """How a stream differs from its plan. More partitions than planned are no difference: they may be needed.
+    """How a stream differs from its plan. More partitions than planned don't count: they may be needed.
 
-    Neither are more copies than usual, if the plan leaves their number open.
+    Nor do more copies than usual if the plan leaves their number open.
     """
     found = []
     if facts.partitions < plan.partitions:
@@ -121,17 +121,17 @@ def differences(plan: StreamPlan, facts: StreamFacts) -> Sequence[Difference]:
 
 
 def _normal(value: str) -> tuple[str, ...]:
-    # Kafka keeps lists as they were written: "delete,compact" says the same as "compact,delete".
+    # Kafka keeps lists as written: "delete,compact" is the same as "compact,delete".
     return tuple(sorted(part.strip() for part in value.split(",")))
 
 
 def planned_streams(settings: CoreSettings) -> Mapping[str, StreamPlan]:
-    """The plans by the stream's name, the raw stream first. Raises UsageError for settings that can't be applied."""
+    """The plans by stream name, first the raw stream. Raises UsageError for settings that can't be applied."""
     count = check_partitions(settings.partitions)
     if not 0 < settings.retention_days < 100_000 or settings.retention_bytes < 0:
         raise UsageError(
-            f"retention_days={settings.retention_days:g}, retention_bytes={settings.retention_bytes} can't be kept",
-            hint="give days over 0, and bytes over 0, or 0 for no limit",
+            f"retention_days={settings.retention_days:g}, retention_bytes={settings.retention_bytes} is not a valid retention",
+            hint="days must be over 0; bytes must be over 0, or 0 for no limit",
         )
     plans = (
         StreamPlan(
@@ -146,7 +146,7 @@ def planned_streams(settings: CoreSettings) -> Mapping[str, StreamPlan]:
         StreamPlan(CANARIES, count, DAY_MS),
     )
     if settings.raw_stream in {plan.name for plan in plans[1:]}:
-        raise UsageError(f"raw_stream can't be {settings.raw_stream!r}", hint="that is the name of an output stream")
+        raise UsageError(f"raw_stream can't be {settings.raw_stream!r}", hint="it is the name of an output stream")
     return {plan.name: plan for plan in plans}
 
 

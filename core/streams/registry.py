@@ -1,7 +1,7 @@
-"""A schema registry with Confluent's REST interface, to which the streams' JSON Schemas are given under ``STREAM-value``.
+"""Registers the streams' JSON Schemas, as ``STREAM-value``, in a schema registry with Confluent's REST interface.
 
-Records stay plain JSON, without the registry's magic byte and id: a reader takes the schema by its subject. What is
-registered is what ``docs/contracts`` has.
+Records stay plain JSON, without the registry's magic byte and id: a reader gets the schema by its subject. The
+registered schemas are those in ``docs/contracts``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _NOT_FOUND = {40401, 40402, 40403}
 
 
 class RegistryRefused(WirewatchError):
-    """What the registry said, or that it can't be reached."""
+    """The registry refused a schema, or can't be reached."""
 
 
 class Registered(NamedTuple):
-    """A subject's schema at the registry: ``id`` is the schema's; ``new``: it was not there before."""
+    """A registered schema of a subject. ``id`` is the schema's; ``new``: it was not registered before."""
 
     subject: str
     id: int
@@ -31,7 +31,7 @@ class Registered(NamedTuple):
 
 
 class SchemaRegistry:
-    """The registry at ``url``, which may hold ``user:password@``. Calls raise RegistryRefused. Close it at the end."""
+    """The registry at ``url``, which may contain ``user:password@``. Calls raise RegistryRefused. Close it at the end."""
 
     def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
         self._client = httpx.Client(
@@ -47,9 +47,9 @@ class SchemaRegistry:
         self._client.close()
 
     def register(self, stream: str, schema: dict[str, Any]) -> Registered:
-        """Register the schema of a stream's records; the same one again changes nothing.
+        """Register the schema of a stream's records; repeating it changes nothing.
 
-        Refused if the registry holds an earlier one of which, by its own rule, this one is no successor.
+        The registry refuses it if, by its compatibility rule, it can't follow the earlier one.
         """
         subject = f"{stream}-value"
         body = {"schemaType": "JSON", "schema": msgspec.json.encode(schema).decode()}
@@ -67,7 +67,7 @@ class SchemaRegistry:
             said = msgspec.json.decode(answer.content or b"{}")
         except (httpx.HTTPError, msgspec.DecodeError) as error:
             raise RegistryRefused(
-                f"the schema registry at {self.place}: {error}", hint="is this its address?"
+                f"the schema registry at {self.place}: {error}", hint="check that this is its address"
             ) from error
         if answer.is_success and isinstance(said, dict):
             return said

@@ -1,4 +1,4 @@
-"""A stream whose appended records are spans: each is the end of a step of its article (``core.tracing``)."""
+"""A stream that records a span for each appended record: the end of a step of its article (``core.tracing``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Key(msgspec.Struct):
 
 
 class _Times(msgspec.Struct):
-    """When the step began: of a raw record, an enriched article, an alert."""
+    """When the step began, for a raw record, an enriched article or an alert."""
 
     fetched_at: datetime | None = None
     raised_at: datetime | None = None
@@ -32,7 +32,7 @@ _TIMES = msgspec.json.Decoder(_Times)
 
 
 def traced(stream: Stream, spans: Spans | None, clock_ms: Callable[[], int]) -> Stream:
-    """The stream; with ``spans`` one that adds a span for each record that it has appended, and marks it as sampled."""
+    """The stream; with ``spans``, one that adds a span for each appended record and marks it as sampled."""
     return stream if spans is None else cast("Stream", _Traced(stream, spans, clock_ms))
 
 
@@ -44,7 +44,7 @@ class _Traced:
         return getattr(self._stream, name)
 
     def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
-        """As the stream's own. What a record says of itself is only read, and a record that can't be read has no span."""
+        """Like the stream's own. The record is only read, not changed; one that can't be parsed has no span."""
         done = self._stream.append([record._replace(headers=sampled(record.headers)) for record in records])
         end_ms = self._clock_ms()
         for record in records:

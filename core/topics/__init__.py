@@ -1,6 +1,6 @@
 """Topics: subject matter that articles are filed under (docs/topics.md).
 
-``definitions`` says what a topic is and reads topic files; ``score`` decides which topics an article has; ``fit`` fits a
+``definitions`` defines topics and reads topic files; ``score`` decides which topics an article has; ``fit`` fits a
 topic's weights to labelled articles.
 """
 

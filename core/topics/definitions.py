@@ -1,6 +1,6 @@
-"""Topic definitions: TOML files into ``Topic``. The only module of this package that reads files.
+"""Topic definitions: reads TOML files into ``Topic``. The only module of this package that reads files.
 
-The store keeps every definition as text, so that a replay tags articles as they were tagged at the time.
+The store keeps the text of every definition, so that a replay tags articles as they were tagged at the time.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _CODE = 2
 
 @lru_cache(maxsize=1_024)
 def parsed(query: str) -> Query:
-    """The parsed query, cached for its check and its use: the built-in topics take 0.2 s each time. Raises QueryError."""
+    """The parsed query, cached between its check and its use: parsing the built-in topics takes 0.2 s. Raises QueryError."""
     return parse(query)
 
 
 class WeightedQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Evidence for the topic, or with a negative ``weight`` against it.
+    """Evidence for the topic or, with a negative ``weight``, against it.
 
-    ``language`` is an ISO 639-1 code; None: the query is tried on articles of every language. ``field`` limits it to the
-    title, the lead or the rest of the text.
+    ``language`` is an ISO 639-1 code; None: the query is tried on articles in every language. ``field`` limits it to
+    the title, the lead or the rest of the text.
     """
 
     query: Annotated[str, msgspec.Meta(min_length=1)]
@@ -43,11 +43,11 @@ class WeightedQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class TermList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Names or words that rules speak of.
+    """Names or words that rules refer to.
 
-    ``terms``: language (ISO 639-1) or "any" → terms, separated by commas or line breaks; a word may end in ``*``. Those of a
-    language are tried on articles in it. ``apart``: phrases in which the list's terms don't count. ``countries`` (ISO 3166,
-    two letters): their names in the article's language.
+    ``terms``: language (ISO 639-1) or "any" → terms, separated by commas or line breaks; a word may end in ``*``. The
+    terms of a language are tried on articles in it. ``apart``: phrases in which the list's terms don't count.
+    ``countries`` (ISO 3166, two letters): adds their names in the article's language.
     """
 
     terms: dict[str, str] = {}
@@ -60,12 +60,12 @@ Weight = Annotated[float, msgspec.Meta(ge=-20, le=20)]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Evidence made of lists: it holds if a term of each of ``all`` stands in one sentence (passage, article).
+    """Evidence from lists: it matches if one sentence (passage, article) contains a term of each of ``all``.
 
-    Each of ``all`` is the name of a list, or several with ``|`` between them: one of these is enough. None of ``none`` may
-    stand there. What it adds to the score: ``title`` and ``lead`` once, ``body`` for each of up to four passages. Weights
-    count in hundredths. A rule that has weights under 0 is evidence against the topic. ``start``: where fitting begins, as a
-    factor of its plain start (``fit.START``): how much the author expects of the rule.
+    Each of ``all`` is the name of a list, or alternatives separated by ``|``. No term of ``none`` may occur there. It
+    adds to the score: ``title`` and ``lead`` once, ``body`` for each of up to four passages. Weights are rounded to
+    hundredths. A rule with weights under 0 is evidence against the topic. ``start``: the initial weight of fitting, as
+    a factor of ``fit.START``: how much the author expects of the rule.
     """
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
@@ -89,7 +89,7 @@ def lists_in(parts: Iterable[str]) -> list[str]:
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A short article that the topic must, or must not, be given to."""
+    """A short article that must, or must not, get the topic."""
 
     text: str
     title: str = ""
@@ -104,10 +104,10 @@ class Topic(
     rename={"queries": "query", "rules": "rule", "lists": "list"},
     omit_defaults=True,
 ):
-    """A subject. An article belongs to it when its score (see ``score``) is at or over ``threshold``.
+    """A subject. An article belongs to it if its score (see ``score``) is at or above ``threshold``.
 
-    ``name`` is the key in records and subscriptions; ``title`` is for people. ``needs``: as ``all`` of a rule, but for the
-    article: without a term of each, rules add nothing.
+    ``name`` is the key in records and subscriptions; ``title`` is for people. ``needs``: like ``all`` of a rule, but
+    for the whole article: without a term of each, rules add nothing.
     """
 
     name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
@@ -123,10 +123,10 @@ class Topic(
 
 
 def load_topic(data: bytes | str, name: str) -> Topic:
-    """The topic in the TOML ``data``. ``name`` (a file's) is for messages.
+    """The topic in the TOML ``data``. ``name`` (of a file) is for messages.
 
-    Raises UsageError, which names the file and the key, for TOML that does not parse, a key that is unknown, missing or of
-    the wrong kind, and a query that does not parse.
+    Raises UsageError, naming the file and the key, for TOML that does not parse, a key that is unknown, missing or of
+    the wrong type, and a query that does not parse.
     """
     try:
         table = from_toml(data)
@@ -145,7 +145,7 @@ def load_topic(data: bytes | str, name: str) -> Topic:
     _check_lists(topic, name)
     _check_rules(topic, name)
     if not topic.queries and not topic.rules:
-        raise UsageError(f"{name}: there is no [[query]] and no [[rule]], so nothing would ever be tagged")
+        raise UsageError(f"{name}: it has no [[query]] and no [[rule]], so nothing would ever be tagged")
     if not any(weighted.weight > 0 for weighted in topic.queries) and not any(
         max(rule.title, rule.lead, rule.body) > 0 for rule in topic.rules
     ):
@@ -159,7 +159,7 @@ def _check_lists(topic: Topic, file: str) -> None:
             for language, terms in written.items():
                 where = f"{file}: list.{name}, {language}"
                 if language != ANY and not (len(language) == _CODE and language.isascii() and language.islower()):
-                    raise UsageError(f'{where}: a language is two small letters, or "{ANY}" for every language')
+                    raise UsageError(f'{where}: a language is two lower-case letters, or "{ANY}" for every language')
                 try:
                     for _ in cut_terms(terms, language):
                         pass
@@ -167,7 +167,7 @@ def _check_lists(topic: Topic, file: str) -> None:
                     raise UsageError(f"{where}: {error}") from error
         for code in each.countries:
             if not is_country(code):
-                raise UsageError(f"{file}: list.{name}: no country has the code {code!r}", hint="as in SY or UA")
+                raise UsageError(f"{file}: list.{name}: no country has the code {code!r}", hint="such as SY or UA")
         if not each.terms and not each.countries:
             raise UsageError(f"{file}: list.{name}: it has neither terms nor countries")
 
@@ -179,44 +179,44 @@ def _check_rules(topic: Topic, file: str) -> None:
             raise UsageError(f"{file}: needs: there is no list {name!r}")
     for rule in topic.rules:
         if rule.name in known:
-            raise UsageError(f"{file}: rule {rule.name!r}: there are two of that name")
+            raise UsageError(f"{file}: rule {rule.name!r}: there are two with that name")
         known.add(rule.name)
         for name in lists_in((*rule.all, *rule.none)):
             if name not in topic.lists:
                 raise UsageError(f"{file}: rule {rule.name!r}: there is no list {name!r}")
         if rule.within == "article" and rule.title:
             raise UsageError(
-                f"{file}: rule {rule.name!r}: title: what holds in the article has a weight for lead (title and lead "
+                f"{file}: rule {rule.name!r}: title: a rule for the article has a weight for lead (title and lead "
                 "together) and one for body (anywhere)"
             )
 
 
 def builtin_topics() -> tuple[Topic, ...]:
-    """The topics that come with the program, sorted by name."""
+    """The built-in topics, sorted by name."""
     return tuple(topic for topic, _ in _by_name(_builtin_files()).values())
 
 
 def load_topic_folder(path: Path) -> tuple[Topic, ...]:
-    """The topics of the ``*.toml`` files of a folder, sorted by name. Raises UsageError, also if two files define one topic."""
+    """The topics in the ``*.toml`` files of a folder, sorted by name. Raises UsageError, also if two files define one topic."""
     if not path.is_dir():
         raise UsageError(f"{path}: no such folder of topics")
     return tuple(topic for topic, _ in _affordable(path).values())
 
 
 def builtin_definitions() -> dict[str, str]:
-    """Name → TOML text of the topics that come with the program."""
+    """Name → TOML text of the built-in topics."""
     return {name: text for name, (_, text) in _by_name(_builtin_files()).items()}
 
 
 def costs(topic: Topic) -> Iterator[tuple[int, WeightedQuery, LintFinding]]:
-    """What the linter says of the cost of a topic's queries: number (from 1), query, finding. An "error" can't be loaded."""
+    """The linter's findings on the cost of a topic's queries: number (from 1), query, finding. An "error" prevents loading."""
     for number, weighted in enumerate(topic.queries, start=1):
         for finding in cost_findings(parsed(weighted.query)):
             yield number, weighted, finding
 
 
 def check_costs(topic: Topic, file: str) -> None:
-    """Raise UsageError for a query that costs too much, as the linter does for a subscription's."""
+    """Raise UsageError for a query that costs too much by the linter's limit for subscriptions."""
     for number, weighted, finding in costs(topic):
         if finding.severity == "error":
             where = f"{file}: query {number} ({weighted.language or 'every language'})"
@@ -224,7 +224,7 @@ def check_costs(topic: Topic, file: str) -> None:
 
 
 def folder_definitions(path: Path) -> dict[str, str]:
-    """Name → TOML text of the topics in a folder, or in one file. Raises UsageError as ``load_topic_folder`` does."""
+    """Name → TOML text of the topics in a folder or a file. Raises UsageError like ``load_topic_folder``."""
     return {name: text for name, (_, text) in _affordable(path).items()}
 
 
@@ -242,12 +242,12 @@ def _files_at(path: Path) -> dict[str, bytes]:
 
 
 def topics_at(path: Path) -> tuple[Topic, ...]:
-    """The topics of a folder or a file, whatever they cost: for looking at them. Raises UsageError."""
+    """The topics in a folder or a file, whatever they cost, for inspection. Raises UsageError."""
     return tuple(topic for topic, _ in _by_name(_files_at(path)).values())
 
 
 def _affordable(path: Path) -> dict[str, tuple[Topic, str]]:
-    """As ``_by_name``; raises UsageError for a query that costs too much too, as saving a subscription does."""
+    """Like ``_by_name``, but also raises UsageError for a query that costs too much, as saving a subscription does."""
     files = _files_at(path)
     for file, data in files.items():
         check_costs(load_topic(data, file), file)
@@ -255,7 +255,7 @@ def _affordable(path: Path) -> dict[str, tuple[Topic, str]]:
 
 
 def _by_name(files: dict[str, bytes]) -> dict[str, tuple[Topic, str]]:
-    """Topic and text by the topic's name, sorted; ``files`` is by file name. Raises UsageError."""
+    """Topic and text by topic name, sorted; ``files`` is by file name. Raises UsageError."""
     found: dict[str, tuple[Topic, str]] = {}
     defined_in: dict[str, str] = {}
     for file, data in files.items():

@@ -1,9 +1,10 @@
-"""Fitting a topic's weights to labelled examples, and what that is worth on articles it has not seen. Pure.
+"""Fits a topic's weights to labelled examples, and estimates how good they are on unseen articles. Pure.
 
-The score is a sum, so its weights are fitted as those of a logistic regression: the logit is the score less the threshold.
-Weights keep their sign (evidence for stays for), and are held near the same plain start for every rule, so that few examples
-change little. Nothing is taken from the weights that the file has, and a cross-validation is therefore honest even if those
-were fitted to the same examples. Fitting uses floating point; what it writes are hundredths, and only they decide.
+The score is a sum, so its weights are fitted as in a logistic regression: the logit is the score minus the threshold.
+Weights keep their sign (evidence for the topic stays for it), and are regularised towards the same start for every
+rule, so that few examples change little. The weights in the file are not used, so the cross-validation is honest even
+if those were fitted to the same examples. Fitting uses floating point; the results are rounded to hundredths, and only
+these decide.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ FOLDS = 5
 START = {"title": 1.0, "lead": 1.0, "body": 0.7}
 START_AGAINST = {"title": -1.0, "lead": -0.5, "body": -0.2}
 HELD = 1.0
-"""How strongly weights are held near their start; an example that is far on the wrong side pulls with 1."""
+"""How strongly weights are pulled to their start; an example that is far on the wrong side pulls with 1."""
 GAIN = 0.6
-"""How far over the threshold is sure: the logit of a point."""
+"""The logit of one point of the score: how certain a distance from the threshold is."""
 STEPS = 3_000
 _SAME_EVENT = 0.5
 _LEAST_WORDS = 6
@@ -40,11 +41,11 @@ Floats = NDArray[np.float64]
 
 
 class Labelled(msgspec.Struct, frozen=True, kw_only=True):
-    """An article that a person has labelled.
+    """An article labelled by a person.
 
-    ``label``: whether it has the topic; null: not decided, and left out. Without it, ``relevant`` is the label, as in what the
-    desk exports of marked alerts; without both, ``topics`` are the names of all its topics. ``group``: articles of one event
-    share it; ``source``: the outlet.
+    ``label``: whether it has the topic; null: undecided, and left out. Without it, ``relevant`` is the label, as in the
+    desk's export of marked alerts; without both, ``topics`` has the names of all its topics. ``group``: shared by
+    articles about one event; ``source``: the outlet.
     """
 
     text: Annotated[str, msgspec.Meta(min_length=1)]
@@ -58,7 +59,7 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
 
     def has(self, topic: str) -> bool | None:
-        """The label for a topic; None if it is not decided."""
+        """The label for a topic; None if it is undecided."""
         if self.label is not msgspec.UNSET:
             return self.label
         if self.relevant is not None:
@@ -67,7 +68,7 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figures(NamedTuple):
-    """Right and wrong answers: true and false positives, false negatives."""
+    """Counts of results: true and false positives, false negatives."""
 
     true: int
     false: int
@@ -75,12 +76,12 @@ class Figures(NamedTuple):
 
     @property
     def precision(self) -> float:
-        """Of the tagged, the share that is right; 0 without any."""
+        """The share of tagged articles that are right; 0 if none are tagged."""
         return self.true / (self.true + self.false) if self.true else 0.0
 
     @property
     def recall(self) -> float:
-        """Of those that have the topic, the share that is tagged; 0 without any."""
+        """The share of articles with the topic that are tagged; 0 if there are none."""
         return self.true / (self.true + self.missed) if self.true else 0.0
 
     @property
@@ -90,7 +91,7 @@ class Figures(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """An example with its score less the threshold, by weights that were fitted without it."""
+    """An example with its score minus the threshold, by weights that were fitted without it."""
 
     example: Labelled
     label: bool
@@ -122,10 +123,10 @@ def fit(
 ) -> Fit:
     """Fit a topic's weights and cross-validate them.
 
-    ``always``: examples that every fold is fitted to, and that no figure counts, such as those of the topic's own file.
-    ``without``: names of lists that are taken as empty. A topic that has queries keeps theirs: its rules are fitted beside
-    them, and without rules only the threshold is. Raises ValueError if there are not at least two groups of examples with
-    the topic and one without it.
+    ``always``: examples that are used to fit every fold but are not counted, such as those in the topic's file.
+    ``without``: names of lists that are treated as empty. The weights of queries are kept: only rules are fitted or,
+    without rules, only the threshold. Raises ValueError unless there are at least two groups of examples with the topic
+    and one without it.
     """
     emptied = _reachable(_without(topic, set(without)))
     known = [(one, label) for one in examples if (label := one.has(topic.name)) is not None]
@@ -133,7 +134,7 @@ def fit(
     labels = np.array([label for _, label in known], np.bool_)
     positive = {group for group, label in zip(groups, labels, strict=True) if label}
     if len(positive) < 2 or all(labels):
-        raise ValueError("it takes examples of at least two events that have the topic, and of one that has not")
+        raise ValueError("it needs examples of at least two events with the topic, and of one without it")
     facts = _facts(emptied, [one for one, _ in known])
     settled = [(one, label) for one in always if (label := one.has(topic.name)) is not None]
     extra, extra_labels = (
@@ -162,7 +163,7 @@ def fit(
 
 
 def own_examples(topic: Topic) -> list[Labelled]:
-    """The examples of a topic's own file, as labelled articles."""
+    """The examples in a topic's file, as labelled articles."""
     kinds = ((topic.must_match, True), (topic.must_not_match, False))
     return [
         Labelled(text=one.text, title=one.title, language=one.language, label=label)
@@ -172,7 +173,7 @@ def own_examples(topic: Topic) -> list[Labelled]:
 
 
 class _Facts(NamedTuple):
-    """Of each example, what rules find (a column for each rule and part) and the points of queries."""
+    """For each example, the matches of rules (a column for each rule and part) and the points of queries."""
 
     values: Floats
     queries: Floats
@@ -224,7 +225,7 @@ def _fitted(topic: Topic, facts: _Facts, labels: NDArray[np.bool_]) -> Topic:
     against = np.repeat([rule.against for rule in topic.rules], len(_PARTS))
     low, high = np.where(against, -_RANGE, 0.0), np.where(against, 0.0, _RANGE)
     values = facts.values
-    # Both labels weigh the same in sum, up to a factor, so that rare topics are not simply never given.
+    # Both labels have the same total weight, up to a factor, so that a rare topic is not simply never assigned.
     share = min(4.0, (~labels).sum() / max(1, labels.sum()))
     sides = np.where(labels, 1.0, -1.0)
     counts = np.where(labels, max(1.0, share) ** 0.5, 1.0)
@@ -245,22 +246,22 @@ def _fitted(topic: Topic, facts: _Facts, labels: NDArray[np.bool_]) -> Topic:
 
 
 def _start(rule: Rule) -> list[float]:
-    """Where the fitting of a rule begins."""
+    """The initial weight of a rule."""
     return [rule.start * weight for weight in (START_AGAINST if rule.against else START).values()]
 
 
 def _parts(rule: Rule, weights: Sequence[float]) -> dict[str, Any]:
-    """The fitted weights of a rule by their names."""
+    """The fitted weights of a rule, by name."""
     found = dict(zip(_PARTS, weights, strict=True))
     if rule.within == "article":
         found["title"] = 0.0
     if rule.against and not any(found.values()):
-        found["lead"] = -0.01  # else it would be read as evidence for the topic
+        found["lead"] = -0.01  # otherwise it would be read as evidence for the topic
     return found
 
 
 def _best_threshold(scores: Floats, labels: NDArray[np.bool_]) -> float:
-    """The threshold with the best F1, in the middle of the gap that it lies in."""
+    """The threshold with the best F1, in the middle of its gap."""
     ordered = sorted({0.0, *scores.tolist()})
     middles = [round((low + high) / 2, 2) for low, high in pairwise(ordered)] or [1.0]
     best: float = max((_figures(scores - middle, labels).f1, middle) for middle in middles if middle > 0)[1]
@@ -268,7 +269,7 @@ def _best_threshold(scores: Floats, labels: NDArray[np.bool_]) -> float:
 
 
 def _reachable(topic: Topic) -> Topic:
-    """The topic with a threshold that its rules can reach: at most half of what they begin with for title and lead."""
+    """The topic with a threshold that its rules can reach: at most half of their initial weights for title and lead."""
     begins = sum(sum(_start(rule)[:2]) for rule in topic.rules if not rule.against)
     return msgspec.structs.replace(topic, threshold=min(topic.threshold, begins / 2)) if begins else topic
 
@@ -287,10 +288,11 @@ _WORD = re.compile(r"\w{4,}")
 
 
 def group_examples(examples: Sequence[Labelled]) -> list[int]:
-    """A number for each example; examples of one event share it, and so do those of one outlet.
+    """A group number for each example, shared by examples of one event and of one outlet.
 
-    One event: the same ``group``, or half of the longer words of the shorter beginning. An outlet with over a fifth of all
-    examples (an agency, a digest) is no group, since whole folds would consist of it: its events are.
+    Examples are of one event if they have the same ``group``, or share half of the longer words of the shorter one's
+    beginning. An outlet with over a fifth of all examples (an agency, a digest) does not form a group, since whole
+    folds would consist of it; its events do.
     """
     parents = list(range(len(examples)))
 
@@ -313,7 +315,7 @@ def group_examples(examples: Sequence[Labelled]) -> list[int]:
             parents[root(number)] = root(first.setdefault(key, number))
         begins = f"{one.title or ''} {one.text}"[:400].casefold()
         found = set(_WORD.findall(begins))
-        # Without spaces between words, pairs of letters stand for them.
+        # In scripts without spaces between words, pairs of letters are used.
         words.append(found if len(found) >= _LEAST_WORDS else {begins[i : i + 2] for i in range(len(begins) - 1)})
     for here, there in combinations(range(len(examples)), 2):
         shared = len(words[here] & words[there])
@@ -323,7 +325,7 @@ def group_examples(examples: Sequence[Labelled]) -> list[int]:
 
 
 def _folds(groups: Sequence[int], labels: NDArray[np.bool_], number: int) -> list[list[int]]:
-    """Rows of each fold: whole groups, the largest first, each to the fold with the fewest of its kind."""
+    """The rows of each fold: whole groups, largest first, each in the fold with the fewest of its kind."""
     rows: defaultdict[int, list[int]] = defaultdict(list)
     for row, group in enumerate(groups):
         rows[group].append(row)

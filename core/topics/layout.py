@@ -1,8 +1,8 @@
-"""The parts of an article that scores are made of: title, lead, passages of the body, and the sentences in them. Pure.
+"""The parts of an article that scores are based on: title, lead, passages of the body, and their sentences. Pure.
 
-The lead is whole sentences up to the 60th word; the body is cut into paragraphs, long ones after the sentence that reaches
-80 words. A title that is missing, or that only repeats how the text begins (a feed that cuts it off), says nothing of its
-own: the first sentence then stands for it.
+The lead consists of whole sentences up to the 60th word. The body is split into paragraphs, long ones after the
+sentence that reaches 80 words. If the title is missing, or only repeats the beginning of the text (a feed that cuts it
+off), the first sentence is used in its place.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from core.query import Document
 LEAD_WORDS = 60
 PASSAGE_WORDS = 80
 
-# A run of marks is tried once, at its beginning, and never in parts: a page of 40,000 dots must not cost their square.
+# A run of marks is tried once, at its beginning, and never in parts: a page of 40,000 dots must not take quadratic
+# time.
 _SENTENCE_END = re.compile(r"(?<![.!?؟۔…])[.!?؟۔…]++[\"'”’»)]*+\s+|[。！？]+[”」』）]*|\n+")
 _CUT_MARKS = "….·[]()-–—:;, \t\n\u200f\u200e"
 
 
 class Passage(NamedTuple):
-    """A stretch of the text in code points, ``kind`` is "lead" or "body"; ``place`` is its first word."""
+    """A stretch of the text in code points. ``kind`` is "lead" or "body"; ``place`` is that of its first word."""
 
     kind: str
     start: int
@@ -32,10 +33,10 @@ class Passage(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The parts of one article. Sentences are numbered from 1 in the order of the text; number 0 is the title.
+    """The parts of an article. Sentences are numbered from 1 in text order; number 0 is the title.
 
-    ``sentences``: the first place of each; ``passages`` never is empty, and the first is the lead. ``lead``: how many
-    sentences are in it. ``words``: the number of words of the body, two characters of an unspaced script counting as one.
+    ``sentences``: the first place of each; ``passages`` is never empty, and the first is the lead. ``lead``: the number
+    of its sentences. ``words``: the number of words of the body; two characters of an unspaced script count as one.
     """
 
     titled: bool
@@ -45,7 +46,7 @@ class Layout(NamedTuple):
     words: int
 
     def sentence(self, place: int) -> int:
-        """The number of the sentence that holds this place of the text."""
+        """The number of the sentence with this place of the text."""
         return max(bisect_right(self.sentences, place), 1)
 
     def passage_places(self) -> list[int]:
@@ -54,7 +55,7 @@ class Layout(NamedTuple):
 
 
 def layout_of(title: str, text: str, document: Document) -> Layout:
-    """Cut an article; ``document`` is that of its title and text."""
+    """Split an article; ``document`` has its title and text."""
     starts = document.fields[0].starts
     covered = sum(document.fields[0].ends) - sum(starts)
     # If places are single characters (Chinese …), two of them are about a word.
@@ -82,13 +83,13 @@ def layout_of(title: str, text: str, document: Document) -> Layout:
 
 
 def says_more(title: str, text: str) -> bool:
-    """Whether a title is there and is more than the beginning of the text, cut off."""
+    """Whether there is a title, and it is more than the cut-off beginning of the text."""
     shown = title.strip().rstrip(_CUT_MARKS)
     return bool(shown) and text.lstrip()[: len(shown)].casefold() != shown.casefold()
 
 
 def _breaks(text: str, starts: Sequence[int], most: int) -> Iterable[int]:
-    """Where a passage may end: after each sentence and line, at the end, and within a sentence of more than ``most`` places."""
+    """Where a passage can end: after each sentence and line, at the end, and within a sentence of more than ``most`` places."""
     begin = 0
     for end in (*(found.end() for found in _SENTENCE_END.finditer(text)), len(text)):
         place, last = bisect_left(starts, begin), bisect_left(starts, end)

@@ -1,4 +1,4 @@
-"""Which topics an article may have at all, by its words alone: most articles have none, and that must cost nothing. Pure."""
+"""Finds which topics an article may have, by its words: most articles have none, which must cost almost nothing. Pure."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from core.query.required_terms import RequiredTerms, guessed_weight, required_te
 
 
 class _Filed(NamedTuple):
-    """A query filed under one term. ``others``: of each of these sets a document must have a term too."""
+    """A query filed under one term. ``others``: a document must also have a term of each of these sets."""
 
     topic: int
     others: tuple[RequiredTerms, ...]
 
 
 class TopicPrefilter:
-    """Which topics an article may have at all, by its words alone: most articles have none, and that must cost nothing.
+    """Finds which topics an article may have, by its words.
 
-    A topic needs one of its queries of positive weight to hold, and of an AND each part needs one of its required terms
-    (``core.query.required_terms``). They are looked up among the article's words. Of two words side by side it is only
-    checked that both occur, since finding out where words are takes longer than all the rest. So the filter lets too many
-    topics through, never too few, for the article and for any part of it. It keeps no state of the documents.
+    A topic needs a match of one of its queries of positive weight, and each part of an AND needs one of its required
+    terms (``core.query.required_terms``). These are looked up among the article's words. For two adjacent words it only
+    checks that both occur, since finding the places of words takes longer than all the rest. So the filter lets too
+    many topics through, but never too few, for the article and for any part of it. It keeps no state of documents.
     """
 
     def __init__(self, queries: Iterable[tuple[int, CompiledQuery]]) -> None:
@@ -69,7 +69,7 @@ def _commonness(terms: RequiredTerms) -> float:
 
 
 def _needs_more(term: str) -> bool:
-    """Whether a term can't be decided by words alone: a stem or a field."""
+    """Whether a term (a stem or a field) can't be decided by words alone."""
     return ":" in term or "~" in term
 
 

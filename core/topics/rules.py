@@ -1,7 +1,7 @@
-"""Rules of topics on one article: where they hold, and what that adds to the score. Pure, and in whole numbers.
+"""Applies rules of topics to an article: where they match, and what that adds to the score. Pure, in integers.
 
-Where terms stand is kept as sets of sentences and of passages, each a number with one bit for each. A rule holds in the
-sentences that all its parts share.
+The places of terms are kept as sets of sentences and of passages, each an integer with one bit per element. A rule
+matches in the sentences that all its parts share.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from core.topics.terms import Hit
 
 HUNDREDTHS = 100
 BODY_PASSAGES = 4
-"""A rule counts in so many passages of the body."""
+"""Most passages of the body in which a rule counts."""
 BODY_WORDS = 600
-"""In a longer body what a rule adds for a passage is less, in proportion."""
+"""In a body with more words, what a rule adds per passage is reduced in proportion."""
 
 
 class Spread(NamedTuple):
-    """Where the terms of a list stand: bits of sentences and of passages. Bit 0 is the title in both."""
+    """Where the terms of a list occur: bits of sentences and of passages. Bit 0 is the title in both."""
 
     sentences: int
     passages: int
 
 
 class Holds(NamedTuple):
-    """Where a rule holds: in the title, in the lead, and in how many passages of the body."""
+    """Where a rule matches: in the title, in the lead, and in how many passages of the body."""
 
     title: int
     lead: int
@@ -42,18 +42,18 @@ class Holds(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """The parts of a rule as numbers of lists: one of each of ``all`` must be there, and none of ``none``."""
+    """The parts of a rule as numbers of lists: one of each of ``all`` must occur, and none of ``none``."""
 
     all: tuple[tuple[int, ...], ...]
     none: tuple[int, ...]
 
     def possible(self, found: set[int]) -> bool:
-        """Whether the rule may hold in an article that only these lists have terms in."""
+        """Whether the rule may match in an article with terms of only these lists."""
         return all(any(number in found for number in part) for part in self.all)
 
 
 def parts_of(written: Iterable[str], numbers: Mapping[str, int], none: Iterable[str] = ()) -> Parts:
-    """Parts as a file has them (``definitions.Rule``); ``numbers``: of each list by its name."""
+    """The parts of a rule in a file (``definitions.Rule``); ``numbers``: list numbers by name."""
     return Parts(
         tuple(tuple(numbers[name] for name in lists_in((part,))) for part in written),
         tuple(numbers[name] for name in lists_in(none)),
@@ -61,7 +61,7 @@ def parts_of(written: Iterable[str], numbers: Mapping[str, int], none: Iterable[
 
 
 def spread_of(hits: Iterable[Hit], layout: Layout, passage_places: Sequence[int]) -> Spread:
-    """Where hits stand. In an article without a title of its own the first sentence is the title too."""
+    """The places of hits. In an article without a proper title, the first sentence is also the title."""
     sentences, passages = set[int](), set[int]()
     for field, first, _ in hits:
         if field:
@@ -78,7 +78,7 @@ def spread_of(hits: Iterable[Hit], layout: Layout, passage_places: Sequence[int]
 
 
 def holds(rule: Rule, parts: Parts, spreads: Mapping[int, Spread], layout: Layout) -> Holds:
-    """Where a rule holds."""
+    """Where a rule matches."""
     if rule.within == "article":
         return _in_article(parts, spreads)
     by_passage = rule.within == "passage"
@@ -105,13 +105,13 @@ def _shared(parts: Parts, bits: Mapping[int, int]) -> int:
 
 
 def _passages_with(sentences: int, layout: Layout) -> int:
-    """The number of body passages, up to the most that counts, with one of these sentences of the body."""
+    """The number of body passages with one of these body sentences, up to the most that counts."""
     found = 0
     places = [passage.place for passage in layout.passages]
     while sentences and found < BODY_PASSAGES:
         number = (sentences & -sentences).bit_length() - 1
         found += 1
-        # On to the first sentence of the next passage.
+        # Continue with the first sentence of the next passage.
         passage = bisect_right(places, layout.sentences[layout.lead + number])
         if passage >= len(places):
             break
@@ -121,18 +121,18 @@ def _passages_with(sentences: int, layout: Layout) -> int:
 
 
 def points(rule: Rule, where: Holds, words: int) -> int:
-    """What a rule adds to the score, in hundredths; ``words`` of the body."""
+    """What a rule adds to the score, in hundredths; ``words``: number of words of the body."""
     title, lead, body = (round(weight * HUNDREDTHS) for weight in (rule.title, rule.lead, rule.body))
     found = title * where.title + lead * where.lead
     if rule.within == "article":
         return found + body * where.body
-    # The quotient is of whole numbers and of a magnitude, so that it is the same for both signs and on every machine.
+    # An integer quotient of the magnitude, so that it is the same for both signs and on every machine.
     damped = abs(body) * where.body * BODY_WORDS // max(BODY_WORDS, words)
     return found + (damped if body > 0 else -damped)
 
 
 def _bits(numbers: set[int]) -> int:
-    """A whole number with these bits, in time in proportion to the highest."""
+    """The integer with these bits, in time proportional to the highest."""
     if not numbers:
         return 0
     found = bytearray(max(numbers) // 8 + 1)

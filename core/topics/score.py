@@ -1,22 +1,22 @@
-"""Which topics an article has: a score for each topic, in hundredths for what rules add; and a topic's own examples. Pure.
+"""Decides which topics an article has by a score for each topic, and runs a topic's examples. Pure.
 
 A score has two parts, and most topics use one of them.
 
-**Rules** (``rules``) speak of lists of terms (``terms``): who, where, what. A rule adds its weights for the title, for the
-lead and for passages of the body in which it holds. The weights are whole hundredths, fitted to labelled examples (``fit``),
-and are summed.
+**Rules** (``rules``) refer to lists of terms (``terms``): who, where, what. A rule adds its weights for the title, for
+the lead and for passages of the body in which it matches. The weights are whole hundredths, fitted to labelled examples
+(``fit``), and are summed.
 
-**Queries** hold in passages. A query counts once for each passage in which it holds in full, so an AND requires its words
-near each other, and a word that is repeated in one paragraph counts once. Of several queries that hold in one passage only
-the one with the largest weight counts, so that two forms of the same query gain nothing. Then
+**Queries** match in passages. A query counts once for each passage that it matches in full, so an AND requires its
+words near each other, and a word that is repeated in a paragraph counts once. If several queries match in one passage,
+only the one with the largest weight counts, so two forms of the same query add nothing. Then
 
     score = 3 · title + 2 · lead + min(6, sum over body passages) · min(1, 600 / words of the body)
 
-where *title*, *lead* and each body passage are the weight found there. Without a title the lead counts 5. A query with
-field "any" that holds in the whole article but in no single passage counts as one body passage: evidence, but weak.
-Negative weights are scored separately in the same way, and subtracted.
+where *title*, *lead* and each body passage are the weights found there. Without a title the lead counts 5. A query with
+field "any" that matches the whole article but no single passage counts as one body passage: weak evidence. Negative
+weights are scored separately in the same way, and subtracted.
 
-The article has the topic when the score is at or over the threshold.
+The article has the topic if the score is at or above the threshold.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TITLE_FACTOR, LEAD_FACTOR, BODY_CAP, BODY_WORDS = 3.0, 2.0, 6.0, 600
 
 
 class Shown(NamedTuple):
-    """What a rule, or all queries together (``name`` is empty), added to a score."""
+    """What a rule, or all queries together (with an empty ``name``), added to a score."""
 
     name: str
     points: float
@@ -47,7 +47,7 @@ class Shown(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """The score of one topic on an article, whether or not it reaches the threshold, and what it is made of."""
+    """The score of one topic on an article, whether or not it reaches the threshold, and its parts."""
 
     topic: Topic
     score: float
@@ -61,10 +61,10 @@ class Scored(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What a score is computed from.
+    """The facts that a score is computed from.
 
-    The number of a topic, the points of its queries, where its rules hold (the number of each within the topic), and the words
-    of the body.
+    The number of a topic, the points of its queries, where its rules match (by number within the topic), and the number
+    of words of the body.
     """
 
     topic: int
@@ -87,7 +87,7 @@ class _Rule(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """What was found for one topic on one article, before it is weighed."""
+    """What was found for one topic on one article, before weighting."""
 
     facts: Facts
     matches: Sequence[Match]
@@ -98,7 +98,7 @@ class _Found(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A passage as a document of its own, for queries."""
+    """A passage as a separate document for queries."""
 
     kind: str
     offset: int
@@ -126,7 +126,7 @@ class _Strength:
 
 
 class _InLanguage(NamedTuple):
-    """What is tried on the articles of one language. ``table`` has the lists of all topics, numbered through."""
+    """What is tried on articles in one language. ``table`` has the lists of all topics, numbered consecutively."""
 
     prefilter: TopicPrefilter
     queries: list[_Query]
@@ -162,9 +162,9 @@ class Tagger:
     ) -> tuple[TopicMatch, ...]:
         """The article's topics, highest score first (then by name), with the evidence for each.
 
-        The queries and terms for ``language`` and those for every language are tried. If it is None, all queries are, and the
-        terms of the language that the article has most terms of.
-        ``document``: the document of this title and text if the caller has it, so that its words are not cut again.
+        It tries the queries and terms for ``language`` and those for every language. If it is None, it tries all
+        queries, and the terms of the language with the most terms in the article. ``document``: the document with this
+        title and text, if the caller has one, so that its words are not split again.
         """
         found = [
             TopicMatch(one.topic.name, round(one.score, 3), one.matches)
@@ -176,11 +176,11 @@ class Tagger:
     def scores(
         self, title: str, text: str, language: str | None, document: Document | None = None
     ) -> tuple[Scored, ...]:
-        """The score of each topic that has any evidence for it, in the order of the topics; parameters as in ``tag``."""
+        """The score of each topic with any evidence for it, in the order of the topics; parameters as in ``tag``."""
         return tuple(self._scored(one) for one in self._found(title, text, language, document))
 
     def facts(self, title: str, text: str, language: str | None, document: Document | None = None) -> tuple[Facts, ...]:
-        """What the scores are computed from, of each topic for which there may be evidence; parameters as in ``tag``."""
+        """The facts for the scores of all topics for which there may be evidence; parameters as in ``tag``."""
         return tuple(one.facts for one in self._found(title, text, language, document))
 
     def _found(self, title: str, text: str, language: str | None, document: Document | None) -> Iterable[_Found]:
@@ -205,7 +205,7 @@ class Tagger:
         wanted = {number for one in rules for part in (*one.parts.all, one.parts.none) for number in part}
         wanted.update(number for topic in by_rule for part in self._needs[topic].all for number in part)
         hits = of.table.hits(document, met, wanted)
-        # A term may turn out to be in a phrase that doesn't count, or to be half of one.
+        # A term may turn out to be in a phrase that doesn't count, or to be only half of one.
         there = {number for number, each in hits.items() if each}
         by_rule = {topic for topic in by_rule if self._needs[topic].possible(there)}
         places = layout.passage_places()
@@ -214,7 +214,8 @@ class Tagger:
         for one in rules:
             if one.topic in by_rule and (where := holds(one.rule, one.parts, spreads, layout)):
                 if where.title and one.rule.title < 0 and not layout.titled:
-                    # The first sentence stands for a title of its own: against the topic it counts once, in the lead.
+                    # The first sentence is used in place of a title: as evidence against the topic it counts once, in
+                    # the lead.
                     where = where._replace(title=0)
                 found[one.topic].append((one, where))
         for number in sorted(queries.keys() | found.keys()):
@@ -275,9 +276,9 @@ class Tagger:
         return terms_of(one.terms, one.countries, language, not written), terms_of(one.apart, (), language)
 
     def _guess(self, document: Document) -> str:
-        """The language of whose terms the article has most, for an article whose language is not known.
+        """The language with the most terms in the article, for an article whose language is unknown.
 
-        The terms of all languages together would find too much: a short word of one is another word in the next.
+        The terms of all languages together would find too much: a short word of one language has another meaning in the next.
         """
         if self._languages is None:
             written = sorted(
@@ -301,7 +302,7 @@ class Tagger:
         return max(languages, key=lambda one: counts[languages.index(one)], default=ANY)
 
     def _of(self, language: str | None) -> _InLanguage:
-        """What is tried on articles of a language."""
+        """What is tried on articles in a language."""
         if (known := self._by_language.get(language)) is None:
             queries = [one for one in self._queries if language is None or one.weighted.language in (None, language)]
             prefilter = TopicPrefilter((one.topic, one.compiled) for one in queries if one.weighted.weight > 0)
@@ -316,9 +317,9 @@ def tag(title: str, text: str, language: str | None, topics: Iterable[Topic]) ->
 
 
 def _evidence(one: _Rule, where: Holds, hits: Mapping[int, list[Hit]], layout: Layout) -> Iterable[Hit]:
-    """The hits of a rule's lists in the parts of the article in which it holds."""
+    """The hits of a rule's lists in the parts of the article in which it matches."""
     body = layout.passages[1].place if len(layout.passages) > 1 else None
-    # Where it holds without a weight, its words are no evidence.
+    # In a part without a weight, its words are not evidence.
     rule = one.rule
     where = Holds(where.title * (rule.title > 0), where.lead * (rule.lead > 0), where.body * (rule.body > 0))
     in_title = where.title or (one.rule.within == "article" and where.lead) or where.body
@@ -336,7 +337,7 @@ def _match(document: Document, hit: Hit) -> Match:
 
 
 def _apply(query: _Query, parts: Sequence[_Part], document: Document, strength: _Strength) -> list[Match]:
-    """Record in ``strength`` where the query holds; returns the matches as stretches of the article's own title and text."""
+    """Record in ``strength`` where the query matches; returns the matches as stretches of the article's title and text."""
     evidence: list[Match] = []
     weight, field = abs(query.weighted.weight), query.weighted.field
     holds_in_one = False
@@ -360,11 +361,11 @@ def _matches(query: _Query, document: Document) -> tuple[Match, ...] | None:
     try:
         return query.compiled.match(document)
     except NotDecided:
-        return None  # as if it did not hold: the other queries of the topic still count
+        return None  # as if it did not match: the topic's other queries still count
 
 
 class ExampleFailure(NamedTuple):
-    """An example that came out wrong. ``kind`` is "must_match" or "must_not_match"; ``number`` counts from 1 within it.
+    """An example with a wrong result. ``kind`` is "must_match" or "must_not_match"; ``number`` counts from 1 within it.
 
     ``score`` is None if the article did not reach the threshold.
     """
@@ -381,7 +382,7 @@ class ExampleFailure(NamedTuple):
 
 
 def check_topic(topic: Topic) -> list[ExampleFailure]:
-    """Run the examples of ``topic``, each with its language and without one. Returns those that were wrong, in file order."""
+    """Run the examples of ``topic``, each with its language and without one. Returns the failures in file order."""
     tagger = Tagger((topic,))
     failures = []
     for kind, examples in (("must_match", topic.must_match), ("must_not_match", topic.must_not_match)):

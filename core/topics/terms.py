@@ -1,7 +1,8 @@
-"""Lists of terms: names and words that the rules of topics speak of, found all at once among an article's words. Pure.
+"""Lists of terms, which rules of topics refer to; finds all of them at once among an article's words. Pure.
 
-A term is a word or a phrase; a word that ends in ``*`` stands for every word with that beginning. Terms are folded and cut
-as queries are (``core.query.words``). A list may name countries: their names are those of CLDR in the article's language.
+A term is a word or a phrase; a word that ends in ``*`` matches every word with that beginning. Terms are folded and
+split like queries (``core.query.words``). A list may name countries, whose names in the article's language come from
+CLDR.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from core.query import Document
 from core.query.words import query_words
 
 ANY = "any"
-"""The key of terms that are tried on articles of every language."""
+"""The key of terms that are tried on articles in every language."""
 _SEPARATOR = re.compile(r"[,\n]")
 _CACHED_WORDS = 1 << 16
 _CACHED_LENGTH = 48
 _HEBREW = re.compile(r"[\u05d0-\u05ea]{2}")
 _HEBREW_PARTICLES = ("", "ה", "ב", "ל", "מ", "ש", "ו", "כ", "וה", "וב", "ול", "ומ", "שב", "שה", "מה", "כש")
-"""And, the, in, to, from, that, as: written onto the word that follows."""
+"""Hebrew particles joined to the following word: and, the, in, to, from, that, as."""
 _LEAST_OF_A_STEM = 4
 _VOWELS = "aeiouyáéíóúýěəоаеиіыуюяёїєαεηιουω"
 
 
 class Element(NamedTuple):
-    """One word of a term, ``offset`` places from its beginning. ``prefix``: any word that begins with ``key``."""
+    """One word of a term, ``offset`` places after its beginning. ``prefix``: any word that begins with ``key``."""
 
     offset: int
     key: str
@@ -47,7 +48,7 @@ class Term(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """Where a term was found: the field's number (0 the text, 1 the title), first and last place (inclusive)."""
+    """Where a term was found: number of the field (0: text, 1: title), first and last place (inclusive)."""
 
     field: int
     first: int
@@ -55,7 +56,7 @@ class Hit(NamedTuple):
 
 
 def cut_terms(written: str, language: str) -> Iterator[Term]:
-    """The terms of a list, which are separated by commas or line breaks. Raises ValueError, which quotes the term."""
+    """The terms of a list, separated by commas or line breaks. Raises ValueError, which quotes the term."""
     for piece in _SEPARATOR.split(written):
         term = piece.strip()
         if not term:
@@ -70,12 +71,12 @@ def cut_terms(written: str, language: str) -> Iterator[Term]:
 def _term(written: str) -> Term:
     words = query_words(written)
     if not words:
-        raise ValueError(f"{written!r} has no word")
+        raise ValueError(f"{written!r} has no word in it")
     elements = []
     for word in words:
         key = word.key.rstrip("*")
         if not key or "*" in key or "?" in key:
-            raise ValueError(f"{written!r}: * stands at the end of a word only, and ? nowhere")
+            raise ValueError(f"{written!r}: * is only allowed at the end of a word, and ? is not allowed")
         elements.append(Element(word.offset, key, key != word.key))
     return Term(tuple(elements), words[-1].offset + words[-1].width)
 
@@ -84,7 +85,7 @@ def _term(written: str) -> Term:
 def country_names(country: str, language: str, stemmed: bool = False) -> tuple[str, ...]:
     """The names of a country (ISO 3166, two letters) in a language, as terms; empty if CLDR does not have the language.
 
-    With ``stemmed``, also any word that begins as the last word does, without its last vowel: most languages put endings there.
+    With ``stemmed``, also any word that begins like the last word without its final vowel: most languages add endings there.
     """
     try:
         name = Locale.parse(language).territories.get(country, "")
@@ -106,7 +107,7 @@ def is_country(code: str) -> bool:
 
 
 class _Filed(NamedTuple):
-    """A term of a list; ``against``: a phrase in which the list's other terms don't count."""
+    """A term of a list; ``against``: it is a phrase in which the list's other terms don't count."""
 
     number: int
     against: bool
@@ -114,10 +115,10 @@ class _Filed(NamedTuple):
 
 
 class TermTable:
-    """The terms of many lists, in one language: finds those of an article. Not thread-safe: it caches what words mean."""
+    """Finds terms of many lists, in one language, in an article. Not thread-safe: it caches look-ups of words."""
 
     def __init__(self, lists: Sequence[tuple[Iterable[Term], Iterable[Term]]]) -> None:
-        """``lists``: of each list its terms, and the phrases in which they don't count."""
+        """``lists``: for each list, its terms and the phrases in which they don't count."""
         self._exact: defaultdict[str, list[_Filed]] = defaultdict(list)
         self._prefixes: defaultdict[int, defaultdict[str, list[_Filed]]] = defaultdict(lambda: defaultdict(list))
         for number, (terms, against) in enumerate(lists):
@@ -128,7 +129,7 @@ class TermTable:
         self._known: dict[str, tuple[_Filed, ...]] = {}
 
     def _file(self, filed: _Filed) -> None:
-        # The longest whole word is the rarest; a term that is all beginnings is filed under the longest of them.
+        # The longest whole word is the rarest; a term that consists of prefixes is filed under the longest of them.
         anchor = max(filed.term.elements, key=lambda one: (not one.prefix, len(one.key)))
         if anchor.prefix:
             self._prefixes[len(anchor.key)][anchor.key].append(filed)
@@ -146,7 +147,7 @@ class TermTable:
         return tuple(found)
 
     def met(self, document: Document) -> dict[_Filed, None]:
-        """The terms of which the article has at least the word that they are filed under, in any order."""
+        """The terms whose filed word is in the article, in any order."""
         known = self._known
         return {
             filed: None for word in document.words for filed in (known[word] if word in known else self._of_word(word))
@@ -157,7 +158,7 @@ class TermTable:
         return {filed.number for filed in met if not filed.against}
 
     def hits(self, document: Document, met: Iterable[_Filed], wanted: set[int]) -> dict[int, list[Hit]]:
-        """Where the terms of the ``wanted`` lists stand, by the list's number, in order of place."""
+        """The hits of the ``wanted`` lists, by list number, in order of place."""
         places = _Places(document)
         found: defaultdict[int, set[Hit]] = defaultdict(set)
         against: defaultdict[int, set[Hit]] = defaultdict(set)
@@ -171,7 +172,7 @@ class TermTable:
 
 
 class _Places:
-    """Where words of one document stand, each looked up once."""
+    """The places of words in one document, each looked up once."""
 
     def __init__(self, document: Document) -> None:
         self._fields = [field for field in document.fields if field.text]
@@ -200,11 +201,11 @@ class _Places:
 
 
 def _outside(hits: list[Hit], against: list[Hit]) -> list[Hit]:
-    """The hits that no phrase of ``against`` overlaps; both are sorted."""
+    """The hits that do not overlap a phrase of ``against``; both are sorted."""
     if not against:
         return hits
     firsts = [(one.field, one.first) for one in against]
-    # The furthest place that any phrase so far reaches, since phrases may hold one another.
+    # The furthest place that any phrase so far reaches, since phrases may be nested.
     reach = list(accumulate(((one.field, one.last) for one in against), max))
     kept = []
     for one in hits:
@@ -217,9 +218,9 @@ def _outside(hits: list[Hit], against: list[Hit]) -> list[Hit]:
 def terms_of(
     by_language: Mapping[str, str], countries: Iterable[str], language: str | None, stemmed: bool = False
 ) -> Iterator[Term]:
-    """The terms of a list for articles in ``language``; None: those of every language that the list has.
+    """The terms of a list for articles in ``language``; None: those of all languages in the list.
 
-    ``stemmed``: the names of countries with endings too, for a language without terms of its own.
+    ``stemmed``: also country names with endings, for a language without its own terms.
     """
     chosen = (ANY, language) if language else tuple(by_language)
     for key in chosen:

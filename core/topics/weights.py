@@ -1,4 +1,4 @@
-"""Writing fitted weights into a topic's file: only the numbers change, comments and order stay. Pure."""
+"""Writes fitted weights into a topic's file: only the numbers change, comments and order stay. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"^\s*(title|lead|body|threshold)\s*=")
 def with_weights(text: str, topic: Topic) -> str:
     """The TOML text of a topic with the weights of ``topic``'s rules and its threshold.
 
-    Each rule gets a line for each weight, at the end of its block. ``topic`` must be made of this text.
+    Each rule gets a line for each weight, at the end of its block. ``topic`` must have been read from this text.
     """
     lines: list[str] = []
     rules = iter(topic.rules)
@@ -38,7 +38,7 @@ def with_weights(text: str, topic: Topic) -> str:
 
 
 def _close(lines: list[str], rule: Rule | None) -> None:
-    """Write the weights of a rule that ends here, before the empty lines and comments that belong to what follows."""
+    """Write the weights of a rule that ends here, before the empty lines and comments that belong to the next block."""
     if rule is None:
         return
     at = len(lines)
@@ -53,7 +53,7 @@ def _shown(weight: float) -> str:
 
 
 def _still_in_text(line: str, marks: str | None) -> str | None:
-    """The marks of the string of several lines that is open behind this line, None if none is."""
+    """The delimiter of the multi-line string that is open after this line; None if none is."""
     at = 0
     while True:
         if marks is None:

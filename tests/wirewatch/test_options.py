@@ -73,7 +73,7 @@ def test_reading_without_a_store_is_one_line_with_the_next_step_and_makes_nothin
     done = wirewatch(*words.split(), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
-    assert f"there is no store at {tmp_path / 'var/store.db'} — wirewatch up makes it" in line
+    assert f"there is no store at {tmp_path / 'var/store.db'} — wirewatch up creates it" in line
     assert "data_dir / WIREWATCH_DATA_DIR" in line
     assert list(tmp_path.iterdir()) == []
 
@@ -103,7 +103,7 @@ def test_a_takedown_of_an_address_never_seen_says_so_and_still_holds(tmp_path: P
     wirewatch("subscriptions", "add", "syria", "--id", "s", cwd=tmp_path)
     done = wirewatch("takedown", "https://a.example/mistyped", "--reason", "court", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "nothing stored had this address: check its spelling" in done.stderr
+    assert "nothing was stored under this address: check its spelling" in done.stderr
     listed = wirewatch("takedown", "--list", "--json", cwd=tmp_path)
     assert json.loads(listed.stdout)["url"] == "https://a.example/mistyped"
 

@@ -136,7 +136,7 @@ def test_a_dangling_link_is_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     [
         (["run", "--input", "nowhere", "--out", "out"], 2, "nowhere: no such file or folder"),
         (["run", "--input", "tool.exe", "--out", "out"], 2, "tool.exe: not a kind of file"),
-        (["run", "--input", "nothing", "--out", "out"], 1, "nothing in it to read"),
+        (["run", "--input", "nothing", "--out", "out"], 1, "contains nothing to read"),
         (["run", "--out", "out"], 2, "--input"),
         (["run", "--input", "one.txt", "--out", "one.txt"], 2, "one.txt"),
         (["run", "--input", "one.txt", "--out", "out", "--subscriptions", "gone"], 2, "gone: No such file"),

@@ -168,4 +168,4 @@ def test_trace_explains_a_query_that_began_after_the_article(desk_folder: Path) 
         ("opera", True),
         ("wheat", False),
     ]
-    assert "it met 0 of 1 queries" in found["verdict"]
+    assert "it matched 0 of 1 queries" in found["verdict"]

@@ -107,7 +107,7 @@ def test_show_takes_and_tells_times_of_the_desk(tmp_path: Path) -> None:
     assert shown.stdout.startswith(f"{local:%Y-%m-%d %H:%M:%S}  seen ")
     assert shown.stderr.strip().endswith("+0545")
     later = on_terminal("show", "articles", "--as-of", "2199-01-01", cwd=tmp_path, **zone)
-    assert "is still to come" in later.stderr
+    assert "is in the future" in later.stderr
     assert "Strike" in later.stdout
     refused = wirewatch("show", "articles", "--as-of", "25:10", cwd=tmp_path)
     assert refused.returncode == 2

@@ -254,9 +254,7 @@ def archive(
                 if rewritten := remove_archived_texts(store, where, console.now_ms()):
                     console.note(f"texts past their limit: {counted(rewritten, 'file')} rewritten without them")
             except OSError as error:
-                raise WirewatchError(
-                    f"{where}: {error.strerror or error}", hint="choose a writable folder"
-                ) from error
+                raise WirewatchError(f"{where}: {error.strerror or error}", hint="choose a writable folder") from error
             if not follow or stop.wait(ARCHIVE_POLL_S):
                 break
     store.close()

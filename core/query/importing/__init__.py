@@ -1,7 +1,7 @@
-"""Queries of other vendors translated to this language (docs/queries.md lists the differences). Pure.
+"""Translates queries of other vendors into this language (docs/queries.md lists the differences). Pure.
 
-One module per dialect: its tokens and their meaning. ``reader`` has the grammar that they share, ``tree`` the neutral form
-and its text. A new dialect is one module, its name in ``Dialect`` and ``DIALECTS``, and a table of cases.
+One module per dialect has its tokens and their meaning. ``reader`` has the shared grammar, ``tree`` the neutral form
+and its text. A new dialect needs a module, its name in ``Dialect`` and ``DIALECTS``, and a table of cases.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["DIALECTS", "Dialect", "ImportNote", "Imported", "import_query"]
 
 
 Dialect = Literal["brandwatch", "cision", "factiva", "google", "meltwater"]
-"""The vendor whose query it is: what API and command line take."""
+"""The vendors, by the names that the API and the command line take."""
 
 _READERS: Mapping[Dialect, type[DialectReader]] = {
     "brandwatch": Brandwatch,
@@ -36,7 +36,7 @@ DIALECTS: Mapping[str, type[DialectReader]] = {str(name): reader for name, reade
 
 
 class Imported(NamedTuple):
-    """A query in this language, and what reads differently from the vendor's text, in its order, each note once."""
+    """A query in this language, with notes on the differences from the vendor's text, in its order, each note once."""
 
     query: str
     changes: tuple[ImportNote, ...]
@@ -45,15 +45,15 @@ class Imported(NamedTuple):
 def import_query(query: str, dialect: str) -> Imported:
     """Translate ``query`` from the dialect of that name (a key of ``DIALECTS``) to this language.
 
-    Raises QueryError, with the position in the vendor's text, for what does not parse in the dialect and for what has no
-    equivalent here: nothing that affects what matches is dropped. Raises it too if the result is too much for one query.
-    Raises KeyError for an unknown dialect.
+    Raises QueryError, with the position in the vendor's text, if it does not parse in the dialect or has a construct
+    without equivalent: nothing that affects matching is dropped. Also raises it if the result is too large for one
+    query. Raises KeyError for an unknown dialect.
     """
     reader = DIALECTS[dialect](query)
     try:
         made = show(reader.read())
     except RecursionError as error:
-        # Chains within groups within chains: no query that anybody wrote.
+        # Chains within groups within chains: not a query that a person wrote.
         raise QueryError("it is nested too deeply", query=query, position=0) from error
     parse(made)
     changes = sorted(ImportNote(position, text) for text, position in reader.changes.items())

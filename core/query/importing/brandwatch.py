@@ -1,4 +1,4 @@
-"""Brandwatch: NEAR/x either order, NEAR/xf in order, "…"~n, raw: with capitals, fields of the place a mention comes from."""
+"""Brandwatch: NEAR/x in either order, NEAR/xf in order, "…"~n, raw: with capitals, fields for the place of a mention."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FIELDS |= {"language": "lang", "lang": "lang"}
 
 
 class Brandwatch(DialectReader):
-    """A query of Brandwatch."""
+    """A Brandwatch query."""
 
     name = "Brandwatch"
     lexer: ClassVar = Lexer(
@@ -39,7 +39,7 @@ class Brandwatch(DialectReader):
                 self._note(token, "comments (<<< … >>>) were left out")
             if token.kind == "WORD" and token.text in ("and", "or", "not"):
                 self._note(
-                    token, f"lower-case {token.text} stayed a word, as Brandwatch reads it; an operator is upper case"
+                    token, f"lower-case {token.text} stayed a word, as in Brandwatch; an operator is in upper case"
                 )
         self._tokens = [token for token in self._tokens if token.kind != "COMMENT"]
 
@@ -61,7 +61,7 @@ class Brandwatch(DialectReader):
             return self._cased(token)
         if token.kind != "FIELD":
             return None
-        why, instead = "articles carry no such fact", "one of title: site: url: author: language:"
+        why, instead = "articles have no such field", "one of title: site: url: author: language:"
         field = self._our_field(token, _FIELDS, f"{token.value}:", why, instead)
         return self._within(token, field, self._operand())
 
@@ -76,7 +76,7 @@ class Brandwatch(DialectReader):
         if token.kind == "RAW":
             value = self._take()
             if value.kind not in ("WORD", "PHRASE"):
-                self._fail(value, f"raw: before {value.text or 'the end'}", 'a word or a "phrase" behind raw:')
+                self._fail(value, f"raw: before {value.text or 'the end'}", 'a word or a "phrase" after raw:')
         text = " ".join(
             (value.value if value.kind == "PHRASE" else token.value if value is token else value.text).split()
         )

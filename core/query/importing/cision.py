@@ -1,4 +1,4 @@
-"""Cision: w/n in either order, AND NOT, functions as cs("BEST") and headline(…). Both of its syntaxes are taken."""
+"""Cision: w/n in either order, AND NOT, functions such as cs("BEST") and headline(…). Accepts both of its syntaxes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FIELDS = {
 
 
 class Cision(DialectReader):
-    """A query of Cision."""
+    """A Cision query."""
 
     name = "Cision"
     any_case = True
@@ -46,7 +46,7 @@ class Cision(DialectReader):
         if name == "cs":
             self._note(token, "cs(…) became cs: capitals count")
             return self._cased(token, self._closed(token))
-        why, instead = "no field of ours holds it", "headline() publication() author() or cs()"
+        why, instead = "none of our fields has it", "headline() publication() author() or cs()"
         field = self._our_field(token, _FIELDS, f"{token.value}(…)", why, instead)
         return self._within(token, field, self._closed(token))
 

@@ -1,4 +1,4 @@
-"""Factiva: adjN and w/N in order and counted from 1, nearN and /Nn/ either order, /Fn/, atleastN, fields as hd=.
+"""Factiva: adjN and w/N in order, counted from 1; nearN and /Nn/ in either order; /Fn/, atleastN, fields such as hd=.
 
 Binding, tightest first: parentheses, distances, atleast and fields, not, and, or. Words side by side mean adj.
 """
@@ -22,7 +22,7 @@ _INSTEAD = {
 
 
 class Factiva(DialectReader):
-    """A query of Factiva."""
+    """A Factiva query."""
 
     name = "Factiva"
     side_by_side = "ADJ"
@@ -75,9 +75,13 @@ class Factiva(DialectReader):
 
     def _special(self, token: Token) -> Node | None:
         if token.kind == "WC":
-            self._unknown(token, token.text, "an article's number of words can't be asked for", "the query without it")
+            self._unknown(
+                token, token.text, "a query can't ask for an article's number of words", "the query without it"
+            )
         if token.kind == "DATE":
-            self._unknown(token, token.text, "a query has no dates", "the query without it; set dates where you search")
+            self._unknown(
+                token, token.text, "a query can't contain dates", "the query without it; set dates where you search"
+            )
         if token.kind == "ATLEAST":
             if not token.value.isdecimal():
                 self._fail(token, f"{token.text} without a number", "atleast2 to atleast50")
@@ -89,19 +93,17 @@ class Factiva(DialectReader):
     def _field(self, token: Token) -> Node:
         name = token.value.lower()
         if name in _CODES:
-            self._unknown(token, token.text, "articles carry no Dow Jones codes", "words, or topic:")
-        why, instead = "no field of ours holds exactly that", _INSTEAD.get(name, "one of hd= by= la= sn=")
+            self._unknown(token, token.text, "articles have no Dow Jones codes", "words, or topic:")
+        why, instead = "none of our fields has exactly that", _INSTEAD.get(name, "one of hd= by= la= sn=")
         field = self._our_field(token, _FIELDS, token.text, why, instead)
         return self._within(token, field, self._near())
 
     def _word(self, token: Token, text: str) -> WordNode:
         if text == "%":
-            self._unknown(
-                token, "%", "no sign stands for exactly one word", "ONEAR/1, which allows none or one between"
-            )
+            self._unknown(token, "%", "no sign means exactly one word", "ONEAR/1, which allows none or one between")
         if found := re.search(r"\$(\d*)$", text):
             if found[1]:
-                self._unknown(token, found[0], "a wildcard can't be limited to so many letters", "* or ?")
+                self._unknown(token, found[0], "a wildcard can't be limited to a number of letters", "* or ?")
             text = text[: found.start()] + "*"
             self._note(token, "$ at the end of a word became *")
         elif text.endswith("*"):

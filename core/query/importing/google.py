@@ -14,7 +14,7 @@ _ALL_OF = {"allintitle": "title", "allinurl": "url", "allintext": "body"}
 
 
 class Google(DialectReader):
-    """A query of Google's."""
+    """A Google query."""
 
     name = "Google"
     or_first = True
@@ -36,13 +36,13 @@ class Google(DialectReader):
         super().__init__(query)
         for token in self._tokens:
             if token.kind == "PLUS":
-                self._note(token, "+ was left out: a word is always found as it is here")
+                self._note(token, "+ was left out: here a word is always found as written")
             elif token.kind == "OR" and "|" in token.text:
                 self._note(token, "| became OR")
             elif token.kind == "NOT":
                 self._note(token, "- before a term became NOT")
             elif token.kind == "WORD" and token.text in ("or", "and", "NOT"):
-                self._note(token, f"{token.text} stayed a word: Google takes it for an operator as little as we do")
+                self._note(token, f"{token.text} stayed a word: it is not an operator in Google's search either")
         self._tokens = [token for token in self._tokens if token.kind != "PLUS"]
 
     def _distance(self, token: Token) -> tuple[int, bool] | None:
@@ -56,7 +56,7 @@ class Google(DialectReader):
         if token.kind == "SYNONYM":
             self._unknown(token, token.text, "there are no synonyms", "the words that you mean, with OR between")
         if token.kind == "RANGE":
-            self._unknown(token, token.text, "numbers have no ranges", "the numbers, with OR between")
+            self._unknown(token, token.text, "there are no ranges of numbers", "the numbers, with OR between")
         if token.kind != "FIELD":
             return None
         name = token.value.lower()
@@ -64,21 +64,21 @@ class Google(DialectReader):
             field = _ALL_OF[name]
             self._note(token, f"{token.value}: became {field}:(…) around all that follows")
             return FieldNode(field, self._group())
-        why, instead = "articles carry no such fact", "one of site: intitle: inurl: intext: source:"
+        why, instead = "articles have no such field", "one of site: intitle: inurl: intext: source:"
         return FieldNode(self._our_field(token, _FIELDS, f"{token.value}:", why, instead), self._operand())
 
     def _phrase(self, token: Token) -> WordNode | PhraseNode:
         if "*" in token.value:
-            self._unknown(token, "* within a phrase", "no sign stands for any words", "ONEAR/n between the two halves")
+            self._unknown(token, "* within a phrase", "no sign means any words", "ONEAR/n between the two halves")
         return super()._phrase(token)
 
     def _word(self, token: Token, text: str) -> WordNode:
         if "*" in text:
-            self._unknown(token, text, "Google's * stands for whole words", "ONEAR/n between the words around it")
+            self._unknown(token, text, "Google's * means whole words", "ONEAR/n between the words around it")
         text = text.strip("?!.,;")
         self._note(
             token,
-            "Google also finds other forms and spellings of a word without quotes; here it is found as it is written: for its "
-            "forms write stem:word or word*",
+            "Google also finds other forms and spellings of a word without quotes; here it is found as written: to find its "
+            "forms, write stem:word or word*",
         )
         return super()._word(token, text)

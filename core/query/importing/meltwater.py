@@ -16,7 +16,7 @@ _FIELDS = {
 
 
 class Meltwater(DialectReader):
-    """A query of Meltwater."""
+    """A Meltwater query."""
 
     name = "Meltwater"
     any_case = True
@@ -58,10 +58,10 @@ class Meltwater(DialectReader):
             self._note(
                 token,
                 f"ingress: became LEAD/{_INGRESS_WORDS}(…): Meltwater's opening paragraph has no fixed length; the first "
-                f"{_INGRESS_WORDS} words stand for it",
+                f"{_INGRESS_WORDS} words are used instead",
             )
             return LeadNode(self._operand(), _INGRESS_WORDS)
-        why, instead = "no field of ours holds it", "one of title: url: author: source: lang:"
+        why, instead = "none of our fields has it", "one of title: url: author: source: lang:"
         field = self._our_field(token, _FIELDS, f"{token.value}:", why, instead)
         return self._within(token, field, self._operand())
 
@@ -73,8 +73,8 @@ class Meltwater(DialectReader):
                 continue
             if token.kind == "TIMES":
                 count = self._number(token, token.value, 1)
-                self._note(token, f"{token.text} behind a term became ATLEAST/{count}(…): that many times or more")
+                self._note(token, f"{token.text} after a term became ATLEAST/{count}(…): that many times or more")
                 node = AtLeastNode(node, count)
                 continue
-            self._note(token, f"{token.text} was left out: it only chooses the sentence that Meltwater shows")
+            self._note(token, f"{token.text} was left out: it only selects the sentence that Meltwater shows")
         return node

@@ -1,7 +1,7 @@
-"""A vendor's query text into tokens, and tokens into the neutral tree: a lexer and a recursive parser for all dialects.
+"""Parses a vendor's query into tokens and these into the neutral tree: a lexer and a recursive parser for all dialects.
 
 Loosest first: OR, AND (also side by side), NOT, fields and functions, distances. ``or_first`` swaps the two loosest
-(Google). A dialect is a subclass with lexer rules of its own, which are tried first, and the meaning of its tokens.
+(Google). A dialect is a subclass with its own lexer rules, which are tried first, and the meanings of its tokens.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ END = "END"
 
 
 class Token(NamedTuple):
-    """``kind`` is a rule's name; ``value`` its innermost capture (a number, a field's name), or the whole text."""
+    """``kind`` is the rule's name; ``value`` is its innermost capture (a number, a field's name), or the whole text."""
 
     kind: str
     text: str
@@ -44,7 +44,7 @@ class Token(NamedTuple):
 
 
 def alone(words: str) -> str:
-    """The pattern of an operator that is a separate word."""
+    """The pattern for an operator that is a separate word."""
     return rf"(?:{words})(?=[\s()\[\]{QUOTES}]|$)"
 
 
@@ -86,14 +86,14 @@ class Lexer:
 
 
 class ImportNote(NamedTuple):
-    """What reads differently in our language. ``position`` is the code point of the vendor's text at which it first occurs."""
+    """A difference of the result. ``position`` is the code point of the vendor's text at which it first occurs."""
 
     position: int
     text: str
 
 
 class DialectReader:
-    """One query of one dialect. ``any_case``: AND, OR and NOT may be written in lower case, though upper case is usual."""
+    """A query in one dialect. ``any_case``: AND, OR and NOT may also be written in lower case."""
 
     name: ClassVar[str]
     lexer: ClassVar[Lexer]
@@ -108,18 +108,18 @@ class DialectReader:
         self._depth = 0
         self.changes: dict[str, int] = {}
 
-    # What a dialect adds.
+    # Overridden by dialects.
 
     def _distance(self, token: Token) -> tuple[int, bool] | None:  # noqa: ARG002 - for dialects
-        """Words between, and whether in order, if ``token`` is an operator of distance."""
+        """The words between, and whether in order, if ``token`` is a distance operator."""
         return None
 
     def _special(self, token: Token) -> Node | None:  # noqa: ARG002 - for dialects
-        """The operand that begins with ``token`` (already taken), if it is one of the dialect's own."""
+        """The operand that begins with ``token`` (already taken), if it is special to the dialect."""
         return None
 
     def _suffix(self, node: Node) -> Node:
-        """The operand ``node`` with what directly follows and binds to it alone."""
+        """The operand ``node`` with what follows directly and binds only to it."""
         return node
 
     def _behind(self, node: Node) -> Node:
@@ -134,7 +134,7 @@ class DialectReader:
         return self._tokens[self._at]
 
     def _take(self) -> Token:
-        """The next token; then the one after it is next."""
+        """Take the next token."""
         token = self._tokens[self._at]
         self._at = min(self._at + 1, len(self._tokens) - 1)
         if self.any_case and token.kind in ("AND", "OR", "NOT") and not token.text.isupper():
@@ -153,16 +153,16 @@ class DialectReader:
         raise QueryError(problem, query=self._query, position=token.start, expected=expected)
 
     def _unknown(self, token: Token, what: str, why: str, instead: str | None = None) -> NoReturn:
-        """Raise QueryError for what has no equivalent."""
+        """Raise QueryError for a construct without equivalent."""
         self._fail(token, f"{what} has no equivalent here: {why}", instead)
 
     def _our_field(self, token: Token, fields: Mapping[str, str], written: str, why: str, instead: str) -> str:
-        """Our field for one of the dialect's, noted if it has another name. Raises QueryError for one that we lack."""
+        """Our field for one of the dialect's, with a note if its name differs. Raises QueryError if there is none."""
         name = token.value.lower()
         if (field := fields.get(name)) is None:
             self._unknown(token, written, why, instead)
         if name == "site":
-            self._note(token, "site: became url: the host is looked for in the article's address")
+            self._note(token, "site: became url: the host is searched for in the article's address")
         elif written != f"{field}:":
             self._note(token, f"{written} became {field}:")
         return field
@@ -172,7 +172,7 @@ class DialectReader:
         return FieldNode(field, self._language(token, node) if field == "lang" else node)
 
     def _number(self, token: Token, text: str, least: int = 0) -> int:
-        """The number of an operator, ``least`` to MAX_NUMBER."""
+        """The number in an operator, from ``least`` to MAX_NUMBER."""
         if not text.isdecimal() or len(text) > 4 or not least <= int(text) <= MAX_NUMBER:
             self._fail(token, f"{token.text} needs a number from {least} to {MAX_NUMBER}")
         return int(text)
@@ -181,7 +181,7 @@ class DialectReader:
         """``node``, a value of lang:. Raises QueryError unless it consists of two-letter codes."""
         for leaf in leaves(node):
             if not re.fullmatch(r"[A-Za-z]{2}", leaf.text):
-                self._fail(token, f"{leaf.text} is not the code of a language", "two letters, as in en or fr")
+                self._fail(token, f"{leaf.text} is not a language code", "two letters, such as en or fr")
         return node
 
     # The grammar.
@@ -192,11 +192,13 @@ class DialectReader:
             self._fail(self._token, "the query is empty", OPERAND)
         node = self._group()
         if self._token.kind != END:
-            self._fail(self._token, f"{self._token.text} closes nothing", "an operator, another term or the end")
+            self._fail(
+                self._token, f"{self._token.text} has no opening partner", "an operator, another term or the end"
+            )
         return node
 
     def _group(self) -> Node:
-        """A query within parentheses, or all of it."""
+        """A query within parentheses, or the whole query."""
         return self._all() if self.or_first else self._any()
 
     def _any(self) -> Node:
@@ -217,7 +219,7 @@ class DialectReader:
         return all_of(parts)
 
     def _unit(self) -> Node:
-        """A term, perhaps negated, with its distances."""
+        """A term, possibly negated, with its distances."""
         flips = 0
         while self._token.kind == "NOT":
             self._take()
@@ -226,10 +228,10 @@ class DialectReader:
         return negative(node) if flips % 2 else node
 
     def _near(self) -> Node:
-        """Operands and the distances between them; from left to right, none binding tighter than another."""
+        """Operands with distances between them, from left to right, all with the same precedence."""
         node, distances = self._behind(self._run()), 0
         while (found := self._distance(self._token)) is not None:
-            # Each stands in parentheses of its own here.
+            # In our language each needs its own parentheses.
             distances += 1
             if distances > MAX_DEPTH:
                 self._fail(self._token, f"more than {MAX_DEPTH} distances in a row", "a shorter chain")
@@ -239,13 +241,13 @@ class DialectReader:
         return node
 
     def _run(self) -> Node:
-        """An operand; if side by side means adj, all that are side by side.
+        """An operand; if side by side means adj, all operands side by side.
 
-        They are joined before any distance: Factiva's own examples read "carrefour near5 retail sales" this way.
+        They bind before any distance: Factiva's own examples read "carrefour near5 retail sales" this way.
         """
         node = self._operand()
         while self.side_by_side == "ADJ" and self._token.kind in ("WORD", "PHRASE", "LPAR"):
-            self._note(self._token, f'terms side by side must stay so: {self.name} reads them as "a adj b"')
+            self._note(self._token, f'terms side by side must be written so: {self.name} reads them as "a adj b"')
             right = self._operand()
             if isinstance(node, WordNode | PhraseNode) and isinstance(right, WordNode | PhraseNode):
                 node = PhraseNode(f"{node.text} {right.text}")
@@ -254,12 +256,12 @@ class DialectReader:
         return node
 
     def _operand(self) -> Node:
-        """An operand of a distance."""
+        """The operand of a distance."""
         token = self._token
         if token.kind in (END, "RPAR", "AND", "OR", "NOT"):
             self._fail(token, f"found {token.text}" if token.text else "the query ends here", OPERAND)
         if self._depth > MAX_DEPTH:
-            self._fail(token, f"groups and fields are nested more than {MAX_DEPTH} deep", "fewer parentheses")
+            self._fail(token, f"groups and fields are nested more than {MAX_DEPTH} levels deep", "fewer parentheses")
         self._take()
         self._depth += 1
         node = self._special(token)
@@ -301,18 +303,18 @@ class DialectReader:
         text = text.strip(QUOTES + ",;")
         if not any(char.isalnum() for char in text):
             self._fail(token, f"no letter or digit in {token.text}", OPERAND)
-        # Each of these would be searched for as words, and the query would silently mean something else.
+        # Each of these would be searched for as words, which would silently change the query's meaning.
         if re.fullmatch(r"~\d*", text):
-            self._unknown(token, text, f"{self.name} has no distance behind a phrase that we know of")
+            self._unknown(token, text, f"{self.name} is not known to have a distance after a phrase")
         if _FOREIGN.fullmatch(text):
-            self._unknown(token, text, f"{self.name} has no such operator", "quotes around it, if the word is meant")
+            self._unknown(token, text, f"{self.name} has no such operator", "quotes around it if you mean the word")
         if field := _FIELD.match(text):
-            self._unknown(token, field[0], f"{self.name} has no such field", "quotes around it, if the words are meant")
+            self._unknown(token, field[0], f"{self.name} has no such field", "quotes around it if you mean the words")
         self._wildcards(token, text)
         return WordNode(text)
 
     def _slop(self, token: Token, node: Node) -> Node:
-        """``node``, with the distance of ``token``, which follows it, between all its words."""
+        """``node`` with the distance of ``token``, which follows it, between all its words."""
         words = self._number(token, token.value)
         parts: tuple[Node, ...] = ()
         if isinstance(node, PhraseNode):
@@ -321,16 +323,16 @@ class DialectReader:
             parts = node.parts
         if len(parts) < 2:
             what = "a single term" if isinstance(node, WordNode) else "no phrase"
-            self._fail(token, f"{token.text} stands behind {what}", 'a "phrase" of two or more words before it')
+            self._fail(token, f"{token.text} follows {what}", 'a "phrase" of two or more words before it')
         near = parts[0]
         for part in parts[1:]:
             near = NearNode(near, part, words, False)
         if len(parts) == 2:
-            self._note(token, f"{token.text} behind a phrase became NEAR/{words} between its words")
+            self._note(token, f"{token.text} after a phrase became NEAR/{words} between its words")
         else:
             self._note(
                 token,
-                f"{token.text} behind {len(parts)} words became NEAR/{words} from each to the next: a little wider than "
+                f"{token.text} after {len(parts)} words became NEAR/{words} from each to the next: a little wider than "
                 f"{self.name}, which counts the distance once for all",
             )
         return near

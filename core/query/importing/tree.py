@@ -1,8 +1,7 @@
-"""A query of any dialect as a neutral tree, and the tree in our language.
+"""A query of any dialect as a neutral tree, and its text in our language.
 
-Nodes have the meaning, not the notation: every dialect's distances are already the number of words *between*, and its fields
-have our names. The text has parentheses around each group inside another, so that a reader need not know which operator
-binds tighter.
+Nodes have the meaning, not the notation: distances of all dialects are the number of words *between*, and fields have
+our names. In the text, each nested group has parentheses, so that a reader need not know the precedence of operators.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class PhraseNode(msgspec.Struct, frozen=True):
 
 
 class CasedNode(msgspec.Struct, frozen=True):
-    """A word or phrase whose capitals count."""
+    """A word or phrase matched with its case."""
 
     part: WordNode | PhraseNode
 
@@ -44,7 +43,7 @@ class NearNode(msgspec.Struct, frozen=True):
 
 
 class FieldNode(msgspec.Struct, frozen=True):
-    """``part`` within the field that our language calls ``field``."""
+    """``part`` within our field ``field``."""
 
     field: str
     part: Node
@@ -120,13 +119,13 @@ def _clause(node: Node) -> str:
 
 
 def all_of(parts: Sequence[Node]) -> Node:
-    """The conjunction of ``parts``, flat; a single part is returned as it is."""
+    """The flat conjunction of ``parts``; a single part is returned unchanged."""
     flat = [inner for part in parts for inner in (part.parts if isinstance(part, AllNode) else (part,))]
     return flat[0] if len(flat) == 1 else AllNode(tuple(flat))
 
 
 def any_of(parts: Sequence[Node]) -> Node:
-    """The disjunction of ``parts``, flat; a single part is returned as it is."""
+    """The flat disjunction of ``parts``; a single part is returned unchanged."""
     flat = [inner for part in parts for inner in (part.parts if isinstance(part, AnyNode) else (part,))]
     return flat[0] if len(flat) == 1 else AnyNode(tuple(flat))
 

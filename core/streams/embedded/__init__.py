@@ -1,1 +1,1 @@
-"""Streams in a SQLite file: the embedded default, for one machine."""
+"""Streams in a SQLite file: the embedded default, for a single machine."""

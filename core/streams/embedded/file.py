@@ -16,7 +16,7 @@ from core.private import make_private_file, make_private_folder
 from core.sqlite import marks, primary_code, switch_to_wal, writing
 from core.streams.base import parse_options, positive
 
-_APPLICATION: Final = 0x57575354  # "WWST": tells the file apart from other databases
+_APPLICATION: Final = 0x57575354  # "WWST": distinguishes the file from other databases
 _VERSION: Final = 1
 _OPTIONS: Final = ("max_value_bytes", "timeout_s")
 
@@ -57,7 +57,7 @@ CREATE TABLE commits (
 ) WITHOUT ROWID;
 """
 
-# Made when first needed, so files from before it can be used.
+# Created when first needed, so that older files can be used.
 _WRITERS: Final = """
 CREATE TABLE IF NOT EXISTS writers (
     stream INTEGER NOT NULL REFERENCES streams ON DELETE CASCADE,
@@ -70,7 +70,7 @@ CREATE TABLE IF NOT EXISTS writers (
 
 @dataclass(frozen=True)
 class Location:
-    """A file, and how to use it. ``timeout_s`` is how long a call waits for other processes' locks."""
+    """A file, with options. ``timeout_s``: how long a call waits for locks of other processes."""
 
     path: Path
     url: str
@@ -83,7 +83,7 @@ class Location:
         place, _, query = url.removeprefix("sqlite://").partition("?")
         if not place.startswith("/") or not place[1:] or "\0" in place or place.endswith("/"):
             raise UsageError(
-                f"{url!r} names no file", hint="use sqlite:///relative/path.db or sqlite:////absolute/path.db"
+                f"{url!r} does not name a file", hint="use sqlite:///relative/path.db or sqlite:////absolute/path.db"
             )
         options = parse_options(query, _OPTIONS, "sqlite")
         return cls(
@@ -95,7 +95,7 @@ class Location:
 
 
 def connect(location: Location, *, make: bool) -> sqlite3.Connection:
-    """A connection to the file. ``make``: create the file and its folder if they are missing.
+    """Connect to the file. ``make``: create the file and its folder if they are missing.
 
     Raises StreamUnavailable if it can't be opened, StreamError if it is missing or another kind of file.
     """
@@ -105,10 +105,12 @@ def connect(location: Location, *, make: bool) -> sqlite3.Connection:
             make_private_file(location.path)
         except OSError as error:
             raise StreamUnavailable(
-                location.url, f"the folder can't be made: {error.strerror}", hint="choose a path that you may write to"
+                location.url,
+                f"the folder can't be created: {error.strerror}",
+                hint="choose a path that you can write to",
             ) from error
     elif not location.path.exists():
-        raise StreamError(location.url, "there is no such file", hint="wirewatch streams create makes it")
+        raise StreamError(location.url, "there is no such file", hint="wirewatch streams create creates it")
     with translated(location.url):
         mode = "rwc" if make else "rw"
         connection = sqlite3.connect(
@@ -140,25 +142,25 @@ def _prepare(connection: sqlite3.Connection, location: Location, *, make: bool) 
                         connection.execute(statement)
                     connection.execute(f"PRAGMA application_id={_APPLICATION}")
                     connection.execute(f"PRAGMA user_version={_VERSION}")
-        # Read again even if the tables were there: they may have been created after the marks were read.
+        # Read again even if the tables existed: they may have been created after the marks were read.
         application, version = marks(connection)
     if application != _APPLICATION:
         raise StreamError(
             location.url,
-            "this database is not a stream's",
-            hint="a stream needs a file of its own: choose another path",
+            "this database is not a stream",
+            hint="a stream needs a separate file: choose another path",
         )
     if version != _VERSION:
         raise StreamError(
             location.url,
-            f"the file has version {version}, this program knows {_VERSION}",
+            f"the file has version {version}, but this program supports only {_VERSION}",
             hint="use the version of Wirewatch that wrote it",
         )
     _add_headers(connection)
 
 
 def _add_headers(connection: sqlite3.Connection) -> None:
-    """A file from before records had headers gets the column."""
+    """Add the column for headers to an older file without it."""
     if not _has_headers(connection):
         with writing(connection):
             # Another process may have been first.
@@ -175,13 +177,13 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
 
 
 def _become_wal(connection: sqlite3.Connection, deadline: float) -> None:
-    # Freed pages can be returned later only if the file was created with this setting.
+    # Free pages can be returned later only if the file was created with this setting.
     connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     switch_to_wal(connection, deadline - time.monotonic())
 
 
 def add_stream(connection: sqlite3.Connection, name: str, partitions: int, clock: Callable[[], int]) -> None:
-    """Add an empty stream unless there is one of that name. Call it inside ``writing``, which holds the lock."""
+    """Add an empty stream unless there is one with that name. Call it inside ``writing``, which holds the lock."""
     if connection.execute("SELECT 1 FROM streams WHERE name = ?", (name,)).fetchone() is not None:
         return
     cursor = connection.execute(
@@ -195,13 +197,13 @@ def add_stream(connection: sqlite3.Connection, name: str, partitions: int, clock
 
 
 def take_writer(connection: sqlite3.Connection, stream: int, name: str, token: str) -> None:
-    """Give a writer's name to the instance of this token. Call it inside ``writing``."""
+    """Give a writer's name to the instance with this token. Call it inside ``writing``."""
     connection.execute(_WRITERS)
     connection.execute("INSERT OR REPLACE INTO writers VALUES (?, ?, ?)", (stream, name, token))
 
 
 def has_writer(connection: sqlite3.Connection, stream: int, name: str, token: str) -> bool:
-    """Whether the instance of this token still has the name."""
+    """Whether the instance with this token still owns the name."""
     found = connection.execute("SELECT token FROM writers WHERE stream = ? AND name = ?", (stream, name)).fetchone()
     return found is not None and found[0] == token
 
@@ -246,11 +248,13 @@ def _ours(label: str, error: sqlite3.Error) -> StreamError:
             return StreamUnavailable(
                 label,
                 f"the file can't be opened for writing ({error})",
-                hint="check its path and the rights on it and its folder",
+                hint="check its path, and the permissions of the file and its folder",
             )
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
             return StreamError(
-                label, f"the file is damaged or no database ({error})", hint="move it away, or restore it from a backup"
+                label,
+                f"the file is damaged or not a database ({error})",
+                hint="move it away, or restore it from a backup",
             )
         case _:
             return StreamError(label, f"SQLite failed ({error})")

@@ -1,8 +1,8 @@
-"""The embedded stream: logs in one SQLite file of their own, for a laptop or a single machine without a broker.
+"""The embedded stream: logs in a separate SQLite file, for a laptop or a single machine without a broker.
 
-Any number of processes may read and write at once: the file is in WAL mode, each append is one short
-``BEGIN IMMEDIATE`` transaction, and values are compressed before it begins. When an append returns, its records are on the
-disk (``synchronous=FULL``); a process that is killed during one leaves nothing of it.
+Any number of processes can read and write at once: the file is in WAL mode, each append is one short
+``BEGIN IMMEDIATE`` transaction, and values are compressed before it begins. When an append returns, its records are on
+the disk (``synchronous=FULL``); if the process is killed during an append, nothing of it is stored.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _FREED_PAGES = 500  # 2 MB at a time, since writers wait meanwhile
 
 
 class SqliteStream:
-    """One named log in an SQLite file; see ``Stream`` for what its methods promise.
+    """A named log in an SQLite file; see ``Stream`` for the contract of its methods.
 
-    Append times are max(clock, last time of the partition), taken inside the lock, so they never step back. Explicit
-    times are stored as they are. An instance may be handed from thread to thread, but not used by two at once.
+    Append times are max(clock, last time of the partition), taken inside the lock, so they never decrease. Explicit
+    times are stored unchanged. An instance may be passed from thread to thread, but not used by two at once.
     """
 
     def __init__(self, location: Location, name: str, connection: sqlite3.Connection, clock: Callable[[], int]) -> None:
@@ -52,19 +52,19 @@ class SqliteStream:
         with translated(self._label):
             row = connection.execute("SELECT id, uuid, partitions FROM streams WHERE name = ?", (name,)).fetchone()
         if row is None:
-            raise StreamError(self._label, "there is no such stream", hint="wirewatch streams create makes it")
+            raise StreamError(self._label, "there is no such stream", hint="wirewatch streams create creates it")
         self._id, self._uuid, self._partitions = int(row[0]), str(row[1]), range(int(row[2]))
         self._inode = self._inode_now()
 
     @classmethod
     def open(cls, url: str, name: str, *, clock: Callable[[], int]) -> SqliteStream:
-        """Open an existing stream; ``clock`` gives milliseconds since the epoch. Raises as ``open_stream``."""
+        """Open an existing stream; ``clock`` returns milliseconds since the epoch. Raises what ``open_stream`` raises."""
         location = Location.parse(url)
         return cls._over(location, name, sqlite_file.connect(location, make=False), clock)
 
     @classmethod
     def create(cls, url: str, name: str, partitions: int, *, clock: Callable[[], int]) -> SqliteStream:
-        """Open a stream, creating file and stream if they are missing. Raises as ``create_stream``."""
+        """Open a stream, creating file and stream if they are missing. Raises what ``create_stream`` raises."""
         location = Location.parse(url)
         connection = sqlite_file.connect(location, make=True)
         try:
@@ -85,7 +85,7 @@ class SqliteStream:
 
     @classmethod
     def facts(cls, url: str, name: str) -> StreamFacts | None:
-        """How many partitions a stream has; None if there is no such file or stream. Changes nothing."""
+        """The number of partitions of a stream; None if there is no such file or stream. Changes nothing."""
         location = Location.parse(url)
         if not location.path.exists():
             return None
@@ -95,7 +95,7 @@ class SqliteStream:
 
     @classmethod
     def delete(cls, url: str, name: str) -> None:
-        """Delete a stream with its records and commits. Other streams of the file stay."""
+        """Delete a stream with its records and commits. Other streams in the file stay."""
         location = Location.parse(url)
         if not location.path.exists():
             return
@@ -119,12 +119,12 @@ class SqliteStream:
 
     @property
     def uuid(self) -> str:
-        """Random, stored when the stream was made."""
+        """Random, stored when the stream was created."""
         return self._uuid
 
     @property
     def max_value_bytes(self) -> int:
-        """The URL's ``max_value_bytes``, else 16 MiB; of the value as given, before compression."""
+        """The URL's ``max_value_bytes``, otherwise 16 MiB; for the value before compression."""
         return self._location.max_value_bytes
 
     def partitions(self) -> Sequence[int]:
@@ -151,7 +151,7 @@ class SqliteStream:
         appended: list[Appended] = []
         with translated(self._label), writing(self._connection):
             heads = self._heads()
-            # In the transaction that appends: no other process can take the name in between.
+            # In the appending transaction, so no other process can take the name in between.
             if self._writer and not sqlite_file.has_writer(self._connection, self._id, self._writer, self._token):
                 raise WriterFenced(self._label, self._writer)
             now = self._clock()
@@ -181,13 +181,13 @@ class SqliteStream:
         self._writer, self._token = writer, token
 
     def read(self, offsets: Mapping[int, int], *, max_bytes: int = 8 << 20, wait_ms: int = 0) -> Sequence[StreamRecord]:
-        """As in ``Stream``; ``max_bytes`` is shared out evenly, so a full partition doesn't starve the others."""
+        """As in ``Stream``; ``max_bytes`` is divided evenly, so a full partition doesn't starve the others."""
         for partition in offsets:
             self._check_partition(partition)
         deadline = time.monotonic() + wait_ms / 1000
         with translated(self._label):
             while True:
-                # Taken before reading, so that what comes in between counts as a change.
+                # Taken before reading, so that records that arrive in between count as a change.
                 seen = pragma(self._connection, "data_version")
                 found = self._read_once(offsets, max_bytes)
                 if found or not offsets:
@@ -211,7 +211,7 @@ class SqliteStream:
         return {partition: heads[self._check_partition(partition)][1] for partition in partitions}
 
     def epoch_ends(self, epochs: Mapping[int, int]) -> Mapping[int, int]:  # noqa: ARG002
-        """As in ``Stream``: there are no epochs here, so nothing is known."""
+        """As in ``Stream``; there are no epochs, so it is always empty."""
         return {}
 
     def commit(self, group: str, offsets: Mapping[int, int]) -> None:
@@ -232,9 +232,9 @@ class SqliteStream:
         return dict(rows)
 
     def delete_before(self, timestamp_ms: int) -> int:
-        """Delete each partition's records up to its first one of ``timestamp_ms`` or later; return how many were deleted.
+        """Delete each partition's records up to the first one with ``timestamp_ms`` or later; returns how many were deleted.
 
-        Short transactions, oldest first: writers get their turn between them, and stopping half-way does no harm.
+        It uses short transactions, oldest records first: writers get their turn in between, and it can be stopped at any point.
         """
         deleted = 0
         for partition in self._partitions:
@@ -249,9 +249,9 @@ class SqliteStream:
         return deleted
 
     def delete_beyond(self, keep_bytes: int) -> int:
-        """Delete each partition's oldest records until the rest takes at most its even share of ``keep_bytes``.
+        """Delete each partition's oldest records until the rest is at most its even share of ``keep_bytes``.
 
-        Sizes are of compressed values. Otherwise as ``delete_before``.
+        Sizes are those of compressed values. Otherwise like ``delete_before``.
         """
         share, deleted = keep_bytes // len(self._partitions), 0
         for partition in self._partitions:
@@ -295,7 +295,7 @@ class SqliteStream:
 
     def _heads(self) -> dict[int, tuple[int, int, int]]:
         """Start offset, next offset and last time of each partition. Raises StreamError if the stream is gone."""
-        # SQLite goes on writing to a file that was removed, where no other process sees it.
+        # SQLite continues to write to a removed file, invisibly to other processes.
         if self._inode_now() != self._inode:
             raise StreamError(self._label, "the file was removed or replaced", hint="open the stream again")
         rows = self._connection.execute(
@@ -333,11 +333,11 @@ class SqliteStream:
         return deleted
 
     def _give_space_back(self) -> None:
-        """Shrink the file while more than a quarter of it is free; the rest waits for the next records."""
+        """Shrink the file while more than a quarter of it is free; the rest is for the next records."""
         with translated(self._label):
             connection = self._connection
             while pragma(connection, "freelist_count") > pragma(connection, "page_count") // 4:
-                # Each step of this statement frees one page, and only executescript steps to its end.
+                # Each step of this statement frees one page, and only executescript runs all steps.
                 connection.executescript(f"PRAGMA incremental_vacuum({_FREED_PAGES})")
 
     def _read_once(self, offsets: Mapping[int, int], max_bytes: int) -> list[StreamRecord]:
@@ -383,10 +383,10 @@ class SqliteStream:
 
 
 def retain(stream: Stream, plan: StreamPlan, now_ms: int, unread: Mapping[int, int]) -> int:
-    """Delete what an embedded stream need not keep any longer; return how many records that were. Kafka does so by itself.
+    """Delete records past an embedded stream's retention; returns how many. Kafka does this by itself.
 
-    By time, only records below ``unread`` (partition → offset) are deleted; by bytes, the oldest are, read or not, as in
-    Kafka's retention: a full disk would stop everything, and what was lost unread is recorded as lost.
+    By time, it deletes only records below ``unread`` (partition → offset). By bytes it deletes the oldest, read or not,
+    like Kafka's retention: a full disk would stop everything, and unread records get the outcome lost.
     """
     if not isinstance(stream, SqliteStream):
         return 0

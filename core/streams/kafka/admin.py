@@ -23,16 +23,17 @@ T = TypeVar("T")
 
 _BACKOFF_S = 0.1
 _LEARNT_S = 2.0
-"""Brokers learn of new topics and partitions one after the other: for this long, a topic that one broker has shown isn't
-taken for gone because another doesn't know it."""
+"""Brokers learn of new topics and partitions one after the other: for this long, a topic that one broker has reported
+does not count as gone because another doesn't know it.
+"""
 _UNKNOWN = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownTopicIdError)
 
 
 class KafkaAdmin:
-    """The administrator of one topic, made when first asked. Partitions that it is given must exist.
+    """The administrator of one topic; its client is created on first use. Partitions passed to it must exist.
 
-    If the broker can't be reached, a request is repeated with a new client until ``location.timeout_s`` is over; then, or if
-    it can't succeed, it raises as ``ours`` says. Not for two threads at once.
+    If the broker can't be reached, a request is repeated with a new client until ``location.timeout_s`` is over; then,
+    or if it can't succeed, it raises an error from ``ours``. Not for two threads at once.
     """
 
     def __init__(self, location: KafkaLocation, name: str, label: str) -> None:
@@ -44,7 +45,7 @@ class KafkaAdmin:
         self._seen = False
 
     def describe(self) -> Mapping[str, Any]:
-        """The topic with its id and partitions, as ``describe_topics`` gives it."""
+        """The topic with its id and partitions, as returned by ``describe_topics``."""
         topic: Mapping[str, Any] = self._ask(lambda client: _described(client, self._name))
         self._seen = True
         return topic
@@ -59,16 +60,16 @@ class KafkaAdmin:
         return StreamFacts(self._name, len(topic["partitions"]), copies, self.settings(), self.usual_copies())
 
     def usual_copies(self) -> int:
-        """How many copies a topic gets if its plan leaves that open: the URL's number, else ``copies_for`` the brokers.
+        """The number of copies for a topic whose plan leaves it open: the URL's number, otherwise ``copies_for`` the brokers.
 
-        From Kafka 4.0 on a broker that is away counts too: it gets its copy when it is back.
+        From Kafka 4.0 on, a broker that is down counts too: it gets its copy when it is back.
         """
         if self._location.replication_factor:
             return self._location.replication_factor
         return copies_for(len(self._ask(lambda client: client.describe_cluster())["brokers"]))
 
     def create(self, partitions: int, configs: Mapping[str, str], copies: int) -> None:
-        """Create the topic if it is missing, and wait until all brokers that answer know it."""
+        """Create the topic if it is missing, and wait until all responding brokers know it."""
         topic = {"num_partitions": partitions, "replication_factor": copies, "configs": configs}
         self._ask(lambda client: _creating(client, self._name, topic, self._timeout_ms()))
         self._await_all(_ready)
@@ -77,10 +78,10 @@ class KafkaAdmin:
         """Delete the topic and wait until the cluster no longer knows it."""
         self._ask(lambda client: _deleting(client, self._name))
         if not self._await_all(lambda topic: topic["error_code"] != 0):
-            raise StreamError(self._label, "the cluster still has the stream", hint="see the broker's log")
+            raise StreamError(self._label, "the cluster still has the stream", hint="check the broker's log")
 
     def settings(self) -> Mapping[str, str]:
-        """The topic's settings, asked once."""
+        """The topic's settings, requested once."""
         if self._config is None:
             resource = ConfigResource(ConfigResourceType.TOPIC, self._name)
             found = self._ask(lambda client: client.describe_configs([resource], config_filter="all"))
@@ -88,16 +89,16 @@ class KafkaAdmin:
         return self._config
 
     def forget_settings(self) -> None:
-        """Ask for the settings again when they are needed next."""
+        """Request the settings again when they are next needed."""
         self._config = None
 
     def check_kind(self, wanted: str, *, compacted: bool = False) -> None:
-        """Raise StreamError if the topic has another ``message.timestamp.type``, or is compacted and may not be."""
+        """Raise StreamError if the topic has another ``message.timestamp.type``, or is compacted but must not be."""
         settings = self.settings()
         if "compact" in settings["cleanup.policy"] and not compacted:
             raise StreamError(
                 self._label,
-                "the topic is compacted, so records of one key would vanish",
+                "the topic is compacted, so records with the same key would be removed",
                 hint="set its cleanup.policy to delete with kafka-configs.sh, or choose another name",
             )
         stamped = settings["message.timestamp.type"]
@@ -109,9 +110,9 @@ class KafkaAdmin:
             )
 
     def list_offsets(self, specs: Mapping[int, int], *, committed: bool) -> Mapping[int, int]:
-        """For each partition the offset of its OffsetSpec or time (ms since the epoch); -1: none.
+        """The offset for each partition's OffsetSpec or time (ms since the epoch); -1: none.
 
-        ``committed``: an open transaction ends the partition.
+        ``committed``: the partition ends at an open transaction.
         """
         wanted = {TopicPartition(self._name, partition): spec for partition, spec in specs.items()}
         if not wanted:
@@ -121,7 +122,7 @@ class KafkaAdmin:
         return {tp.partition: int(found[tp].offset) for tp in wanted}
 
     def epoch_ends(self, epochs: Mapping[int, int]) -> Mapping[int, int]:
-        """As in ``Stream``: partitions of which the broker can't tell are left out."""
+        """As in ``Stream``; partitions for which the broker doesn't know it are left out."""
         return self._ask(lambda client: _epoch_ends(client, self._name, epochs)) if epochs else {}
 
     def commit(self, group: str, offsets: Mapping[int, int]) -> None:
@@ -147,16 +148,16 @@ class KafkaAdmin:
         self._ask(lambda client: client.delete_records(due, timeout_ms=self._timeout_ms()))
 
     def close(self) -> None:
-        """Close the client. The next request makes a new one."""
+        """Close the client. The next request creates a new one."""
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(kafka_errors.KafkaError):
                 client.close()
 
     def _await_all(self, holds: Callable[[Mapping[str, Any]], bool]) -> bool:
-        """Wait until the topic is so on each broker that answers; False if the time is over before.
+        """Wait until the condition is true for the topic on every responding broker; False if the time runs out first.
 
-        Brokers learn of a change one after the other, and the next request, of this or another process, may go to any.
+        Brokers learn of a change one after the other, and the next request of this or another process may go to any of them.
         """
         deadline = time.monotonic() + self._location.timeout_s
         while not all(holds(view) for view in self._ask(lambda client: _views(client, self._name))):
@@ -168,14 +169,14 @@ class KafkaAdmin:
     def _deleted(self, error: Exception) -> StreamError | None:
         if not (self._seen and isinstance(error, _UNKNOWN)):
             return None
-        hint = "a service that starts again creates it, empty; what it held is gone"
+        hint = "a service creates an empty one when it restarts; the records are gone"
         return StreamError(self._label, "the stream was deleted", hint=hint)
 
     def _timeout_ms(self) -> int:
         return int(self._location.timeout_s * 1000)
 
     def _ask(self, question: Callable[[Any], T]) -> T:
-        """The result of ``question`` for the client; repeated with a new one while the broker can't be reached."""
+        """The result of ``question`` with the client; repeated with a new client while the broker can't be reached."""
         began = time.monotonic()
         deadline = began + self._location.timeout_s
         while True:
@@ -213,7 +214,7 @@ def _creating(client: Any, name: str, topic: Mapping[str, Any], timeout_ms: int)
 
 
 def _views(client: Any, name: str) -> list[Mapping[str, Any]]:
-    """The topic's metadata as each broker has it, without brokers that don't answer."""
+    """The topic's metadata from each broker, without brokers that don't respond."""
     wanted = [MetadataRequest.MetadataRequestTopic(name=name)]
     request = MetadataRequest(topics=wanted, allow_auto_topic_creation=False)
 
@@ -222,7 +223,7 @@ def _views(client: Any, name: str) -> list[Mapping[str, Any]]:
 
     views = []
     for broker in client.describe_cluster()["brokers"]:
-        # A fenced broker learns of everything before it takes part again.
+        # A fenced broker catches up before it takes part again.
         if not broker.get("is_fenced"):
             with contextlib.suppress(kafka_errors.KafkaError, OSError):
                 views += client._manager.run(ask, broker["broker_id"]).to_dict()["topics"]  # noqa: SLF001

@@ -1,7 +1,7 @@
-"""Between the Kafka stream and kafka-python: URLs and options, TLS and passwords, clients that clean up, errors.
+"""The layer between the Kafka stream and kafka-python: URLs and options, TLS and passwords, cleanup of clients, errors.
 
-When a broker refuses a password or shows a certificate that can't be trusted, kafka-python retries until the time is over and
-then reports only that. This hides the cause and may lock an account, so here the first refusal ends it.
+If a broker refuses a password or has an untrusted certificate, kafka-python retries until the time is over, and then
+reports only a time-out. This hides the cause and may lock an account, so here the first refusal ends the attempts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.streams.kafka import oauth
 
 T = TypeVar("T")
 
-# Without a handler, kafka-python's warnings about each connection attempt would be on stderr beside our error.
+# Without a handler, kafka-python's warnings about each connection attempt would appear on stderr beside our error.
 logging.getLogger("kafka").addHandler(logging.NullHandler())
 
 _SECRET: Final = ("sasl_plain_username", "sasl_plain_password", "ssl_password")
@@ -41,7 +41,7 @@ _REFUSED: Final = (
     kafka_errors.IllegalSaslStateError,
     kafka_errors.SecurityDisabledError,
 )
-# The next append makes a new producer, which has a new state.
+# The next append creates a new producer with a new state.
 _LOST_STATE: Final = (
     kafka_errors.InvalidProducerEpochError,
     kafka_errors.InvalidProducerIdMappingError,
@@ -52,15 +52,15 @@ _GONE: Final = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownT
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 
-# Failures of a handshake that are refusals; others, such as a connection that breaks off, may work later.
+# Failed handshakes that are refusals; after others, such as a lost connection, a retry may work.
 _TLS_REFUSALS: Final = {
-    "CERTIFICATE_VERIFY_FAILED": "its certificate can't be trusted",
-    "WRONG_VERSION_NUMBER": "it doesn't speak TLS at this port",
-    "CERTIFICATE_REQUIRED": "it wants a certificate of ours",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted",
+    "WRONG_VERSION_NUMBER": "it doesn't use TLS on this port",
+    "CERTIFICATE_REQUIRED": "it requires a client certificate",
     "ALERT_UNKNOWN_CA": "it doesn't trust our certificate",
-    "ALERT_BAD_CERTIFICATE": "it wants a certificate of ours, or another one",
+    "ALERT_BAD_CERTIFICATE": "it requires a client certificate, or another one",
     "ALERT_CERTIFICATE": "it refuses our certificate",
-    "ALERT_HANDSHAKE_FAILURE": "it refuses the handshake, perhaps for want of a certificate of ours",
+    "ALERT_HANDSHAKE_FAILURE": "it refuses the handshake, possibly because it requires a client certificate",
 }
 _LOGIN_REFUSALS: Final = (
     kafka_errors.SaslAuthenticationFailedError,
@@ -70,18 +70,18 @@ _LOGIN_REFUSALS: Final = (
 
 
 class Unreachable(kafka_errors.KafkaTimeoutError):  # type: ignore[misc]
-    """No connection within the time; the message says why the last attempt failed."""
+    """No connection within the time; the message is the reason of the last failure."""
 
 
 @dataclass(frozen=True)
 class KafkaLocation:
-    """A cluster, and how to talk to it. ``url`` holds no credentials; ``security`` (kafka-python's names) may.
+    """A cluster with its connection options. ``url`` has no credentials; ``security`` (kafka-python's names) may.
 
-    ``timeout_s`` bounds every call. Within it a broker has ``connect_s`` to take a connection (and a password) and
-    ``answer_s`` to answer a request; then it is taken for gone and another one asked. ``max_value_bytes`` None: as the
-    stream's ``max.message.bytes`` allows. ``replication_factor`` is for new streams; 0: as many copies as
-    ``plans.copies_for`` returns. ``client_id`` is what brokers know us by, in quotas and logs; ``rack``: where this
-    process runs, so that it reads from a copy nearby.
+    ``timeout_s`` limits every call. Within it, a broker has ``connect_s`` to accept a connection (and a password) and
+    ``answer_s`` to answer a request; then it counts as gone and another one is used. ``max_value_bytes`` None: by the
+    stream's ``max.message.bytes``. ``replication_factor`` is for new streams; 0: as many copies as ``plans.copies_for``
+    returns. ``client_id`` identifies us to brokers, in quotas and logs; ``rack``: where this process runs, so that it
+    reads from a nearby copy.
     """
 
     servers: tuple[str, ...]
@@ -99,8 +99,8 @@ class KafkaLocation:
     def parse(cls, url: str, role: str = "") -> Self:
         """From ``kafka://[user:password@]host:port[,host:port][?option=value]``. Raises UsageError, showing no secrets.
 
-        ``role``: what this process does there; it follows the option ``client_id``.
-        A user without ``security_protocol`` means SASL_SSL with PLAIN: a password is never sent in clear text by default.
+        ``role``: the purpose of this process, appended to the option ``client_id``. A user without
+        ``security_protocol`` means SASL_SSL with PLAIN, so a password is never sent in clear text by default.
         """
         place, _, query = url.removeprefix("kafka://").partition("?")
         login, _, hosts = place.rstrip("/").rpartition("@")
@@ -128,16 +128,16 @@ class KafkaLocation:
         )
 
     def connect(self, make: Callable[..., T], timeout_s: float, **config: Any) -> T:
-        """``make(**config)`` for this cluster, bounded by ``timeout_s``; if it fails, nothing is left running.
+        """``make(**config)`` for this cluster, within ``timeout_s``; if it fails, nothing is left running.
 
-        Raises UsageError for a TLS file that can't be used, else what kafka-python raises.
+        Raises UsageError for an unusable TLS file, otherwise what kafka-python raises.
         """
         clients: list[Any] = []
         managers: list[RefusalsEnd] = []
         security = client_config(self.security)
 
-        # kafka-python 3.0.12 gives each connection ten seconds, then twenty, then thirty, and its clients take no other
-        # limit. Each client made after a failure tries all brokers again, so one that is gone cost up to 40 s.
+        # kafka-python 3.0.12 gives each connection ten seconds, then twenty, then thirty, and its clients accept no
+        # other limit. Each client created after a failure tries all brokers again, so a missing broker cost up to 40 s.
         connect_ms = max(1, int(self.connect_s * 1000))
         limits = dict.fromkeys(
             ("socket_connection_setup_timeout_ms", "socket_connection_setup_timeout_max_ms"), connect_ms
@@ -162,7 +162,7 @@ class KafkaLocation:
                 **config,
             )
         except BaseException as error:
-            # The constructors start a thread before they connect, and leave it running if they can't.
+            # The constructors start a thread before they connect, and leave it running if they fail.
             for left in clients:
                 left.close()
             problems = [manager.last_problem for manager in managers if manager.last_problem]
@@ -176,12 +176,12 @@ def _server(host: str) -> str:
     if not separator:
         name, port = host, "9092"
     if not name or not port.isdigit() or not 0 < int(port) < 65536 or any(c.isspace() for c in name):
-        raise UsageError("the kafka URL has a wrong host or port", hint="use kafka://host:9092[,host:9092]")
+        raise UsageError("the kafka URL has an invalid host or port", hint="use kafka://host:9092[,host:9092]")
     return f"{name}:{port}"
 
 
 def transient(error: Exception) -> bool:
-    """Whether the same request may work a little later."""
+    """Whether the same request may succeed a little later."""
     return (
         not isinstance(error, _GONE)
         and (
@@ -194,10 +194,10 @@ def transient(error: Exception) -> bool:
 
 
 def ours(label: str, error: Exception) -> StreamError:
-    """A kafka-python error as StreamError; ``label`` names the stream."""
+    """A kafka-python error as a StreamError; ``label`` names the stream."""
     kind = type(error).__name__.removesuffix("Error")
     if isinstance(error, _GONE):
-        return StreamError(label, "there is no such stream", hint="wirewatch streams create makes it")
+        return StreamError(label, "there is no such stream", hint="wirewatch streams create creates it")
     if isinstance(error, TlsRefused):
         return StreamError(
             label,
@@ -212,14 +212,16 @@ def ours(label: str, error: Exception) -> StreamError:
         )
     if isinstance(error, _REFUSED):
         return StreamError(
-            label, f"the broker refuses ({kind})", hint="check user, password and the rights on this stream"
+            label,
+            f"the broker refused the request ({kind})",
+            hint="check user, password and permissions for this stream",
         )
     if transient(error):
         return StreamUnavailable(
             label,
             f"the broker can't be reached ({error.args[0] if isinstance(error, Unreachable) else kind})",
-            hint="check that one runs there (as many as min.insync.replicas asks for, where there are several) and that the "
-            "URL's security options fit, then try again",
+            hint="check that it is running (with several, as many as min.insync.replicas requires) and that the "
+            "URL's security options are right, then try again",
         )
     return StreamError(label, f"Kafka failed ({kind}: {error})", hint="see the broker's log")
 
@@ -234,11 +236,11 @@ def translated(label: str) -> Iterator[None]:
 
 
 class TlsRefused(kafka_errors.KafkaError):  # type: ignore[misc]
-    """A handshake that can't succeed with this configuration; the message says why."""
+    """A handshake that can't succeed with this configuration; the message is the reason."""
 
 
 def checked(security: Mapping[str, str]) -> dict[str, str]:
-    """Security options (kafka-python's names) with their defaults. Raises UsageError, showing no secrets."""
+    """The security options (kafka-python's names) with their defaults. Raises UsageError, showing no secrets."""
     options = dict(security)
     protocol = options.get("security_protocol", "PLAINTEXT")
     if protocol not in PROTOCOLS:
@@ -258,9 +260,9 @@ def checked(security: Mapping[str, str]) -> dict[str, str]:
 
 
 def client_config(security: Mapping[str, str]) -> dict[str, Any]:
-    """The options as kafka-python takes them, with the TLS context made from the files.
+    """The options in kafka-python's form, with a TLS context made from the files.
 
-    Raises UsageError naming a file that can't be used. The key's password is never asked for on the terminal.
+    Raises UsageError naming an unusable file. It never prompts for the key's password on the terminal.
     """
     given: dict[str, Any] = {
         name: value for name, value in security.items() if not name.startswith("ssl_") and name not in oauth.OPTIONS
@@ -272,7 +274,7 @@ def client_config(security: Mapping[str, str]) -> dict[str, Any]:
         return given
     context = ssl.create_default_context()
     if ca := security.get("ssl_cafile"):
-        # Only this authority, not those that the system trusts.
+        # Only this authority, not those trusted by the system.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         _using("ssl_cafile", ca, lambda: context.load_verify_locations(ca))
     if certificate := security.get("ssl_certfile"):
@@ -286,34 +288,34 @@ def _using(option: str, path: str, load: Any) -> None:
     try:
         load()
     except OSError as error:
-        # An SSLError is an OSError; its text holds no secret.
+        # An SSLError is an OSError; its text contains no secret.
         why = error.strerror if not isinstance(error, ssl.SSLError) else error.reason or "not PEM, or a wrong password"
-        hint = "name PEM files; a locked key needs ssl_password"
+        hint = "use PEM files; an encrypted key needs ssl_password"
         raise UsageError(f"{option} {path}: {why}", hint=hint) from error
 
 
 class RefusalsEnd(KafkaConnectionManager):  # type: ignore[misc]
-    """The connections of one client, which end once a broker has refused one. ``last_problem``: why the last one failed."""
+    """The connections of one client, given up once a broker has refused one. ``last_problem``: why the last one failed."""
 
     refused: Exception | None = None
     last_problem = ""
 
     def get_connection(self, node_id: Any, *args: Any, **options: Any) -> Any:
-        """As kafka-python's; raises the refusal of an earlier connection."""
+        """Like kafka-python's, but raises the refusal of an earlier connection."""
         if self.refused is not None:
             raise self.refused
         if options.get("timeout_ms") is not None:
-            # While it looks for its first broker, kafka-python gives the one it tries all the time that is left.
+            # While looking for its first broker, kafka-python gives the one it tries all remaining time.
             options["timeout_ms"] = min(options["timeout_ms"], self.config["socket_connection_setup_timeout_ms"])
         connection = super().get_connection(node_id, *args, **options)
         connection.init_future.add_errback(self._look_at)
         return connection
 
     def least_loaded_node(self) -> Any:
-        """A broker that answers, if there is one.
+        """A responding broker, if there is one.
 
-        kafka-python 3.0.12 prefers a broker that it has no connection to over one that is busy: while one is gone, every
-        other question about the cluster waited for a connection to that.
+        kafka-python 3.0.12 prefers a broker without a connection to a busy one: while a broker was down, every other
+        request about the cluster waited for a connection to it.
         """
         brokers = (self._conns.get(broker.node_id) for broker in self.cluster.brokers())
         known = [connection for connection in brokers if connection and connection.connected and not connection.paused]
@@ -326,8 +328,8 @@ class RefusalsEnd(KafkaConnectionManager):  # type: ignore[misc]
         receive = transport._sock_recv  # noqa: SLF001
 
         def all_of_it() -> tuple[bytes, Exception | None]:
-            # kafka-python 3.0.12 discards data that comes together with the end of the connection, which is where a broker
-            # says that it refuses a password. The end is read again at the next call.
+            # kafka-python 3.0.12 discards data that arrives with the end of the connection, which is how a broker
+            # reports a refused password. The end is read again in the next call.
             data, end = receive()
             return data, None if data else end
 
@@ -341,7 +343,7 @@ class RefusalsEnd(KafkaConnectionManager):  # type: ignore[misc]
         if isinstance(error, (*_LOGIN_REFUSALS, oauth.TokenRefused)):
             self.refused = error
         elif isinstance(error, kafka_errors.InvalidReceiveError):
-            self.refused = TlsRefused("what it answers is not Kafka's; perhaps this port wants TLS")
+            self.refused = TlsRefused("its answer is not Kafka's protocol; perhaps this port requires TLS")
         for sign, meaning in _TLS_REFUSALS.items():
             if sign in text:
                 self.refused = TlsRefused(meaning)

@@ -1,4 +1,4 @@
-"""Tokens for brokers that take OAUTHBEARER: from a file that another program keeps fresh, or by OIDC's client credentials."""
+"""Tokens for brokers with OAUTHBEARER: from a file that another program keeps up to date, or by OIDC client credentials."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ SCOPE: Final = "sasl_oauthbearer_scope"
 OPTIONS: Final = (FILE, ENDPOINT, SCOPE)
 ANSWER_S, SERVER_ERROR = 10.0, 500
 SPARE = 0.2
-"""A token is renewed once this part of its time is left: a connection must not begin with one that is about to end."""
+"""A token is renewed when this part of its lifetime is left: a connection must not start with one that is about to expire."""
 
 
 class TokenRefused(kafka_errors.KafkaError):  # type: ignore[misc]
-    """There is no token, and asking again won't help; the message says why, without secrets."""
+    """There is no token, and a retry won't help; the message is the reason, without secrets."""
 
 
 class TokenUnavailable(kafka_errors.KafkaConnectionError):  # type: ignore[misc]
-    """The provider can't be reached, or fails; the message says why."""
+    """The provider can't be reached, or fails; the message is the reason."""
 
 
 def check(security: Mapping[str, str]) -> None:
-    """Raise UsageError unless exactly one source of tokens is named, with what it needs."""
+    """Raise UsageError unless exactly one source of tokens is configured, with all that it needs."""
     if (FILE in security) == (ENDPOINT in security):
         raise UsageError("OAUTHBEARER needs a source of tokens", hint=f"give either {FILE} or {ENDPOINT}")
     if ENDPOINT in security:
         if not security[ENDPOINT].startswith(("https://", "http://")):
-            raise UsageError(f"{ENDPOINT} begins with https://", hint="it is the provider's token endpoint")
+            raise UsageError(f"{ENDPOINT} must begin with https://", hint="it is the provider's token endpoint")
         if not security.get("sasl_plain_username") or not security.get("sasl_plain_password"):
             raise UsageError(
-                f"{ENDPOINT} needs a client's id and secret", hint="write them as user and password of the kafka URL"
+                f"{ENDPOINT} needs a client id and secret", hint="give them as user and password in the kafka URL"
             )
 
 
 def provider_of(security: Mapping[str, str]) -> AbstractTokenProvider:
-    """The provider of these options, the same for all clients of the process, so that they share a token."""
+    """The provider for these options, shared by all clients of the process, so that they share a token."""
     if path := security.get(FILE):
         return TokenFile(Path(path))
     return _client_credentials(
@@ -57,7 +57,7 @@ def provider_of(security: Mapping[str, str]) -> AbstractTokenProvider:
 
 
 class TokenFile(AbstractTokenProvider):  # type: ignore[misc]
-    """The file's content, read for each connection: a projected token of Kubernetes, for one, is replaced every hour."""
+    """The content of a file, read for each connection: a projected Kubernetes token, for example, is replaced every hour."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class TokenFile(AbstractTokenProvider):  # type: ignore[misc]
 
 
 class ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]
-    """Asks a provider's token endpoint, by a client's id and secret, and keeps the token until it is about to end.
+    """Requests a token from a provider's endpoint by client id and secret, and keeps it until it is about to expire.
 
     Thread-safe. ``clock_s`` is the wall clock in seconds.
     """
@@ -95,12 +95,12 @@ class ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]
             if self._clock_s() >= self._renew_s:
                 found = self._ask()
                 self._token = str(found["access_token"])
-                # A provider that names no time is asked for each connection.
+                # If the provider gives no lifetime, each connection requests a token.
                 self._renew_s = self._clock_s() + (1 - SPARE) * int(found.get("expires_in") or 0)
             return self._token
 
     def _ask(self) -> Mapping[str, Any]:
-        # Only here: they take 0.2 s to load, and most brokers ask for no token.
+        # Imported here: they take 0.2 s to load, and most brokers need no token.
         import requests
         from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error  # type: ignore[import-untyped]
         from requests_oauthlib import OAuth2Session  # type: ignore[import-untyped]
@@ -113,14 +113,16 @@ class ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]
                     self._endpoint, client_secret=self._secret, include_client_id=False, timeout=ANSWER_S
                 )
             except requests.RequestException as error:
-                # Its text may hold the URL's query; the class says enough.
-                raise TokenUnavailable(f"{self._endpoint} gives no token now: {type(error).__name__}") from error
+                # Its text may contain the URL's query; the class is enough.
+                raise TokenUnavailable(
+                    f"{self._endpoint} returns no token at present: {type(error).__name__}"
+                ) from error
             except OAuth2Error as error:
-                raise TokenRefused(f"{self._endpoint} gives no token: {error.error}") from error
+                raise TokenRefused(f"{self._endpoint} returned no token: {error.error}") from error
             except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise TokenRefused(f"{self._endpoint} gives no token: its answer makes no sense") from error
+                raise TokenRefused(f"{self._endpoint} returned no token: its answer is invalid") from error
         if not found["access_token"]:
-            raise TokenRefused(f"{self._endpoint} gives no token: it is empty")
+            raise TokenRefused(f"{self._endpoint} returned no token: it is empty")
         return found
 
 

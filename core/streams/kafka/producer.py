@@ -1,11 +1,11 @@
-"""The producer behind a Kafka stream: idempotent; under a writer's name with a transaction for each call.
+"""The producer of a Kafka stream: idempotent; with a writer's name, it uses a transaction for each call.
 
 See ``Stream.fence``.
 
-A writer's name is a transactional id. ``init_transactions`` gives it to this producer: Kafka raises the name's epoch, ends
-the open transaction of whoever had it, and refuses the earlier epoch from then on, in a commit too. A transaction that is left
-open by a process that stands still or is gone ends when the name is taken again, or after ``transaction_timeout_s``; until
-then readers of committed records wait at its beginning.
+A writer's name is a transactional id. ``init_transactions`` gives it to this producer: Kafka raises the id's epoch,
+aborts the open transaction of its previous owner, and from then on refuses the earlier epoch, even in a commit. A
+transaction that is left open by a suspended or dead process ends when the id is taken again, or after
+``transaction_timeout_s``; until then, readers of committed records wait at its beginning.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BATCH_BYTES = 256 << 10
 _FENCED: Final = (
     kafka_errors.ProducerFencedError,
     kafka_errors.InvalidProducerEpochError,
-    # What is left of a transaction that the broker has ended for us.
+    # Errors about a transaction that the broker has already ended.
     kafka_errors.InvalidTxnStateError,
     kafka_errors.TransactionAbortedError,
 )
@@ -33,15 +33,16 @@ _FENCED: Final = (
 
 class _Client(KafkaProducer):  # type: ignore[misc]
     def __del__(self) -> None:
-        # One that could not connect has no thread yet, and kafka-python 3.0.12 would print a traceback for that.
+        # A client that could not connect has no thread yet; kafka-python 3.0.12 would print a traceback for that.
         with contextlib.suppress(Exception):
             super().__del__()
 
 
 class Producer:
-    """A producer of one topic; ``writer`` is its transactional id, empty: none. Raises what kafka-python raises.
+    """A producer for one topic; ``writer`` is its transactional id; empty: none. Raises what kafka-python raises.
 
-    ``max_request_bytes``: the largest record with its key. After an exception it must be ended: a writer's state is unknown.
+    ``max_request_bytes``: the largest record including its key. After an exception it must be closed, since a writer's
+    state is unknown.
     """
 
     def __init__(self, location: KafkaLocation, topic: str, max_request_bytes: int, writer: str = "") -> None:
@@ -59,7 +60,7 @@ class Producer:
             acks="all",
             compression_type="zstd",
             batch_size=_BATCH_BYTES,
-            # Records wait for the flush at the end of the call, so that they share batches.
+            # Records wait for the flush at the end of the call and so share batches.
             linger_ms=100,
             delivery_timeout_ms=self._timeout_ms + 100,
             max_block_ms=self._timeout_ms,
@@ -78,7 +79,7 @@ class Producer:
     def send(self, records: Sequence[NewRecord]) -> list[Any]:
         """Send the records and wait until all are acknowledged, and committed if this is a writer.
 
-        Returns kafka-python's metadata of each.
+        Returns kafka-python's metadata of each record.
         """
         if self.writer:
             self.client.begin_transaction()
@@ -99,10 +100,10 @@ class Producer:
         return stored
 
     def _acknowledged(self, sent: Sequence[Any]) -> list[Any]:
-        """Send at once what waits for its batch, and return what the brokers said of each; the first failure is raised.
+        """Send batches that are still waiting, and return the brokers' answer for each record; raises the first failure.
 
-        kafka-python's ``flush`` waits its whole time for each batch, one after the other: a broker that vanished with two
-        of them cost twice the limit.
+        kafka-python's ``flush`` waits up to its whole time limit for each batch in turn: a broker that vanished with
+        two of them cost twice the limit.
         """
         accumulator = self.client._accumulator  # noqa: SLF001
         deadline = time.monotonic() + self._timeout_ms / 1000 + 1
@@ -121,7 +122,7 @@ class Producer:
             raise kafka_errors.KafkaTimeoutError("the commit was not acknowledged in time")
 
     def cause(self, error: Exception) -> Exception:
-        """The error behind a failure: as a writer, kafka-python wraps what ended its transaction in a general one."""
+        """The error behind a failure: with transactions, kafka-python wraps the cause in a general error."""
         last = self.client._transaction_manager.last_error if self.writer else None  # noqa: SLF001
         found = _inner(error)
         vague = type(found) in (kafka_errors.KafkaError, kafka_errors.TransactionAbortedError)
@@ -139,12 +140,12 @@ def _inner(error: Exception) -> Exception:
 
 
 def fenced(error: Exception) -> bool:
-    """Whether the error means that the writer's name is another's now, or that the broker has ended its transaction."""
+    """Whether an error means that another instance has taken the writer's name, or that the broker ended the transaction."""
     return isinstance(error, _FENCED)
 
 
 def transaction_timeout_s(location: KafkaLocation) -> float:
-    """When the broker ends a transaction that is left open: longer than a call can take with its commit."""
+    """The time after which the broker ends an open transaction: longer than a call with its commit can take."""
     return 2 * location.timeout_s + 10
 
 
@@ -158,7 +159,7 @@ def end_producer(producer: Any, *, failed: bool = False) -> None:
     try:
         producer.close(timeout=1)
     except kafka_errors.KafkaError:
-        # If a record is still on its way, kafka-python 3.0.12 gives up before the thread has ended. The thread would go on
-        # sending what was reported as failed, perhaps after the caller has appended it again.
+        # If a record is still being sent, kafka-python 3.0.12 gives up before the thread has ended. The thread would
+        # continue to send records that were reported as failed, perhaps after the caller has appended them again.
         producer._sender.force_close()  # noqa: SLF001
         producer._sender.join(1)  # noqa: SLF001

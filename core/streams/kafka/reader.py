@@ -1,4 +1,4 @@
-"""Reading a Kafka topic from given offsets, without a position that the caller could see."""
+"""Reads a Kafka topic from given offsets, without a visible position."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from core.streams.base import StreamRecord
 from core.streams.kafka.client import KafkaLocation, translated
 
 _FETCH_WAIT_MS = 400
-"""How long the broker keeps an empty fetch open: the longest that a read elsewhere waits for the last one to end. A fetch
-ends with the first record, so it delays none; each empty one costs both sides a turn (100 ms: a third of the idle CPU)."""
+"""How long the broker keeps an empty fetch open, and so the longest time that a read from another offset waits for the
+last fetch to end. A fetch ends with the first record, so it delays none; each empty one costs both sides a round (100
+ms: a third of the idle CPU).
+"""
 
 _POLL_MS = 200
 _POLL_RECORDS = 200
 
 
 class KafkaReader:
-    """A consumer with what it has fetched ahead: records kept for the offset that follows what was returned last.
+    """A consumer with the records that it has fetched ahead, kept for the offset after the last returned one.
 
-    For any other offset it drops what it kept and seeks. ``list_offsets`` (partition to OffsetSpec, and whether an open
-    transaction ends a partition) uses another connection, since this one may be busy with an empty fetch.
-    Not for two threads at once.
+    For any other offset it drops these and seeks. ``list_offsets`` (partition → OffsetSpec, and whether a partition
+    ends at an open transaction) uses another connection, since this one may be busy with an empty fetch. Not for two
+    threads at once.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class KafkaReader:
                 location.timeout_s,
                 group_id=None,
                 enable_auto_commit=False,
-                # Any other value would let the consumer silently skip what retention deleted.
+                # With any other value, the consumer would silently skip records that retention deleted.
                 auto_offset_reset="none",
                 isolation_level="read_committed",
                 client_rack=location.rack,
@@ -62,8 +64,8 @@ class KafkaReader:
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
-        # For each partition ever read: records fetched ahead, their size, the offset at which they begin, and where the
-        # consumer goes on. Records of partitions that aren't read now stay here.
+        # For each partition ever read: records fetched ahead, their size, the offset at which they begin, and the
+        # consumer's next offset. Records of partitions that aren't read now stay here.
         self._ahead: defaultdict[int, deque[StreamRecord]] = defaultdict(deque)
         self._ahead_bytes: defaultdict[int, int] = defaultdict(int)
         self._next: dict[int, int] = {}
@@ -71,7 +73,7 @@ class KafkaReader:
         self._assigned: set[int] = set()
 
     def read(self, offsets: Mapping[int, int], *, max_bytes: int, wait_ms: int) -> list[StreamRecord]:
-        """As ``Stream.read``; after an exception the reader must be closed."""
+        """Like ``Stream.read``; after an exception the reader must be closed."""
         with translated(self._label):
             self._turn_to(offsets)
             while sum(self._ahead_bytes[partition] for partition in offsets) < max_bytes and self._fetch(0):
@@ -86,8 +88,8 @@ class KafkaReader:
             self._consumer.close(autocommit=False, timeout_ms=1000)
 
     def _turn_to(self, offsets: Mapping[int, int]) -> None:
-        # Partitions that stay assigned keep the consumer's position; if they were paused instead,
-        # kafka-python 3.0.12 might never return what it had parsed of them.
+        # Partitions that stay assigned keep the consumer's position; if they were paused, kafka-python 3.0.12 might
+        # never return their parsed records.
         if self._assigned != set(offsets):
             self._consumer.assign([TopicPartition(self._name, partition) for partition in offsets])
         for partition, offset in offsets.items():
@@ -121,13 +123,13 @@ class KafkaReader:
             if all(self._position(partition) >= end for partition, end in ends.items()):
                 return
             if now > given_up_by:
-                raise StreamUnavailable(self._label, "the broker doesn't hand out its records", hint="see its log")
-            # There are records, or only the markers of a transaction: a consumer's first fetch takes a while.
+                raise StreamUnavailable(self._label, "the broker doesn't return its records", hint="check its log")
+            # There are records, or only markers of a transaction: a consumer's first fetch takes a while.
             if self._fetch(_POLL_MS):
                 return
 
     def _fetch(self, timeout_ms: float) -> bool:
-        """Keep what the consumer has, waiting at most ``timeout_ms`` for the first record; return whether there was any."""
+        """Store fetched records, waiting at most ``timeout_ms`` for the first one; returns whether there were any."""
         try:
             found = self._consumer.poll(timeout_ms=timeout_ms)
         except kafka_errors.OffsetOutOfRangeError as error:
@@ -135,7 +137,8 @@ class KafkaReader:
                 raise self._out_of_range(tp.partition, offset) from error
             raise
         except kafka_errors.LogTruncationError as error:
-            # The broker no longer has what this consumer has read (KIP-320). It is said once: a new consumer would read on.
+            # The broker no longer has what this consumer has read (KIP-320). It reports this once: a new consumer would
+            # just read on.
             for tp, differs in error.divergent_offsets.items():
                 at = differs.offset if differs is not None else self._resume[tp.partition]
                 start, end = self._bounds(tp.partition)
@@ -144,7 +147,7 @@ class KafkaReader:
         for tp, records in found.items():
             for record in records:
                 value, epoch = record.value or b"", record.leader_epoch
-                # Kafka's headers may have no value at all.
+                # Kafka's headers may lack a value.
                 headers = tuple((name, content or b"") for name, content in record.headers or ())
                 ours = StreamRecord(tp.partition, record.offset, record.timestamp, record.key, value, epoch, headers)
                 self._ahead[tp.partition].append(ours)
@@ -171,7 +174,7 @@ class KafkaReader:
         return -1 if position is None else int(position)
 
     def _ends(self, offsets: Mapping[int, int]) -> Mapping[int, int]:
-        """Where each partition ends for a reader: before an open transaction. Raises OffsetOutOfRange past the end."""
+        """The end of each partition for a reader: before an open transaction. Raises OffsetOutOfRange past the end."""
         ends = self._list_offsets(dict.fromkeys(offsets, OffsetSpec.LATEST), True)
         past = {partition: OffsetSpec.LATEST for partition, end in ends.items() if offsets[partition] > end}
         for partition, end in self._list_offsets(past, False).items():
@@ -183,7 +186,7 @@ class KafkaReader:
         return OffsetOutOfRange(self._label, partition, offset, *self._bounds(partition))
 
     def _bounds(self, partition: int) -> tuple[int, int]:
-        """Where the partition's log starts and ends."""
+        """The start and end of the partition's log."""
         (start,) = self._list_offsets({partition: OffsetSpec.EARLIEST}, False).values()
         (end,) = self._list_offsets({partition: OffsetSpec.LATEST}, False).values()
         return start, end

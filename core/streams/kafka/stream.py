@@ -1,8 +1,8 @@
-"""Streams on Kafka, by kafka-python: no Java in the reader, no membership of a consumer group.
+"""Streams on Kafka, using kafka-python: without Java in the reader and without membership in a consumer group.
 
-Three clients, each made when first needed: a producer (idempotent, ``acks=all``, zstd), a reader (partitions assigned
-by hand, nothing committed) and an administrator (partitions, identity, offsets, the mirror of a group's position).
-After a failure a client is dropped and made again, so that no stale state is left for the next call.
+It has three clients, each created when first needed: a producer (idempotent, ``acks=all``, zstd), a reader (partitions
+assigned manually, nothing committed) and an administrator (partitions, identity, offsets, the stored position of a
+group). After a failure a client is dropped and recreated, so that the next call starts without stale state.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from core.streams.kafka.reader import KafkaReader
 from core.streams.plans import StreamFacts, StreamPlan, guarded
 
 _ENVELOPE_BYTES = 2048
-"""Kept free below ``max.message.bytes``: a batch's header, the uncounted part of the key, zstd's overhead."""
+"""Reserve below ``max.message.bytes`` for a batch's header, the uncounted part of the key, and zstd's overhead."""
 
 
 class KafkaStream:
-    """One Kafka topic; see ``Stream`` for what its methods promise.
+    """A Kafka topic; see ``Stream`` for the contract of its methods.
 
-    ``uuid`` is the topic id of KIP-516 (from Metadata, by ``describe_topics``), so brokers must be 2.8 or newer. If
-    the topic stamps append times (``LogAppendTime``), a record with a time of its own is refused, not restamped.
+    ``uuid`` is the topic id of KIP-516 (from Metadata, by ``describe_topics``), so brokers must be 2.8 or newer. If the
+    topic stamps append times (``LogAppendTime``), a record with its own time is refused, not restamped.
     """
 
     def __init__(self, location: KafkaLocation, name: str) -> None:
@@ -48,7 +48,7 @@ class KafkaStream:
 
     @classmethod
     def open(cls, url: str, name: str, *, role: str = "") -> KafkaStream:
-        """Open an existing topic. Raises as ``open_stream``."""
+        """Open an existing topic. Raises what ``open_stream`` raises."""
         stream = cls(KafkaLocation.parse(url, role), name)
         with stream._closed_on_error():
             stream.partitions()
@@ -56,9 +56,9 @@ class KafkaStream:
 
     @classmethod
     def create(cls, url: str, name: str, partitions: int, *, archive: bool, role: str = "") -> KafkaStream:
-        """Open a topic, creating it if it is missing. Raises as ``create_stream``."""
+        """Open a topic, creating it if it is missing. Raises what ``create_stream`` raises."""
         stream = cls(KafkaLocation.parse(url, role), name)
-        # Records of an archive are old already: the default retention would delete them at once.
+        # Records of an archive are already old: the default retention would delete them at once.
         kind = (
             {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
             if archive
@@ -73,7 +73,7 @@ class KafkaStream:
 
     @classmethod
     def create_planned(cls, url: str, plan: StreamPlan, *, role: str = "") -> KafkaStream:
-        """Open a topic, creating it as planned if it is missing. Raises as ``create_planned``."""
+        """Open a topic, creating it as planned if it is missing. Raises what ``create_planned`` raises."""
         location = KafkaLocation.parse(url, role)
         stream = cls(location, plan.name)
         with stream._closed_on_error():
@@ -86,7 +86,7 @@ class KafkaStream:
 
     @classmethod
     def facts(cls, url: str, name: str) -> StreamFacts | None:
-        """The topic as it is; None if there is none. Changes nothing."""
+        """The current facts of the topic; None if there is none. Changes nothing."""
         with cls(KafkaLocation.parse(url), name) as stream:
             return stream._admin.facts()
 
@@ -113,24 +113,24 @@ class KafkaStream:
 
     @property
     def max_value_bytes(self) -> int:
-        """What the topic's ``max.message.bytes`` leaves for a value that doesn't compress; less by the URL's option."""
+        """What the topic's ``max.message.bytes`` leaves for an incompressible value, or less if the URL's option says so."""
         room = int(self._admin.settings()["max.message.bytes"]) - _ENVELOPE_BYTES
         return min(room, self._location.max_value_bytes or room)
 
     def partitions(self) -> Sequence[int]:
-        """As in ``Stream``; asks the cluster. Raises StreamError if the topic was deleted or created again."""
+        """As in ``Stream``, from the cluster. Raises StreamError if the topic was deleted or recreated."""
         topic = self._admin.describe()
         found = str(topic["topic_id"])
         if self._uuid and found != self._uuid:
             raise StreamError(
                 self._label,
-                f"the stream was deleted and created again (it was {self._uuid}, now {found})",
+                f"the stream was deleted and recreated (it was {self._uuid}, now {found})",
                 hint="open it again",
             )
         self._uuid = found
         partitions = sorted(int(partition["partition_index"]) for partition in topic["partitions"])
         if partitions != self._partitions:
-            # A producer knows only the partitions that it found when it was made.
+            # A producer only knows the partitions that existed when it was created.
             self._drop_producer()
             self._partitions = partitions
         return partitions
@@ -151,7 +151,7 @@ class KafkaStream:
             cause = error if self._producer is None else self._producer.cause(error)
             self._drop_producer(failed=True)
             if isinstance(cause, kafka_errors.MessageSizeTooLargeError | kafka_errors.RecordListTooLargeError):
-                # The limit was lowered since it was read.
+                # The limit has been lowered since it was read.
                 self._admin.forget_settings()
                 raise RecordTooLarge(
                     self._label, max(len(record.value) for record in records), self.max_value_bytes
@@ -171,9 +171,9 @@ class KafkaStream:
         return [Appended(int(meta.partition), int(meta.offset), int(meta.timestamp)) for meta in stored]
 
     def _look_after_failure(self) -> None:
-        """Raise StreamError if the topic was deleted, which kafka-python takes for a broker that does not answer.
+        """Raise StreamError if the topic was deleted, which kafka-python treats as a broker that does not respond.
 
-        Only from the second failure on: the question may go to a broker that is gone.
+        Called only from the second failure on: the request may go to a broker that is gone.
         """
         self._failures += 1
         if self._failures > 1:
@@ -183,7 +183,7 @@ class KafkaStream:
     def fence(self, writer: str) -> None:
         """As in ``Stream``: the writer is a transactional id, and each append a transaction.
 
-        Readers that are not ``read_committed`` see what was aborted too: a call whose last answer was lost, and its repeat.
+        Readers that are not ``read_committed`` also see aborted records: a call whose answer was lost, and its repeat.
         """
         self._drop_producer()
         self._writer = writer
@@ -204,7 +204,7 @@ class KafkaStream:
         except BaseException as error:
             self._drop_reader()
             if isinstance(error, OffsetOutOfRange):
-                # The offsets may be those of an earlier stream of this name: then that is the error to raise.
+                # The offsets may belong to an earlier stream with this name: then that is the error to raise.
                 self.partitions()
             raise
 
@@ -221,7 +221,7 @@ class KafkaStream:
         return self._admin.epoch_ends({self._check_partition(p): epoch for p, epoch in epochs.items()})
 
     def commit(self, group: str, offsets: Mapping[int, int]) -> None:
-        """As in ``Stream``; the group shows in Kafka's own tools, without members."""
+        """As in ``Stream``; Kafka's tools show the group, without members."""
         if not offsets:
             return
         self._admin.commit(group, {self._check_partition(p): offset for p, offset in offsets.items()})
@@ -231,8 +231,8 @@ class KafkaStream:
         return self._admin.committed(group)
 
     def delete_before(self, timestamp_ms: int) -> int:
-        """Delete each partition's records up to its first one of ``timestamp_ms`` or later; return how many were
-        deleted, by offsets, gaps included. Kafka's retention does this by itself; this is for a person who needs it now.
+        """Delete each partition's records up to the first one with ``timestamp_ms`` or later; returns how many offsets
+        were deleted, including gaps. Kafka's retention does this by itself; this is for doing it at once.
         """
         partitions = self.partitions()
         starts, ends = self.start_offsets(partitions), self.end_offsets(partitions)
@@ -272,8 +272,8 @@ class KafkaStream:
             if stamped != "CreateTime":
                 raise StreamError(
                     self._label,
-                    "this stream stamps append times itself, so a record can't bring its own",
-                    hint="make a stream for archives: create_stream(..., archive=True)",
+                    "this stream stamps append times itself, so a record can't have its own",
+                    hint="create a stream for archives: create_stream(..., archive=True)",
                 )
 
     def _check_partition(self, partition: int) -> int:
@@ -290,14 +290,14 @@ class KafkaStream:
     def _producer_for_append(self) -> Producer:
         if self._producer is None:
             if self._writer:
-                # Taking the name again by itself would fence another process that has it rightly.
+                # Taking the name again automatically would fence another process that rightly has it.
                 raise WriterFenced(self._label, self._writer)
             self._producer = self._make_producer()
         return self._producer
 
     def _make_producer(self) -> Producer:
         largest = self.max_value_bytes + FREE_KEY_BYTES + _ENVELOPE_BYTES
-        # Each stream has a producer of its own, and a transactional id belongs to one producer.
+        # Each stream has its own producer, and a transactional id belongs to one producer.
         return Producer(self._location, self._name, largest, f"{self._writer}-{self._name}" if self._writer else "")
 
     def _drop_producer(self, *, failed: bool = False) -> None:

@@ -90,7 +90,7 @@ class TestOnABroker:
         self, broker: SecureKafka, authority: Authority, provider: Provider
     ) -> None:
         place = url(broker, authority, f"{quote(CLIENT)}:guessed@", **{oauth.ENDPOINT: provider.url})
-        refused(place, StreamError, provider.url, "gives no token: invalid_client", "client's id and secret")
+        refused(place, StreamError, provider.url, "returned no token: invalid_client", "client's id and secret")
         assert len(provider.asked) == 1, "asking again may lock the client"
 
     def test_a_provider_that_fails_is_asked_again_later(
@@ -98,7 +98,7 @@ class TestOnABroker:
     ) -> None:
         provider.status = 503
         place = url(broker, authority, LOGIN, timeout_s=3, **{oauth.ENDPOINT: provider.url})
-        refused(place, StreamUnavailable, "gives no token now: HTTPError")
+        refused(place, StreamUnavailable, "returns no token at present: HTTPError")
         provider.status = 200
         works(place, "later")
 
@@ -137,8 +137,8 @@ def test_a_provider_s_nonsense_is_refused(provider: Provider) -> None:
             f"kafka://a:b@h?sasl_mechanism=OAUTHBEARER&{oauth.FILE}=/t&{oauth.ENDPOINT}=https://x/",
             "needs a source of tokens",
         ),
-        (f"kafka://h?sasl_mechanism=OAUTHBEARER&{oauth.ENDPOINT}=https://x/", "needs a client's id and secret"),
-        (f"kafka://a:b@h?sasl_mechanism=OAUTHBEARER&{oauth.ENDPOINT}=file:///etc/passwd", "begins with https://"),
+        (f"kafka://h?sasl_mechanism=OAUTHBEARER&{oauth.ENDPOINT}=https://x/", "needs a client id and secret"),
+        (f"kafka://a:b@h?sasl_mechanism=OAUTHBEARER&{oauth.ENDPOINT}=file:///etc/passwd", "must begin with https://"),
     ],
 )
 def test_options_that_do_not_fit(place: str, words: str) -> None:

@@ -155,7 +155,7 @@ def test_each_subscription_meets_an_article_and_not_all(samples: Samples) -> Non
 
 
 def test_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="install it again"):
+    with pytest.raises(UsageError, match="reinstall it"):
         load_samples(tmp_path)
 
 
