@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from itertools import count
 from time import perf_counter
 
 import httpx
 import numpy as np
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from benchmarks.desk.process import DeskProcess, person
 from benchmarks.search.__main__ import QUERIES
 from benchmarks.search.world import DAY_MS, DAYS, END_MS
 from core.records import from_ms
+from tests.desk.browser import chromium, launched
 
 TIMES = 30
 PAINTS = 8
@@ -97,13 +96,9 @@ def first_paints(desk: DeskProcess, paths: dict[str, str]) -> Iterator[tuple[str
 
     Nothing where there is no Chromium on this machine.
     """
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
+    if chromium() is None:
         return
-    # Chromium's sandbox refuses to run as root.
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=options)
+    with launched() as browser:
         for name, where in paths.items():
             cold, warm = list[float](), list[float]()
             for number in range(PAINTS):
@@ -111,7 +106,6 @@ def first_paints(desk: DeskProcess, paths: dict[str, str]) -> Iterator[tuple[str
                 cold.append(first)
                 warm.append(second)
             yield name, cold, warm
-        browser.close()
 
 
 def _painted(browser: Browser, url: str, number: int) -> tuple[float, float]:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 from starlette.testclient import TestClient
 
 from core.store import Store, open_store
 from desk.use_cases.desk import Desk
 from pipeline.ledger.ledger import RunLedger
+from tests.desk.browser import launched
 from tests.desk.support import Clock, Wire, add_people, client_of, make_desk, sign_in
 from tests.pipeline.transforms.support import NOON_MS
 
@@ -40,6 +42,13 @@ def desk(store: Store, clock: Clock) -> Desk:
     made = make_desk(store, clock)
     add_people(made)
     return made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """For a module and no longer: Playwright's event loop runs in the test's thread meanwhile."""
+    with launched() as made:
+        yield made
 
 
 @pytest.fixture

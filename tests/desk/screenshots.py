@@ -17,13 +17,12 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.desk.browser import launched
+from tests.desk.browser import PHONE, WIDE, launched
 from tests.servers.kafka import free_ports
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
-WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 780}
 LARGEST_BYTES = 200_000
 STORIES, HITS, ALERTS = 15, 4, 1
 SEARCHED = "ceasefire+OR+truce+OR+talks+OR+(aid+NEAR/8+convoy*)"

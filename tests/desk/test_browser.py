@@ -6,52 +6,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from desk.feed_port import FeedLine
 from desk.use_cases.desk import Desk
-from desk.web.app import create_app
 from pipeline.ledger.takedown import take_down
-from tests.desk.browser import launched, serious_faults, sign_in
+from tests.desk.browser import Room, room_of, serious_faults, sign_in
 from tests.desk.support import Feeds, Wire
-from tests.serving import served
 from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 TRAP = "<img src=x onerror=\"document.title='broken in'\"><script>document.title='broken in'</script>"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as made:
-        yield made
-
-
 @dataclass
-class Newsroom:
+class Newsroom(Room):
     """A desk with some stories, and a page that shows it to the editor."""
 
-    desk: Desk
     wire: Wire
-    url: str
-    page: Page
-    problems: list[str]
 
 
 @pytest.fixture
 def room(desk: Desk, wire: Wire, browser: Browser) -> Iterator[Newsroom]:
     for number in range(5):
         wire.article(f"Story {number}", "Some words about Syria.", topics={"syria": ["Syria"]}, language="en")
-    with served(create_app(desk)) as url:
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
-        page = context.new_page()
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
-        sign_in(page, url)
-        yield Newsroom(desk, wire, url, page, problems)
-        context.close()
-    assert problems == []
+    with room_of(desk, browser) as made:
+        yield Newsroom(**vars(made), wire=wire)
 
 
 def test_an_article_appears_live_behind_the_pill(room: Newsroom) -> None:

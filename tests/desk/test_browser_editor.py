@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
+from core.clock import wall_ms
 from core.records import RawArticle, Subscription, article_id, encode, from_ms
-from core.search import SearchIndex
 from core.settings import Settings
 from core.store import Store
 from core.streams import NewRecord
@@ -20,62 +18,26 @@ from core.streams.open import create_planned
 from core.streams.plans import planned_streams
 from desk.delivery.store.channels import Channel, DeliveryRepository
 from desk.use_cases.desk import Desk
-from desk.web.app import create_app
 from pipeline.drivers.live import run_in_slices
-from tests.desk.browser import launched, serious_faults, sign_in
+from tests.desk.browser import Room, room_of, serious_faults
 from tests.desk.delivery.support import receiving
-from tests.desk.support import NOON_MS, Wire, add_people, make_desk, real_clock
-from tests.serving import served
+from tests.desk.support import NOON_MS, RealClock, Wire, desk_with_search
 from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as made:
-        yield made
-
-
-@dataclass
-class Room:
-    """A desk with a search index, and a page that shows it to the editor."""
-
-    desk: Desk
-    url: str
-    page: Page
-    problems: list[str]
-
-    def go(self, path: str) -> Page:
-        self.page.goto(self.url + path)
-        return self.page
-
-
 @pytest.fixture
 def desk(store: Store, tmp_path: Path) -> Iterator[Desk]:
     """On the real clock: the pipeline beside it is."""
-    index = SearchIndex.open(tmp_path / "search")
-    made = make_desk(store, search=index, delivery_allow_private="127.0.0.1")
-    made.clock_ms = real_clock
-    made.accounts._clock_ms = real_clock
-    made.monotonic = time.monotonic
-    add_people(made)
-    yield made
-    index.close()
+    with desk_with_search(store, RealClock(), tmp_path / "search", delivery_allow_private="127.0.0.1") as made:
+        yield made
 
 
 @pytest.fixture
 def room(desk: Desk, browser: Browser) -> Iterator[Room]:
-    problems: list[str] = []
-    with served(create_app(desk)) as url:
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
-        page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
-        sign_in(page, url)
-        yield Room(desk, url, page, problems)
-        context.close()
-    assert problems == []
+    with room_of(desk, browser) as made:
+        yield made
 
 
 def seen(room: Room, number: int) -> None:
@@ -88,11 +50,11 @@ def seen(room: Room, number: int) -> None:
 def append(settings: Settings, title: str, text: str) -> str:
     """An article on the raw stream, as a connector puts it there; then the pipeline, until it has done all."""
     url = f"https://a.example/{title.replace(' ', '-').lower()}"
-    raw = RawArticle(url=url, source="a.example", fetched_at=from_ms(real_clock()), title=title, text=text)
+    raw = RawArticle(url=url, source="a.example", fetched_at=from_ms(wall_ms()), title=title, text=text)
     stream = create_planned(settings.stream, planned_streams(settings)[settings.raw_stream])
     stream.append([NewRecord(article_id(url).encode(), encode(raw))])
     stream.close()
-    run_in_slices(settings, clock_ms=real_clock, stop=lambda: False, until_empty=True)
+    run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
     return article_id(url)
 
 
@@ -127,7 +89,7 @@ def test_a_query_is_linted_backtested_saved_and_alerts(room: Room, tmp_path: Pat
     expect(page.get_by_text("Version 1 is saved.")).to_be_visible()
     saved = room.desk.queries.newest("odesa-grain")
     assert saved is not None
-    until(lambda: real_clock() > saved.effective_from_ms, "the version to hold")
+    until(lambda: wall_ms() > saved.effective_from_ms, "the version to hold")
     append(settings, "Odesa sends barley and grain", "Bakers in Nairobi expect 4,000 tonnes in May, a trader said.")
     until(lambda: len(room.desk.reader.alerts(limit=5)) == 1, "the alert")
     room.go("/alerts")
@@ -259,7 +221,7 @@ def test_long_titles_of_all_scripts_stay_whole(room: Room, wire: Wire, width: in
         wire.article(title, text, subscriptions={"ann": ["convoy"]}, topics={"syria": [title[:9]]}, language=language)
     query = " OR ".join(f'"{title[:60]}"' for title in LONG.values()) + " OR convoy"
     room.desk.queries.save_subscriptions(
-        [Subscription(id="ann", query=query, name=LONG["de"], owner="editor")], now_ms=real_clock()
+        [Subscription(id="ann", query=query, name=LONG["de"], owner="editor")], now_ms=wall_ms()
     )
     seen(room, 3)
     page = room.page
@@ -341,7 +303,7 @@ def test_axe_finds_no_serious_fault_and_a_phone_needs_no_sideways_scrolling(
     wire.article("Aid for Aleppo", "Forty lorries with aid.", topics={"syria": ["aid"]}, subscriptions={"ann": ["aid"]})
     seen(room, 2)
     room.desk.queries.save_subscriptions(
-        [Subscription(id="ann", query="aid", name="Aid", owner="editor")], now_ms=real_clock()
+        [Subscription(id="ann", query="aid", name="Aid", owner="editor")], now_ms=wall_ms()
     )
     hook = Channel(name="hook", kind="webhook", config={"url": "https://hook.example/in"}, health="failing")
     DeliveryRepository(room.desk.store).save_channel(hook)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from desk.use_cases.desk import Desk
-from desk.web.app import create_app
-from tests.desk.browser import launched, serious_faults
+from tests.desk.browser import room_of, serious_faults
 from tests.desk.support import PASSWORD, Wire
-from tests.serving import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 PAGES = ("/", "/overview", "/alerts", "/subscriptions", "/handover", "/coverage", "/people", "/account", "/api/")
@@ -20,14 +18,12 @@ PAGES = ("/", "/overview", "/alerts", "/subscriptions", "/handover", "/coverage"
     [("de", "ltr", "light", 1280, "1 Story"), ("ar", "rtl", "dark", 390, "قصة واحدة")],
 )
 def test_pages_in_another_language(
-    desk: Desk, wire: Wire, code: str, direction: str, theme: str, width: int, story: str
+    desk: Desk, wire: Wire, browser: Browser, code: str, direction: str, theme: str, width: int, story: str
 ) -> None:
     wire.article("Aid convoy reaches Syria", "Lorries came.", topics={"syria": ["Lorries"]}, language="en")
-    with served(create_app(desk)) as url, launched() as browser:
-        context = browser.new_context(locale=code, color_scheme=theme, viewport={"width": width, "height": 800})  # type: ignore[arg-type]
-        page = context.new_page()
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
+    viewport = {"width": width, "height": 800}
+    with room_of(desk, browser, "", locale=code, color_scheme=theme, viewport=viewport) as room:
+        page, url = room.page, room.url
         page.goto(f"{url}/sign-in")
         page.locator("input[name=name]").fill("admin")
         page.locator("input[name=password]").fill(PASSWORD)
@@ -44,5 +40,3 @@ def test_pages_in_another_language(
         page.goto(url)
         page.locator("#find").fill("convoy")
         expect(page.locator("#shown")).to_have_text(story)
-        context.close()
-    assert problems == []

@@ -11,12 +11,10 @@ from playwright.sync_api import Browser, Page, expect
 from core.durations import DAY_S
 from core.store import Store
 from desk.use_cases.desk import Desk
-from desk.web.app import create_app
-from tests.desk.browser import launched, serious_faults, sign_in
+from tests.desk.browser import room_of, serious_faults
 from tests.desk.support import Clock, Wire, desk_with_search
 from tests.desk.test_overview import TOPIC, fill
 from tests.pipeline.transforms.support import NOON_MS
-from tests.serving import served
 from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -31,12 +29,6 @@ LONG = (
     ),
     ("联合国宣布数月来首批人道主义援助车队在脆弱停火期间抵达叙利亚北部并警告局势仍然十分严峻需要更多国际支持", "zh"),
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as made:
-        yield made
 
 
 @pytest.fixture
@@ -55,18 +47,9 @@ def page(wire: Wire, desk: Desk, clock: Clock, browser: Browser) -> Iterator[Pag
         if number < 3:
             wire.article(title, "Syria", story=story, source="b.example", language=language)
     clock.now_ms = NOON_MS + 5 * DAY_S * 1000 + 3_599_000
-    with served(create_app(desk)) as url:
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
-        made = context.new_page()
-        problems: list[str] = []
-        made.on("pageerror", lambda error: problems.append(str(error)))
-        made.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
-        sign_in(made, url)
+    with room_of(desk, browser) as room:
         until(lambda: desk.hours.complete and bool(desk.board.snapshot()), "the hours")
-        made.goto(f"{url}/overview")
-        yield made
-        context.close()
-    assert problems == []
+        yield room.go("/overview")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

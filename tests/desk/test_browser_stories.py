@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, expect
 
 from core.store import tables as t
 from desk.use_cases.desk import Desk
-from desk.web.app import create_app
-from tests.desk.browser import launched, serious_faults, sign_in
+from tests.desk.browser import PHONE, room_of, serious_faults
 from tests.desk.support import Wire
-from tests.serving import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 PORT = "Dockers at the port of Varna began a strike on Monday, the union said. 300 cranes stood still."
 TALKS = "Dockers in Varna and the union meet for talks on Tuesday over 300 cranes, the port says."
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as made:
-        yield made
 
 
 def test_an_editor_joins_a_related_story_splits_an_article_and_undoes_it(
@@ -41,10 +31,8 @@ def test_an_editor_joins_a_related_story_splits_an_article_and_undoes_it(
     ]
     with desk.store.writing() as connection:
         desk.store.upsert(connection, t.story_links, [{"run": "live"} | row for row in rows])
-    with served(create_app(desk)) as url:
-        context = browser.new_context(viewport={"width": 390, "height": 780})
-        page = context.new_page()
-        sign_in(page, url)
+    with room_of(desk, browser, viewport=PHONE) as room:
+        page, url = room.page, room.url
         page.goto(f"{url}/story/{first}?article={arabic}")
         assert serious_faults(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -59,4 +47,3 @@ def test_an_editor_joins_a_related_story_splits_an_article_and_undoes_it(
         page.get_by_role("button", name="Undo").click()
         page.wait_for_url(f"{url}/story/{first}")
         assert serious_faults(page) == []
-        context.close()

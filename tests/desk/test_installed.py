@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 from starlette.testclient import TestClient
 
 from desk.use_cases.desk import Desk
-from desk.web.app import create_app
 from desk.web.pages import installed
-from tests.desk.browser import launched, serious_faults, sign_in
+from tests.desk.browser import room_of, serious_faults
 from tests.desk.support import Wire
-from tests.serving import served
 
 
 def test_what_is_installed_is_the_same_for_strangers(client: TestClient, wire: Wire) -> None:
@@ -68,11 +65,10 @@ def test_what_is_kept_has_another_name_once_any_of_it_changes(
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.xdist_group("browser")
-def test_without_a_connection_the_page_says_so_and_nothing_is_kept(desk: Desk, wire: Wire) -> None:
+def test_without_a_connection_the_page_says_so_and_nothing_is_kept(desk: Desk, wire: Wire, browser: Browser) -> None:
     wire.article("Grain at sea")
-    with launched() as browser, served(create_app(desk)) as url, closing(browser.new_context()) as context:
-        page = context.new_page()
-        sign_in(page, url)
+    with room_of(desk, browser) as room:
+        page, url, context = room.page, room.url, room.page.context
         expect(page.locator(".story")).to_have_count(1)
         page.wait_for_function("navigator.serviceWorker.controller !== null")
         context.set_offline(True)

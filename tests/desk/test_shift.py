@@ -5,7 +5,6 @@ Keys and clicks are counted, so that a change which costs a desk more of them is
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,23 +14,14 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from core.durations import HOUR_MS
 from core.records import Subscription
-from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.use_cases.desk import Desk
-from desk.web.app import create_app
-from tests.desk.browser import launched, sign_in
-from tests.desk.support import Wire, add_people, make_desk, real_clock
+from tests.desk.browser import room_of
+from tests.desk.support import RealClock, Wire, desk_with_search
 from tests.pipeline.transforms.support import NOON_MS
-from tests.serving import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 ALERTS, NOT_RELEVANT, CLAIMED = 30, 6, 4
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as made:
-        yield made
 
 
 @dataclass
@@ -67,14 +57,8 @@ class Hands:
 
 @pytest.fixture
 def desk(store: Store, tmp_path: Path) -> Iterator[Desk]:
-    index = SearchIndex.open(tmp_path / "search")
-    made = make_desk(store, search=index)
-    made.clock_ms = real_clock
-    made.accounts._clock_ms = real_clock
-    made.monotonic = time.monotonic
-    add_people(made)
-    yield made
-    index.close()
+    with desk_with_search(store, RealClock(), tmp_path / "search") as made:
+        yield made
 
 
 def filled(desk: Desk, wire: Wire) -> None:
@@ -99,10 +83,8 @@ def filled(desk: Desk, wire: Wire) -> None:
 
 def test_a_shift(desk: Desk, wire: Wire, browser: Browser) -> None:
     filled(desk, wire)
-    with served(create_app(desk)) as url:
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
-        page = context.new_page()
-        sign_in(page, url)
+    with room_of(desk, browser) as room:
+        page, url = room.page, room.url
         # What the shift before left.
         page.goto(f"{url}/handover")
         page.get_by_label("Note for the next shift").fill("Watch the ferry deadline on Friday")
@@ -165,4 +147,3 @@ def test_a_shift(desk: Desk, wire: Wire, browser: Browser) -> None:
         hands.click(page.get_by_role("button", name="Hand over now"))
         expect(page.locator(".notes")).to_contain_text("Four alerts are claimed")
         assert hands.counted() == (len("Four alerts are claimed"), 3)
-        context.close()
