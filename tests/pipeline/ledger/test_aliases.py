@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from core.durations import DAY_S
 from core.records import OutcomeKind, article_id
 from core.store import Store
 from core.store import tables as t
@@ -21,8 +22,7 @@ from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.ledger.takedown import take_down
 from pipeline.ledger.writer import RunWriter
 from pipeline.stories.aliases import Alias, joined
-from tests.pipeline.ledger.drafts import opened, story, taken
-from tests.pipeline.ledger.test_walls import DAY, ends, of_run, run_of
+from tests.pipeline.ledger.drafts import ends, of_run, opened, story, taken
 from tests.pipeline.transforms.support import NOON_MS, article, draft
 
 MAIN = "https://a.example/news/7"
@@ -87,17 +87,17 @@ def test_one_outcome_a_record_however_a_run_is_cut_and_from_wherever_it_is_repla
         def law(coming: list[tuple[str, int, bool]], cut: int) -> None:
             whole, parted, again = (f"{kind} {next(numbers)}" for kind in ("whole", "cut", "again"))
             several = [shown(place, url, text, names=names) for place, (url, text, names) in enumerate(coming)]
-            RunWriter(run_of(store, whole), publish=False).write(of_run(several, whole))
+            RunWriter(taken(store, run=whole), publish=False).write(of_run(several, whole))
             for begin in range(0, len(several), cut):
                 batch = of_run(several[begin : begin + cut], parted)
-                RunWriter(run_of(store, parted), publish=False).write(batch)
-                RunWriter(run_of(store, parted), publish=False).write(batch)
+                RunWriter(taken(store, run=parted), publish=False).write(batch)
+                RunWriter(taken(store, run=parted), publish=False).write(batch)
             assert ends(store, parted) == ends(store, whole)
             found: list[tuple[Any, ...]] = [one for one in ends(store, whole) if isinstance(one[0], int)]
             assert [one[0] for one in found] == list(range(len(several)))
             from_ms = several[len(several) // 2].key.time_ms
             mine = [one for one in of_run(several, again) if one.key.time_ms >= from_ms]
-            RunWriter(run_of(store, again, Base(whole, place_at(from_ms))), publish=False).write(mine)
+            RunWriter(taken(store, run=again, base=Base(whole, place_at(from_ms))), publish=False).write(mine)
             assert ends(store, again, from_ms) == ends(store, whole, from_ms)
 
         law()
@@ -120,13 +120,13 @@ def test_aliases_go_with_their_article(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         ledger = taken(store)
         writer = RunWriter(ledger, publish=False)
-        writer.write([shown(0, PRINT), shown(1, MAIN), draft(40 * DAY, "https://b.example/1", text=story(3))])
-        pruning = Pruning(ledger, Keep(articles_ms=20 * DAY * 1_000))
-        while pruning.step(NOON_MS + 40 * DAY * 1_000):
+        writer.write([shown(0, PRINT), shown(1, MAIN), draft(40 * DAY_S, "https://b.example/1", text=story(3))])
+        pruning = Pruning(ledger, Keep(articles_ms=20 * DAY_S * 1_000))
+        while pruning.step(NOON_MS + 40 * DAY_S * 1_000):
             pass
         with store.reading() as connection:
             assert connection.execute(sa.select(sa.func.count()).select_from(t.article_aliases)).scalar() == 0
-        writer.write([shown(41 * DAY, MAIN)])
+        writer.write([shown(41 * DAY_S, MAIN)])
         both = t.articles.c.id.in_([article_id(MAIN), article_id(PRINT)])
         with store.reading() as connection:
             assert connection.execute(sa.select(t.articles.c.id).where(both)).scalars().all() == [article_id(MAIN)]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
@@ -27,7 +26,7 @@ from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.tables import story_facts
 from pipeline.ledger.writer import RunWriter
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository
-from tests.pipeline.ledger.drafts import ANN, BOB, opened, taken, writer
+from tests.pipeline.ledger.drafts import ANN, BOB, of_run, opened, taken, writer
 from tests.pipeline.transforms.support import NOON_MS, draft
 from wirewatch.replay.as_of import AsOf
 from wirewatch.schema import metadata
@@ -118,17 +117,11 @@ def replayed(store: Store, drafts: Sequence[Draft], cuts: Sequence[int], name: s
     ledger = RunLedger(store, name, "owner", base=base_of(store, name))
     ledger.take(kind="replay", now_ms=0)
     kept = RunWriter(ledger, publish=False)
-    mine = [as_of_run(one, name) for one in drafts[from_:]]
+    mine = of_run(drafts[from_:], name)
     ends = sorted({min(max(cut - from_, 0), len(mine)) for cut in cuts} | {len(mine)})
     for begin, end in zip([0, *ends], ends, strict=False):
         kept.write(mine[begin:end])
     replay_rest(ledger, place_at(row.to_ms), scope="live", publish=False)
-
-
-def as_of_run(one: Draft, run: str) -> Draft:
-    position = msgspec.structs.replace(one.position, run=run)
-    article = one.article and msgspec.structs.replace(one.article, position=position)
-    return msgspec.structs.replace(one, position=position, article=article)
 
 
 def test_after_a_join_new_articles_of_either_go_to_the_one_that_is_left(store: Store) -> None:

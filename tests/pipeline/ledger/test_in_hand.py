@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -16,20 +14,24 @@ from hypothesis import strategies as st
 
 from core.errors import StoreError
 from core.store import Store
-from pipeline.elements import Draft, Rejection
+from pipeline.elements import Rejection
 from pipeline.ledger import in_hand
 from pipeline.ledger.in_hand import Watch
 from pipeline.ledger.writer import RunWriter
-from pipeline.stories.alerts import AlertRule
-from pipeline.stories.stage import StoryStage
-from tests.pipeline.ledger.drafts import day, opened, results, taken, writer
-from tests.pipeline.transforms.support import draft
-
-SET_ASIDE = Rejection("decide", "set_aside: the service ended each time while it was decided")
+from tests.pipeline.ledger.drafts import day, opened, planted, results, taken, without, writer
 
 
 class Died(BaseException):
     """In place of a process that ends."""
+
+
+def dies(error: type[BaseException] = Died) -> Callable[[], None]:
+    """What raises it."""
+
+    def trap() -> None:
+        raise error("planted")
+
+    return trap
 
 
 @contextmanager
@@ -39,39 +41,8 @@ def process(number: int) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def planted(poison: Collection[int], error: type[BaseException] = Died, *, alerts: bool = False) -> Iterator[None]:
-    """Deciding a record at one of these offsets, or its alerts, ends like this."""
-    decide, alerts_of = StoryStage._decide, AlertRule.alerts_of
-
-    def trapped_decide(self: StoryStage, draft: Draft, *args: Any, **options: Any) -> Any:
-        if not alerts and draft.position.offset in poison:
-            raise error("planted")
-        return decide(self, draft, *args, **options)
-
-    def trapped_alerts(self: AlertRule, article: Any, *args: Any, **options: Any) -> Any:
-        if alerts and article.position.offset in poison:
-            raise error("planted")
-        return alerts_of(self, article, *args, **options)
-
-    with patch.object(StoryStage, "_decide", trapped_decide), patch.object(AlertRule, "alerts_of", trapped_alerts):
-        yield
-
-
 def with_articles() -> list[int]:
     return [one.position.offset for one in day() if one.article is not None]
-
-
-@cache
-def without(poison: frozenset[int], problem: Rejection = SET_ASIDE) -> dict[str, Any]:
-    """The results of a quiet day on which these were refused before they came here."""
-    drafts = [
-        draft(one.number, one.item, problem) if one.position.offset in poison and one.article is not None else one
-        for one in day()
-    ]
-    with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store:
-        writer(store).write(drafts)
-        return results(store)
 
 
 def starts(store: Store, sizes: list[int]) -> int:
@@ -97,7 +68,7 @@ def lives(store: Store, sizes: list[int], number: int) -> bool:
 def test_after_the_last_death_a_record_is_set_aside_and_the_rest_is_as_without_it(
     tmp_path: Path, sizes: list[int], *, alerts: bool
 ) -> None:
-    with opened(tmp_path) as store, planted({5}, alerts=alerts):
+    with opened(tmp_path) as store, planted({5}, dies(), alerts=alerts):
         assert starts(store, sizes) == in_hand.BLAMED_OUT
         assert results(store) == without(frozenset({5}))
 
@@ -105,7 +76,7 @@ def test_after_the_last_death_a_record_is_set_aside_and_the_rest_is_as_without_i
 @given(st.sets(st.sampled_from(with_articles()), max_size=3), st.lists(st.integers(1, 9), max_size=6))
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_deadly_records_in_any_batches_are_set_aside_and_nothing_else(poison: set[int], sizes: list[int]) -> None:
-    with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store, planted(poison):
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store, planted(poison, dies()):
         assert starts(store, sizes) <= in_hand.BLAMED_OUT * len(poison)
         assert results(store) == without(frozenset(poison))
 
@@ -134,13 +105,13 @@ def test_who_lives_on_after_a_failure_suspects_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("alerts", [False, True], ids=["decide", "alert"])
 def test_a_record_that_raises_is_rejected_with_its_stage_at_once(tmp_path: Path, *, alerts: bool) -> None:
     stage = "alert" if alerts else "decide"
-    with opened(tmp_path) as store, planted({4, 9}, ValueError, alerts=alerts):
+    with opened(tmp_path) as store, planted({4, 9}, dies(ValueError), alerts=alerts):
         writer(store).write(day())
         assert results(store) == without(frozenset({4, 9}), Rejection(stage, f"{stage}_failed: ValueError: planted"))
 
 
 def test_a_record_that_finds_no_memory_again_and_again_is_set_aside(tmp_path: Path) -> None:
-    with opened(tmp_path) as store, planted({4}, MemoryError):
+    with opened(tmp_path) as store, planted({4}, dies(MemoryError)):
         writer(store).write(day())
         assert results(store) == without(frozenset({4}))
 

@@ -14,16 +14,14 @@ from unittest.mock import patch
 import pytest
 
 from core.store import Store, open_store
-from pipeline.elements import Draft
 from pipeline.ledger import in_hand, last_words
 from pipeline.ledger.last_words import Death, how_it_ended, judged
 from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.writer import RunWriter
-from pipeline.stories.stage import StoryStage
-from tests.pipeline.ledger.drafts import day, opened, results, taken
-from tests.pipeline.ledger.test_in_hand import without
+from tests.pipeline.ledger.drafts import day, opened, planted, results, taken, without
 
 BAD = 5
+LIMIT_S, CPU_S = 60.0, 0.6
 FAULT = "Fatal Python error: Aborted\n\n{}\n"
 HERE, ELSEWHERE = (
     "Current thread 0x00007f12 (most recent call first):",
@@ -62,18 +60,18 @@ def is_killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def is_stopped_for_long() -> None:
-    """Stands still without using CPU, like a process that is paused; the clock ends it."""
+def stands_still() -> None:
+    """Uses no CPU, like a process that is paused; the clock ends it. Only this record has so little time of the clock."""
+    in_hand.Watch(0.2).begin_record()
     time.sleep(60)
 
 
 def start(
     store: Store,
     folder: Path,
-    trap: Callable[[], None] | None,
+    trap: Callable[[], None] = lambda: None,
     *,
     commit: bool = False,
-    limit_s: float = 60,
     bad: int = BAD,
 ) -> int:
     """What a process that writes the day ended with. ``trap`` is called for the bad record, or at the commit."""
@@ -84,41 +82,34 @@ def start(
         faulthandler.disable()
         last_words._reports.clear()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        _decide_all(store.url, folder, trap, commit=commit, limit_s=limit_s, bad=bad)
+        _decide_all(store.url, folder, trap, commit=commit, bad=bad)
     finally:
         os._exit(9)
 
 
-def _decide_all(
-    url: str, folder: Path, trap: Callable[[], None] | None, *, commit: bool, limit_s: float, bad: int
-) -> None:
-    decide, store_all = StoryStage._decide, RunLedger.commit
-
-    def trapped(self: StoryStage, draft: Draft, *args: Any, **options: Any) -> Any:
-        if trap and not commit and draft.position.offset == bad:
-            trap()
-        return decide(self, draft, *args, **options)
+def _decide_all(url: str, folder: Path, trap: Callable[[], None], *, commit: bool, bad: int) -> None:
+    store_all = RunLedger.commit
 
     def trapped_commit(self: RunLedger, *args: Any, **options: Any) -> Any:
-        if trap and commit:
+        if commit:
             trap()
         return store_all(self, *args, **options)
 
     with (
         patch.object(in_hand, "_TOKEN", f"forked-{os.getpid()}"),
-        patch.object(in_hand, "CPU_SHARE", 0.6 / limit_s),
-        patch.object(StoryStage, "_decide", trapped),
+        patch.object(in_hand, "CPU_SHARE", CPU_S / LIMIT_S),
+        planted(set() if commit else {bad}, trap),
         patch.object(RunLedger, "commit", trapped_commit),
     ):
         ledger = taken(open_store(url), f"owner {os.getpid()}")
-        RunWriter(ledger, publish=True, limit_s=limit_s, last_words=str(folder)).write(day())
+        RunWriter(ledger, publish=True, limit_s=LIMIT_S, last_words=str(folder)).write(day())
     os._exit(0)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with opened(tmp_path) as one:
-        yield one
+    with opened(tmp_path) as made:
+        yield made
 
 
 @pytest.mark.parametrize(("trap", "code"), [(aborts, -signal.SIGABRT), (spins, -signal.SIGVTALRM)])
@@ -130,22 +121,22 @@ def test_a_record_that_ended_its_process_twice_is_set_aside(
     assert results(store) == without(frozenset({BAD}))
 
 
-@pytest.mark.parametrize(("trap", "code"), [(is_killed, -signal.SIGKILL), (is_stopped_for_long, 1)])
+@pytest.mark.parametrize(("trap", "code"), [(is_killed, -signal.SIGKILL), (stands_still, 1)])
 def test_kills_from_outside_do_not_count_as_much(
     store: Store, tmp_path: Path, trap: Callable[[], None], code: int
 ) -> None:
-    codes = [start(store, tmp_path / "words", trap, limit_s=1) for _ in range(3)]
+    codes = [start(store, tmp_path / "words", trap) for _ in range(3)]
     assert codes == [code] * 3
-    assert start(store, tmp_path / "words", None) == 0
-    assert results(store) == without(frozenset())
+    assert start(store, tmp_path / "words") == 0
+    assert results(store) == without()
 
 
 def test_kills_between_records_and_at_commits_blame_nothing(store: Store, tmp_path: Path) -> None:
     assert [start(store, tmp_path / "words", is_killed, commit=True) for _ in range(6)] == [-signal.SIGKILL] * 6
     # If they had blamed a record, it would now be set aside after one more death.
     assert start(store, tmp_path / "words", aborts) == -signal.SIGABRT
-    assert start(store, tmp_path / "words", None) == 0
-    assert results(store) == without(frozenset())
+    assert start(store, tmp_path / "words") == 0
+    assert results(store) == without()
 
 
 def test_without_the_files_a_death_is_unexplained(store: Store, tmp_path: Path) -> None:

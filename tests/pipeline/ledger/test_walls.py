@@ -5,28 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.store import Store
-from core.store import tables as t
+from core.durations import DAY_S
 from core.store.page_requests import PageRequests
 from pipeline.elements import Draft, PageSource, Rejection
 from pipeline.ledger.base import Base, place_at
-from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.ledger.tables import text_sightings
 from pipeline.ledger.walls import read_wall_counts
 from pipeline.ledger.writer import RunWriter
 from pipeline.stories.repeats import doubtful
-from tests.pipeline.ledger.drafts import opened, story, taken
+from tests.pipeline.ledger.drafts import ends, of_run, opened, story, taken
 from tests.pipeline.transforms.support import NOON_MS, article, draft
 
-DAY = 86_400
 NOTICE = "Uw verzoek wordt gecontroleerd. Dit duurt enkele tellen, daarna gaat de pagina vanzelf open."
 TITLES = ("Ferry runs aground", "Budget passes reading", "Wheat harvest short", "Orchestra opens season")
 COMING = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["page", "wall", "fed"])), min_size=1, max_size=10)
@@ -49,28 +45,6 @@ def drafts(coming: Sequence[tuple[int, str]], step: int = 1) -> list[Draft]:
     ]
 
 
-def ends(store: Store, run: str = "live", from_ms: int = 0) -> list[tuple[Any, ...]]:
-    c, v = t.outcomes.c, t.versions.c
-    columns = (c.first_offset, c.kind, c.article, c.version, c.stage, c.reason, c.place)
-    with store.reading() as connection:
-        outcomes = sa.select(*columns).where(c.run == run, c.place >= place_at(from_ms)).order_by(c.place)
-        versions = sa.select(v.article, v.version, v.story, v.text, v.place).where(
-            v.run == run, v.place >= place_at(from_ms)
-        )
-        rows = [*connection.execute(outcomes), *connection.execute(versions.order_by(v.place))]
-    return [tuple(row) for row in rows]
-
-
-def run_of(store: Store, run: str, base: Base | None = None) -> RunLedger:
-    ledger = RunLedger(store, run, "me", base=base)
-    ledger.take(kind="live", now_ms=0)
-    return ledger
-
-
-def of_run(drafts: Sequence[Draft], run: str) -> list[Draft]:
-    return [replace(one, position=replace(one.position, run=run)) for one in drafts]
-
-
 def test_however_a_run_is_cut_and_from_wherever_it_is_replayed(tmp_path: Path) -> None:
     numbers = count()
     with opened(tmp_path) as store:
@@ -80,15 +54,15 @@ def test_however_a_run_is_cut_and_from_wherever_it_is_replayed(tmp_path: Path) -
         def law(coming: list[tuple[int, str]], cut: int, crash: bool) -> None:
             whole, parted, again = (f"{kind} {next(numbers)}" for kind in ("whole", "cut", "again"))
             several = drafts(coming)
-            RunWriter(run_of(store, whole), publish=False).write(of_run(several, whole))
+            RunWriter(taken(store, run=whole), publish=False).write(of_run(several, whole))
             for begin in range(0, len(several), cut):
                 batch = of_run(several[begin : begin + cut], parted)
-                RunWriter(run_of(store, parted), publish=False).write(batch)
+                RunWriter(taken(store, run=parted), publish=False).write(batch)
                 if crash:  # behind the commit: the batch comes again to another process
-                    RunWriter(run_of(store, parted), publish=False).write(batch)
+                    RunWriter(taken(store, run=parted), publish=False).write(batch)
             assert ends(store, parted) == ends(store, whole)
             from_ms = several[len(several) // 2].key.time_ms
-            replay = run_of(store, again, Base(whole, place_at(from_ms)))
+            replay = taken(store, run=again, base=Base(whole, place_at(from_ms)))
             mine = [one for one in of_run(several, again) if one.key.time_ms >= from_ms]
             RunWriter(replay, publish=False).write(mine)
             assert ends(store, again, from_ms) == ends(store, whole, from_ms)
@@ -102,13 +76,13 @@ def test_walls_are_counted_by_outlet_kind_and_day(tmp_path: Path) -> None:
         known = replace(draft(9, "https://b.example/1", Rejection("wall", "consent")), page=PageSource("b.example"))
         writer.write([wall(number, number) for number in range(4)] + [known])
         writer.write([wall(10, 0), replace(wall(11, 1, fed=True), number=11)])
-        writer.write([wall(12 + DAY, 2)])
+        writer.write([wall(12 + DAY_S, 2)])
         found = read_wall_counts(store, "live", NOON_MS)
         assert [(one.source, one.kind, one.walls, one.last_item) for one in found] == [
             ("a.example", "repeated", 5, "https://a.example/2"),
             ("b.example", "consent", 1, "https://b.example/1"),
         ]
-        assert [one.walls for one in read_wall_counts(store, "live", NOON_MS + DAY * 1_000)] == [1]
+        assert [one.walls for one in read_wall_counts(store, "live", NOON_MS + DAY_S * 1_000)] == [1]
 
 
 def test_walls_of_feeds_are_asked_for_again_until_they_are_articles(tmp_path: Path) -> None:
@@ -128,7 +102,7 @@ def test_walls_of_feeds_are_asked_for_again_until_they_are_articles(tmp_path: Pa
             "https://a.example/3": 2,
             "https://a.example/9": 1,
         }
-        replay = RunWriter(run_of(store, "again"), publish=False)
+        replay = RunWriter(taken(store, run="again"), publish=False)
         replay.write(of_run([of_feed(known)], "again"))
         assert not PageRequests(store, "again").counts(), "a replay asks for nothing"
 
@@ -136,13 +110,13 @@ def test_walls_of_feeds_are_asked_for_again_until_they_are_articles(tmp_path: Pa
 def test_sightings_go_only_where_no_replay_can_ask_for_them(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         ledger = taken(store)
-        writer, now_ms = RunWriter(ledger, publish=False), NOON_MS + 40 * DAY * 1_000
-        writer.write([wall(0, 0), wall(30 * DAY, 1), wall(40 * DAY, 2)])
+        writer, now_ms = RunWriter(ledger, publish=False), NOON_MS + 40 * DAY_S * 1_000
+        writer.write([wall(0, 0), wall(30 * DAY_S, 1), wall(40 * DAY_S, 2)])
         Pruning(ledger, Keep()).step(now_ms)
         kept = sa.select(sa.func.count()).select_from(text_sightings)
         with store.reading() as connection:
             assert connection.execute(kept).scalar() == 3
-        pruning = Pruning(ledger, Keep(articles_ms=20 * DAY * 1_000))
+        pruning = Pruning(ledger, Keep(articles_ms=20 * DAY_S * 1_000))
         while pruning.step(now_ms):
             pass
         with store.reading() as connection:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from pipeline.ledger import writer as writer_module
 from pipeline.ledger.ledger import Stale
 from pipeline.ledger.writer import RunWriter, shared_writer
 from tests.laws import examples
-from tests.pipeline.ledger.drafts import ANN, day, opened, results, story, taken, writer
+from tests.pipeline.ledger.drafts import ANN, day, opened, results, story, taken, without, writer
 from tests.pipeline.transforms.support import NOON_MS, draft, key, position
 
 
@@ -32,24 +31,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield made
 
 
-@cache
-def quiet() -> dict[str, Any]:
-    """The results of one writer, one batch."""
-    with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store:
-        writer(store).write(day())
-        return results(store)
-
-
 def test_a_quiet_day_has_every_kind_of_end_and_some_alerts() -> None:
-    kinds = Counter(one.kind for one in quiet()["outcomes"])
+    kinds = Counter(one.kind for one in without()["outcomes"])
     assert set(kinds) == set(OutcomeKind) - {OutcomeKind.LOST}
     assert kinds.total() == len(day())
-    assert {one.subscription for one in quiet()["alerts"]} == {"ann", "bob"}
-    per_story = Counter((one.subscription, one.story) for one in quiet()["alerts"])
+    assert {one.subscription for one in without()["alerts"]} == {"ann", "bob"}
+    per_story = Counter((one.subscription, one.story) for one in without()["alerts"])
     assert set(per_story.values()) == {1}
     # The first was backfilled: its story was alerted by a later article.
     first = article_id("https://a.example/0")
-    assert [one.article == first for one in quiet()["alerts"] if one.story == first] == [False]
+    assert [one.article == first for one in without()["alerts"] if one.story == first] == [False]
 
 
 def test_doing_a_batch_again_changes_nothing(store: Store) -> None:
@@ -58,14 +49,14 @@ def test_doing_a_batch_again_changes_nothing(store: Store) -> None:
         kept.write(day())
     kept.write(day()[3:9])
     kept.write([])
-    assert results(store) == quiet()
+    assert results(store) == without()
 
 
 def test_a_crash_after_the_commit_then_doing_it_again_changes_nothing(store: Store) -> None:
     writer(store).write(day()[:9])
     # A new process, which does not know what came of the batch; it takes the run over.
     writer(store, "next").write(day())
-    assert results(store) == quiet()
+    assert results(store) == without()
 
 
 @pytest.mark.parametrize("how", ["fail", "lost"])
@@ -76,7 +67,7 @@ def test_a_commit_that_failed_is_as_if_never_tried(store: Store, how: str) -> No
         kept.write(day()[8:16])
     kept.write(day()[8:16])
     kept.write(day()[16:])
-    assert results(store) == quiet()
+    assert results(store) == without()
 
 
 def test_what_a_failed_batch_had_put_into_the_index_is_forgotten(store: Store) -> None:
@@ -95,7 +86,7 @@ def test_two_writers_of_one_run_in_turn_come_to_the_same(store: Store) -> None:
     drafts = day()
     for number, start in enumerate(range(0, len(drafts), 2)):
         pair[number % 2].write(drafts[start : start + 2])
-    assert results(store) == quiet()
+    assert results(store) == without()
 
 
 def test_a_writer_that_is_overtaken_begins_anew_with_what_the_other_wrote(
@@ -119,7 +110,7 @@ def test_a_writer_that_is_overtaken_begins_anew_with_what_the_other_wrote(
         slow.write(drafts)
     # The first try was stale, the second took the other's results into account.
     assert ledger.commits == 3
-    assert results(store) == quiet()
+    assert results(store) == without()
 
 
 def test_a_writer_that_is_always_overtaken_gives_up_and_can_go_on_later(store: Store) -> None:
@@ -127,7 +118,7 @@ def test_a_writer_that_is_always_overtaken_gives_up_and_can_go_on_later(store: S
     with pytest.raises(Stale):
         kept.write(day())
     kept.write(day())
-    assert results(store) == quiet()
+    assert results(store) == without()
 
 
 def test_a_new_process_knows_the_window_before_its_first_draft(store: Store) -> None:
@@ -164,12 +155,12 @@ def test_a_second_owner_fences_the_first(store: Store) -> None:
     second.write(day()[5:])
     with pytest.raises(Fenced):
         first.write(day())
-    assert results(store) == quiet()
+    assert results(store) == without()
 
 
 def test_nothing_is_put_into_the_outbox_of_a_run_that_tells_nobody(store: Store) -> None:
     writer(store, publish=False).write(day())
-    assert results(store) == {**quiet(), "outbox": {}}
+    assert results(store) == {**without(), "outbox": {}}
 
 
 def test_a_run_without_an_owner_has_no_writer() -> None:
@@ -223,4 +214,4 @@ def test_any_history_comes_to_the_same_results(history: list[tuple[str, int, int
                 assert what in ("fail", "lost")
             ledger.plan = []
         mine.write(day())
-        assert results(store) == quiet()
+        assert results(store) == without()
