@@ -18,7 +18,7 @@ from core.errors import UsageError
 from core.store import SubscriptionStore
 from core.store.engine import Store
 from core.store.metadata import IndexedString, SafeString, SafeText, metadata
-from desk.language import N_, in_words
+from desk.language import N_, gettext, in_words
 
 STATE, AGENCY, INDEPENDENT = "state", "agency", "independent"
 KINDS: Mapping[str, str] = {STATE: N_("state-run"), AGENCY: N_("agency"), INDEPENDENT: N_("independent")}
@@ -65,13 +65,14 @@ def outlet_label(source: str, label: str, basis: str, *, by_name: str = "", now_
         (kind for kind, words in KINDS.items() if label in (kind, words, in_words(KINDS, kind).casefold())), label
     )
     if not source:
-        raise UsageError("name the outlet")
+        raise UsageError(gettext("name the outlet"))
     if not _OWN.fullmatch(label) or len(label) > LONGEST:
         raise UsageError(
-            f"{label[:60]!r} is not a label", hint=f"letters, digits, spaces, dots and hyphens; at most {LONGEST}"
+            gettext("%(label)s is not a label", label=repr(label[:60])),
+            hint=gettext("letters, digits, spaces, dots and hyphens; at most %(num)s", num=LONGEST),
         )
     if not basis:
-        raise UsageError("say where the label is from", hint="an address, or the name of a document")
+        raise UsageError(gettext("say where the label is from"), hint=gettext("an address, or the name of a document"))
     return OutletLabel(source=source, label=label, basis=basis[:2_000], by_name=by_name, changed_ms=now_ms)
 
 

@@ -19,6 +19,7 @@ from core.errors import UsageError
 from core.records import from_ms
 from desk.delivery.render import one_line, web_address
 from desk.delivery.times import zone_of
+from desk.language import gettext
 from desk.views.briefing import Briefing, BriefingItem, joined
 
 TEMPLATE = "briefing.typ"
@@ -37,7 +38,7 @@ def pdf_of(made: Briefing, zone: str, *, templates: str = "", link: str = "") ->
     installed, or a template fails, naming it.
     """
     if not makes_pdf():
-        raise UsageError("this installation makes no PDF", hint="pip install 'wirewatch[pdf]'")
+        raise UsageError(gettext("this installation makes no PDF"), hint="pip install 'wirewatch[pdf]'")
     # Optional, and without types where it is not installed.
     typst: Any = import_module("typst")
     own, folder = Path(templates) / TEMPLATE, Path(__file__).parent / "templates"

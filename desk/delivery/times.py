@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from core.errors import UsageError
 from core.records.alert import Schedule
+from desk.language import gettext
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _QUIET = re.compile(r"(\d\d:\d\d)\s*[-–]\s*(\d\d:\d\d)")
@@ -26,7 +27,7 @@ def check_schedule(schedule: Schedule) -> None:
     clock_time(schedule.at)
     quiet_hours(schedule.quiet)
     if schedule.per_hour < 0 or schedule.gather_s < 0:
-        raise UsageError("per_hour and gather_s are 0 or more")
+        raise UsageError(gettext("per_hour and gather_s are 0 or more"))
 
 
 @lru_cache(maxsize=256)
@@ -35,14 +36,19 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise UsageError(f"there is no time zone {name!r}", hint="use a name such as Europe/Berlin or UTC") from error
+        raise UsageError(
+            gettext("there is no time zone %(name)s", name=repr(name)),
+            hint=gettext("use a name such as Europe/Berlin or UTC"),
+        ) from error
 
 
 def clock_time(text: str) -> time:
     """``HH:MM`` as a time. Raises UsageError."""
     found = _TIME.fullmatch(text.strip())
     if not found:
-        raise UsageError(f"{text!r} is not a time of day", hint="use HH:MM, as in 07:30")
+        raise UsageError(
+            gettext("%(text)s is not a time of day", text=repr(text)), hint=gettext("use HH:MM, as in 07:30")
+        )
     return time(int(found[1]), int(found[2]))
 
 
@@ -52,10 +58,15 @@ def quiet_hours(text: str) -> tuple[time, time] | None:
         return None
     found = _QUIET.fullmatch(text.strip())
     if not found:
-        raise UsageError(f"{text!r} are not quiet hours", hint="use HH:MM-HH:MM, as in 22:00-07:00")
+        raise UsageError(
+            gettext("%(text)s are not quiet hours", text=repr(text)), hint=gettext("use HH:MM-HH:MM, as in 22:00-07:00")
+        )
     start, end = clock_time(found[1]), clock_time(found[2])
     if start == end:
-        raise UsageError(f"quiet hours {text!r} would be all day or none", hint="mute the subscription instead")
+        raise UsageError(
+            gettext("quiet hours %(text)s would be all day or none", text=repr(text)),
+            hint=gettext("mute the subscription instead"),
+        )
     return start, end
 
 

@@ -225,7 +225,9 @@ class Accounts:
     def make_token(self, account: Account, name: str, scope: str, days: int | None, by: By) -> str:
         """A new token, which is shown this once. Raises UsageError for what the person's role doesn't allow."""
         if scope not in ("read", "write"):
-            raise UsageError(f"{scope!r} is not a scope", hint="scopes are read and write")
+            raise UsageError(
+                gettext("%(name)s is not a scope", name=repr(scope)), hint=gettext("scopes are read and write")
+            )
         if scope == "write" and role_named(account.role) is Role.READER:
             raise UsageError(gettext("a reader's token can only read"))
         token = new_token()

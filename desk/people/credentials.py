@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from core.errors import UsageError
+from desk.language import gettext
 from desk.people.limits import SIGNING_IN
 
 TOKEN_PREFIX = "ww_"  # noqa: S105 - what all tokens begin with, so that scanners recognise one in a file
@@ -73,7 +74,9 @@ class Passwords:
     def hash(self, password: str) -> str:
         """The hash of a new password. Raises UsageError for one that is too short or too long."""
         if not LEAST <= len(password) <= MOST:
-            raise UsageError(f"a password has at least {LEAST} characters (and at most {MOST:,})")
+            raise UsageError(
+                gettext("a password has at least %(least)s characters (and at most %(most)s)", least=LEAST, most=MOST)
+            )
         with _AT_ONCE:
             return self._hasher.hash(password)
 

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Column, Table
 from core.errors import NotFound, UsageError
 from core.store.engine import Store
 from core.store.metadata import SafeString, SafeText, metadata
-from desk.language import N_
+from desk.language import N_, gettext
 
 Density = Literal["comfortable", "compact", "dense"]
 DENSITIES: Mapping[Density, str] = {
@@ -94,7 +94,10 @@ class Preferences:
     def set_density(self, person: str, density: str) -> None:
         """Set it. Raises UsageError for one that there is not."""
         if density not in DENSITIES:
-            raise UsageError(f"there is no density {density[:40]!r}", hint=f"there are {', '.join(DENSITIES)}")
+            raise UsageError(
+                gettext("there is no density %(name)s", name=repr(density[:40])),
+                hint=gettext("there are %(names)s", names=", ".join(DENSITIES)),
+            )
         with self._store.writing() as connection:
             row = {"person": person, "name": "density", "value": density}
             self._store.upsert(connection, person_settings, [row])
@@ -113,17 +116,17 @@ class Preferences:
         """Keep a page's filters under a name, in place of others of that name. Raises UsageError."""
         name = " ".join(name.split())
         if path not in VIEWED:
-            raise UsageError("the filters of this page can't be kept")
+            raise UsageError(gettext("the filters of this page can't be kept"))
         if not name or len(name) > LONGEST_NAME or not name.isprintable():
-            raise UsageError(f"give the view a name of up to {LONGEST_NAME} characters")
+            raise UsageError(gettext("give the view a name of up to %(num)s characters", num=LONGEST_NAME))
         kept = kept_query(query)
         if len(kept) > LONGEST_QUERY:
-            raise UsageError("there are too many filters to keep")
+            raise UsageError(gettext("there are too many filters to keep"))
         c = saved_views.c
         with self._store.writing() as connection:
             mine = sa.select(sa.func.count()).where(c.person == person, c.page == VIEWED[path], c.name != name)
             if connection.execute(mine).scalar_one() >= MOST_VIEWS:
-                raise UsageError(f"you keep {MOST_VIEWS} views of this page: delete one first")
+                raise UsageError(gettext("you keep %(num)s views of this page: delete one first", num=MOST_VIEWS))
             row = {"person": person, "page": VIEWED[path], "name": name, "query": kept, "saved_ms": now_ms}
             self._store.upsert(connection, saved_views, [row])
         return SavedView(name=name, address=f"{path}?{kept}" if kept else path)
@@ -134,4 +137,4 @@ class Preferences:
         with self._store.writing() as connection:
             mine = c.person == person, c.page == VIEWED.get(path, ""), c.name == name
             if not connection.execute(saved_views.delete().where(*mine)).rowcount:
-                raise NotFound("you keep no such view")
+                raise NotFound(gettext("you keep no such view"))

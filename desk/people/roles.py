@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from core.errors import UsageError
-from desk.language import N_
+from desk.language import N_, gettext
 
 Means = Literal["session", "token", "feed", "proxy", "demo"]
 """How a caller is known: by a cookie, a program's token, the token in one feed's address, a reverse proxy's word, or as the
@@ -61,4 +61,7 @@ def role_named(text: str) -> Role:
     try:
         return Role(text)
     except ValueError:
-        raise UsageError(f"{text!r} is not a role", hint=f"roles are {', '.join(Role)}") from None
+        raise UsageError(
+            gettext("%(name)s is not a role", name=repr(text)),
+            hint=gettext("roles are %(names)s", names=", ".join(Role)),
+        ) from None

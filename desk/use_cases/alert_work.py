@@ -12,6 +12,7 @@ from core.records import Alert
 from core.store import Store
 from core.store.results import find_alert, find_article
 from desk.alert_work import AlertDesk, AlertWork, MarkCounts
+from desk.language import gettext
 from desk.people.accounts import By
 from desk.use_cases.alerts import alert_with
 from desk.use_cases.desk import Desk
@@ -59,7 +60,7 @@ def assign(desk: Desk, by: By, alerts: Sequence[str], person: str) -> None:
     """Give these alerts to a person (id). Raises NotFound for an unknown alert or person."""
     name = people_of(desk, by.person).get(person)
     if name is None:
-        raise NotFound("there is no such person")
+        raise NotFound(gettext("there is no such person"))
     for now in _kept(desk, by, alerts, state="assigned", holder=person, holder_name=name):
         desk.accounts.note(by, "alert assigned", now.subscription, f"{now.alert} to {name}")
 

@@ -21,6 +21,7 @@ from core.store import tables as t
 from core.store.results import find_alert, find_article
 from desk.alert_work import held_by, open_only
 from desk.delivery.store.channels import Delivery, DeliveryRepository, Mute, MuteKind
+from desk.language import gettext
 from desk.live.run_reader import alert_cursor
 from desk.people.accounts import By
 from desk.use_cases.desk import Desk
@@ -67,8 +68,8 @@ def proposals(
     document = document_of(article)
     if not meets(subscription, article):
         raise UsageError(
-            f"subscription {subscription.id!r} does not meet this article any more",
-            hint="its query or filters were changed since, or the article was",
+            gettext("subscription %(name)s does not meet this article any more", name=repr(subscription.id)),
+            hint=gettext("its query or filters were changed since, or the article was"),
         )
     narrower = narrower_queries(
         parse(subscription.query),
@@ -104,10 +105,10 @@ def not_relevant(
     alert = alert_with(store, run, identity)
     subscription = SubscriptionStore(store).newest(alert.subscription)
     if subscription is None or not subscription.active:
-        raise UsageError("the subscription was removed")
+        raise UsageError(gettext("the subscription was removed"))
     article = find_article(store, run, alert.article)
     if article is None:
-        raise UsageError("the article is not stored any more")
+        raise UsageError(gettext("the article is not stored any more"))
     return (
         alert,
         subscription,
@@ -119,7 +120,9 @@ def alert_with(store: Store, run: str, identity: str) -> Alert:
     """The alert of an id or its first characters. Raises NotFound, UsageError if several begin so."""
     found = find_alert(store, run, identity)
     if found is None:
-        raise NotFound(f"there is no alert {identity!r}", hint="wirewatch tail --json shows their ids")
+        raise NotFound(
+            gettext("there is no alert %(name)s", name=repr(identity)), hint="wirewatch tail --json shows their ids"
+        )
     return found
 
 
@@ -205,7 +208,7 @@ def mute(desk: Desk, by: By, identity: str, kind: MuteKind, hours: int | None) -
 def unmute(desk: Desk, by: By, identity: str) -> None:
     """Take a mute back. Raises NotFound."""
     if not DeliveryRepository(desk.store).unmute(identity):
-        raise NotFound("there is no such mute")
+        raise NotFound(gettext("there is no such mute"))
     desk.accounts.note(by, "mute taken back", identity)
 
 

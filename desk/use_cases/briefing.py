@@ -12,6 +12,7 @@ from core.store import Store, StoredTopic, SubscriptionStore
 from core.topics import load_topic
 from desk.delivery.briefing_pdf import makes_pdf, pdf_of
 from desk.delivery.render import Notice, Renderer
+from desk.language import gettext
 from desk.live.run_reader import DeskReader, StoryRow
 from desk.views.briefing import Briefing, StoryFacts, briefing_of
 from desk.views.wording import Outlets
@@ -35,7 +36,7 @@ class Period(NamedTuple):
 def last_hours(hours: int, now_ms: int) -> Period:
     """The last hours. Raises UsageError for none, or more than a week."""
     if not 0 < hours <= LONGEST_HOURS:
-        raise UsageError(f"a briefing covers 1 to {LONGEST_HOURS} hours")
+        raise UsageError(gettext("a briefing covers 1 to %(num)s hours", num=LONGEST_HOURS))
     return Period(now_ms - hours * HOUR_MS, now_ms)
 
 

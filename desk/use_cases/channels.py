@@ -15,6 +15,7 @@ from desk.delivery.render import Renderer
 from desk.delivery.secrets import redacted, shown_address
 from desk.delivery.store.channels import Channel, DeliveryRepository, key_of
 from desk.delivery.store.queue import Message
+from desk.language import gettext
 
 LONGEST_NAME = 60
 
@@ -64,7 +65,7 @@ class Channels:
         """One channel. Raises NotFound."""
         found = self._deliveries.channel(name)
         if found is None:
-            raise NotFound(f"there is no channel {name!r}", hint="wirewatch channels list")
+            raise NotFound(gettext("there is no channel %(name)s", name=repr(name)), hint="wirewatch channels list")
         return found
 
     def unusable(self) -> dict[str, str]:
@@ -118,7 +119,8 @@ class Channels:
         name = name.strip()
         if not name or len(name) > LONGEST_NAME or not name.isprintable() or "/" in name or " " in name:
             raise UsageError(
-                f"{name!r} is not a channel name", hint="use up to 60 characters without spaces and slashes"
+                gettext("%(name)s is not a channel name", name=repr(name)),
+                hint=gettext("use up to %(num)s characters without spaces and slashes", num=LONGEST_NAME),
             )
         kind, made = configured(address.strip(), options)
         channel = Channel(
@@ -153,7 +155,7 @@ class Channels:
     def remove(self, name: str) -> None:
         """Remove a channel and its address. What waits for it is kept as failed. Raises NotFound."""
         if not self._deliveries.remove_channel(name):
-            raise NotFound(f"there is no channel {name!r}", hint="wirewatch channels list")
+            raise NotFound(gettext("there is no channel %(name)s", name=repr(name)), hint="wirewatch channels list")
         self._audit("channel removed", name, "")
 
     def _try_out(self, channel: Channel) -> str:

@@ -18,6 +18,7 @@ from core.store.decisions import Joins
 from core.store.subscriptions import StoredTopic
 from desk.feed_port import FeedPort
 from desk.hour_counts import HourCounts
+from desk.language import gettext
 from desk.live.follow import Board, Follower, Hub
 from desk.live.marks import StoryMarks
 from desk.live.run_reader import DeskReader
@@ -85,21 +86,21 @@ class Desk:
     def index(self) -> SearchIndex:
         """The search index. Raises Unavailable if this desk has none."""
         if self.search is None:
-            raise Unavailable("this desk has no search index")
+            raise Unavailable(gettext("this desk has no search index"))
         return self.search
 
     @property
     def story_port(self) -> StoryPort:
         """What decides about stories. Raises Unavailable if nothing here does."""
         if self.stories is None:
-            raise Unavailable("this desk can't change stories")
+            raise Unavailable(gettext("this desk can't change stories"))
         return self.stories
 
     @property
     def feed_port(self) -> FeedPort:
         """What polls the feeds. Raises Unavailable if nothing here does."""
         if self.feeds is None:
-            raise Unavailable("this desk has no access to the connectors")
+            raise Unavailable(gettext("this desk has no access to the connectors"))
         return self.feeds
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from core.errors import NotFound, UsageError, WirewatchError
 from desk.feed_port import WEB_FEED, DiscoveredFeed, FeedPort
+from desk.language import gettext
 from desk.people.accounts import By
 from desk.use_cases.desk import Desk
 
@@ -38,7 +39,7 @@ def remove(desk: Desk, by: By, url: str) -> None:
     """Stop watching a feed; what it brought stays. Raises NotFound, Unavailable."""
     shown = desk.feed_port.shown(url)
     if not desk.feed_port.remove(url):
-        raise NotFound(f"{shown}: no such feed", hint="wirewatch feed list shows them")
+        raise NotFound(gettext("%(url)s: no such feed", url=shown), hint="wirewatch feed list shows them")
     desk.accounts.note(by, "feed removed", shown)
 
 
@@ -94,7 +95,7 @@ class Discoveries:
         """The discovery of this name. Raises NotFound once it is forgotten."""
         found = self._known.get(name)
         if found is None:
-            raise NotFound("that search is forgotten: begin it again")
+            raise NotFound(gettext("that search is forgotten: begin it again"))
         return found
 
     def begin(self, url: str, feeds: FeedPort) -> str | None:
@@ -122,7 +123,7 @@ def find(desk: Desk, by: By, site: str) -> str | None:
     if "://" not in url:
         url = f"https://{url}"
     if not url.startswith(("http://", "https://")) or len(url) < 11:
-        raise UsageError("give the address of a site, as in https://outlet.example/")
+        raise UsageError(gettext("give the address of a site, as in https://outlet.example/"))
     name = DISCOVERIES.begin(url, desk.feed_port)
     if name is not None:
         desk.accounts.note(by, "feeds looked for", desk.feed_port.shown(url))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from core.errors import NotFound
 from core.store.counts import read_activity
 from desk.labels import OutletLabel, OutletLabels, outlet_label
+from desk.language import gettext
 from desk.people.accounts import By
 from desk.use_cases.desk import Desk
 from desk.views.wording import outlet_name
@@ -47,7 +48,7 @@ def put_label(desk: Desk, by: By, source: str, label: str, basis: str) -> Outlet
 def drop_label(desk: Desk, by: By, source: str, label: str) -> None:
     """Take a label away. Raises NotFound."""
     if not OutletLabels(desk.store).drop(source, label, by_name=by.person.name, now_ms=desk.clock_ms()):
-        raise NotFound("the outlet has no such label")
+        raise NotFound(gettext("the outlet has no such label"))
     desk.accounts.note(by, "label taken away", source, label)
 
 

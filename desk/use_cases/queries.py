@@ -11,6 +11,7 @@ from core.query.importing import DIALECTS, Imported, import_query
 from core.records import Subscription, article_id
 from core.search import BacktestReport, Comparison, Filters, SearchIndex, Stopped, backtest, compare, filters_of, never
 from core.search.usage import usage_findings
+from desk.language import gettext
 from desk.use_cases.desk import Desk
 from desk.use_cases.subscriptions import check
 from desk.views.query_preview import DAYS, QueryPreview, preview_of
@@ -49,7 +50,7 @@ def backtested(
     if stored is None or query is None:
         text = query if stored is None else stored.query
         if text is None:
-            raise UsageError("give a query, or a subscription")
+            raise UsageError(gettext("give a query, or a subscription"))
         chosen = filters if filters is not None else filters_of(stored) if stored is not None else Filters()
         report = backtest(
             index,
@@ -116,7 +117,7 @@ def preview(
 def translated(query: str, dialect: str) -> Imported:
     """Another vendor's query in our language. Raises QueryError for what has no equivalent, by name; UsageError."""
     if dialect not in DIALECTS:
-        raise UsageError(f"There is no dialect {dialect!r}.")
+        raise UsageError(gettext("There is no dialect %(name)s.", name=repr(dialect)))
     return import_query(query, dialect)
 
 
@@ -126,14 +127,14 @@ def document_for(desk: Desk, text: str) -> tuple[str, Document]:
     Raises UsageError for an empty text, or the address of an article that is not stored.
     """
     if not text:
-        raise UsageError("Paste an article's address, its id, or a text.")
+        raise UsageError(gettext("Paste an article's address, its id, or a text."))
     single = "\n" not in text and " " not in text
     address = single and text.lower().startswith(("http://", "https://"))
     if single and (address or len(text) == len(article_id("https://a.example/"))):
         row = desk.reader.article(article_id(text) if address else text)
         if row is None and address:
-            raise UsageError("That article is not stored.")
+            raise UsageError(gettext("That article is not stored."))
         if row is not None:
             return row.article.title, document_of(row.article)
     title, _, body = text.partition("\n")
-    return "the pasted text", Document(title, body)
+    return gettext("the pasted text"), Document(title, body)

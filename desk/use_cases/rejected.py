@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from core.store.retries import ASKED, BEGUN, READY, RejectedRecord, Rejections, Wanted
+from desk.language import gettext
 from desk.people.accounts import By
 from desk.use_cases.desk import Desk
 
@@ -63,8 +64,8 @@ def retry(
 def why_left(one: RejectedRecord) -> str:
     """Why a record does not go through again now, in words."""
     if one.state in (ASKED, BEGUN):
-        return "asked for already"
-    return one.why or "gone through again already"
+        return gettext("asked for already")
+    return one.why or gettext("gone through again already")
 
 
 def _rejections(desk: Desk) -> Rejections:

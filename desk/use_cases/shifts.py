@@ -10,6 +10,7 @@ from core.durations import HOUR_MS
 from core.errors import Conflict, NotFound
 from core.records import to_ms
 from desk.delivery.store.channels import Delivery
+from desk.language import gettext
 from desk.people.accounts import By
 from desk.people.roles import Caller, Role
 from desk.shifts import HANDOVER, Hold, HoldState, Note, NoteKind, Shift
@@ -81,7 +82,7 @@ def assign(desk: Desk, by: By, story: str, person: str, *, over: str = "") -> No
     """Give a story to a person (id). Raises NotFound for an unknown story or person, Conflict."""
     name = people_of(desk, by.person).get(person)
     if name is None:
-        raise NotFound("there is no such person")
+        raise NotFound(gettext("there is no such person"))
     _take(desk, by, story, "assigned", (person, name), over)
     desk.accounts.note(by, "story assigned", story, name)
 
@@ -174,7 +175,7 @@ def _take(desk: Desk, by: By, story: str, state: HoldState, holder: tuple[str, s
     hold = Hold(story=story, state=state, changed_ms=now_ms, holder=identity, holder_name=name, by_name=person.name)
     kept = Note(at_ms=now_ms, person=person.id, name=person.name, kind=state, story=story, text=name)
     if not shift_of(desk).take(hold, kept, over=over or None):
-        raise Conflict("someone else took or gave this story meanwhile: look at the page again")
+        raise Conflict(gettext("someone else took or gave this story meanwhile: look at the page again"))
 
 
 def _write(desk: Desk, by: By, kind: NoteKind, story: str, text: str) -> None:
@@ -188,7 +189,7 @@ def _write(desk: Desk, by: By, kind: NoteKind, story: str, text: str) -> None:
 
 def _check_story(desk: Desk, story: str) -> None:
     if desk.follower.card(story) is None:
-        raise NotFound("there is no such story")
+        raise NotFound(gettext("there is no such story"))
 
 
 def _weight(card: Card) -> tuple[bool, int, int, str]:

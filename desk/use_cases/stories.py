@@ -11,6 +11,7 @@ from core.errors import NotFound, StreamError
 from core.records import RawArticle, decode
 from core.settings import Settings
 from core.streams import open_stream
+from desk.language import gettext
 from desk.live.follow import Batch
 from desk.live.run_reader import ArticleRow, OutcomeRow
 from desk.use_cases.desk import Desk
@@ -48,7 +49,7 @@ def card_of(desk: Desk, story: str) -> Card:
     """One story. Raises NotFound, StoreError."""
     card = desk.follower.card(story)
     if card is None:
-        raise NotFound("there is no such story")
+        raise NotFound(gettext("there is no such story"))
     return card
 
 
@@ -108,7 +109,7 @@ def article_record(desk: Desk, article: str, at: int = -1) -> ArticleRecord:
     """An article's record. ``at``: which of its outcomes is shown, else the last. Raises NotFound, StoreError."""
     row = desk.reader.article(article)
     if row is None:
-        raise NotFound("there is no such article")
+        raise NotFound(gettext("there is no such article"))
     outcomes = desk.reader.outcomes(article)
     shown = outcomes[at if -1 <= at < len(outcomes) else -1] if outcomes else None
     raw = read_raw(desk.settings, shown.stream, shown.partition, shown.offset) if shown is not None else None
@@ -120,14 +121,14 @@ def read_raw(settings: Settings, stream_uuid: str, partition: int, offset: int) 
     try:
         with open_stream(settings.stream, settings.raw_stream, role="desk") as stream:
             if stream.uuid != stream_uuid:
-                return RawRecord(None, "", "the stream was recreated since: this record is gone")
+                return RawRecord(None, "", gettext("the stream was recreated since: this record is gone"))
             found = next((one for one in stream.read({partition: offset}) if one.offset == offset), None)
     except StreamError as error:
         return RawRecord(None, "", error.message)
     if found is None:
-        return RawRecord(None, "", "the stream no longer holds this record")
+        return RawRecord(None, "", gettext("the stream no longer holds this record"))
     text = found.value.decode("utf-8", "replace")
     try:
         return RawRecord(decode(found.value, RawArticle), text)
     except msgspec.DecodeError as error:
-        return RawRecord(None, text, f"not a raw article: {error}")
+        return RawRecord(None, text, gettext("not a raw article: %(problem)s", problem=error))

@@ -32,6 +32,7 @@ from core.store.subscriptions import RULES
 from core.visible import check_visible, escaped, escaped_toml
 from desk.delivery.store.channels import DeliveryRepository
 from desk.delivery.times import check_schedule
+from desk.language import gettext
 
 PORTABLE = ("id", "name", "owner", "query", *(name for name in RULES if name != "words_version"))
 """What an export holds. Versions, times and who edited stay behind: they belong to the store that they were made in."""
@@ -75,14 +76,18 @@ class Subscriptions:
         """The newest version. Raises NotFound if there is none, or it was removed."""
         found = self._queries.newest(identity)
         if found is None or not found.active:
-            raise NotFound(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
+            raise NotFound(
+                gettext("there is no subscription %(name)s", name=repr(identity)), hint="wirewatch subscriptions list"
+            )
         return found
 
     def history(self, identity: str) -> list[Subscription]:
         """All versions, newest first. Raises NotFound if there never was one."""
         found = self._queries.history(identity)
         if not found:
-            raise NotFound(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
+            raise NotFound(
+                gettext("there is no subscription %(name)s", name=repr(identity)), hint="wirewatch subscriptions list"
+            )
         return found
 
     def save(self, wanted: Subscription, *, by: str, based_on: int | None = None, anyway: bool = False) -> Saved:
@@ -92,7 +97,9 @@ class Subscriptions:
         probably a mistake, for which Unconfirmed is raised otherwise.
         """
         if based_on is not None and (newest := self._queries.newest(wanted.id)) and newest.version != based_on:
-            raise Conflict("someone else saved it meanwhile", hint="open it again, and repeat what you changed")
+            raise Conflict(
+                gettext("someone else saved it meanwhile"), hint=gettext("open it again, and repeat what you changed")
+            )
         (saved,) = self.save_all([wanted], by=by, anyway=anyway)
         if saved.changed:
             self._audit("subscription saved", saved.subscription.id, saved.subscription.query[:2_000])
@@ -108,7 +115,8 @@ class Subscriptions:
             wanted = replace(wanted, id=named(wanted.name, wanted.query, taken))
         elif taken.get(wanted.id):
             raise Conflict(
-                f"there is a subscription {wanted.id!r} already", hint="choose another id, or change that one"
+                gettext("there is a subscription %(name)s already", name=repr(wanted.id)),
+                hint=gettext("choose another id, or change that one"),
             )
         return self.save(wanted, by=by, anyway=anyway)
 
@@ -171,8 +179,13 @@ class Subscriptions:
         wanted = list(read(data, name, toml=name.endswith(".toml")))
         if most is not None and len(wanted) > most:
             raise UsageError(
-                f"{name}: {len(wanted):,} subscriptions, and up to {most:,} are taken at once",
-                hint="divide the file, or use wirewatch subscriptions import",
+                gettext(
+                    "%(file)s: %(num)s subscriptions, and up to %(most)s are taken at once",
+                    file=name,
+                    num=len(wanted),
+                    most=most,
+                ),
+                hint=gettext("divide the file, or use wirewatch subscriptions import"),
             )
         saved = self.save_all(wanted, by=by, anyway=anyway)
         self._audit("subscriptions imported", name, f"{sum(one.changed for one in saved)} of {len(saved)} changed")
@@ -219,10 +232,15 @@ def check(
         raise QueryError(error.message, query=one.query, position=min(error.position, len(one.query)))
     wrong = next((code for code in one.languages if not _LANGUAGE.fullmatch(code.lower())), None)
     if wrong is not None:
-        raise UsageError(f"{wrong!r} is not a language code", hint="use two-letter codes, such as en or ar")
+        raise UsageError(
+            gettext("%(code)s is not a language code", code=repr(wrong)),
+            hint=gettext("use two-letter codes, such as en or ar"),
+        )
     check_schedule(one.schedule)
     if channels is not None and (missing := [name for name in one.delivery if name not in set(channels)]):
-        raise UsageError(f"there is no channel {missing[0]!r}", hint="wirewatch channels add NAME ADDRESS")
+        raise UsageError(
+            gettext("there is no channel %(name)s", name=repr(missing[0])), hint="wirewatch channels add NAME ADDRESS"
+        )
     if parsed.text != one.query:
         # What the filters add is not a fault of the query; but with them it may be tried on few articles only.
         whole = {found.message for found in lint(parsed.text)}
@@ -254,7 +272,9 @@ def same_name(one: Subscription, others: Iterable[Subscription]) -> tuple[LintFi
     same = sorted(other.id for other in others if other.active and other.id != one.id and other.name.casefold() == name)
     if not name or not same:
         return ()
-    return (LintFinding(0, "warning", f"another subscription has this name: {', '.join(same[:3])}"),)
+    return (
+        LintFinding(0, "warning", gettext("another subscription has this name: %(names)s", names=", ".join(same[:3]))),
+    )
 
 
 def _is_renamed(one: Subscription, before: Subscription | None) -> bool:
@@ -270,8 +290,8 @@ def check_id(text: str) -> None:
     check_visible("the id", text)
     if unfit or any(one == "/" or one.isspace() for one in text):
         raise UsageError(
-            f"{text!r} is not an id",
-            hint=f"use up to {LONGEST_ID} characters of any script, without spaces and slashes",
+            gettext("%(text)s is not an id", text=repr(text)),
+            hint=gettext("use up to %(num)s characters of any script, without spaces and slashes", num=LONGEST_ID),
         )
 
 
@@ -290,8 +310,10 @@ def check_topics(one: Subscription, before: Subscription | None, known: Collecti
     for name in one.topics if known else ():
         if name.casefold() not in kept and name.casefold() not in {each.casefold() for each in known}:
             close = get_close_matches(name.casefold(), sorted(known), n=1)
-            meant = f"did you mean {close[0]}? " if close else ""
-            raise UsageError(f"there is no topic {name!r}", hint=f"{meant}there are {', '.join(sorted(known))}")
+            there = gettext("there are %(names)s", names=", ".join(sorted(known)))
+            if close:
+                there = gettext("did you mean %(name)s? %(rest)s", name=close[0], rest=there)
+            raise UsageError(gettext("there is no topic %(name)s", name=repr(name)), hint=there)
 
 
 def outlets_never_seen(store: Store, run: str, outlets: Sequence[str], watched: Iterable[FeedOutlet]) -> list[str]:

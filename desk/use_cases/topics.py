@@ -18,6 +18,7 @@ from core.store import tables as t
 from core.store.results import find_article
 from core.topics import ExampleFailure, Scored, Tagger, Topic, check_topic, load_topic
 from core.topics.definitions import check_costs
+from desk.language import gettext, ngettext
 from desk.people.accounts import By
 from desk.use_cases.desk import Desk
 
@@ -65,7 +66,7 @@ def topic_page(desk: Desk, name: str) -> TopicPage:
     for stored in desk.topics():
         if stored.name == name:
             return _page(stored)
-    raise NotFound("there is no such topic")
+    raise NotFound(gettext("there is no such topic"))
 
 
 def topic_pages(desk: Desk) -> list[TopicPage]:
@@ -94,7 +95,7 @@ def scored(desk: Desk, topic: Topic, article: str) -> tuple[Article, Scored]:
     """An article's score for a topic, by its id. Raises NotFound, StoreError."""
     found = find_article(desk.store, desk.settings.run, article)
     if found is None:
-        raise NotFound("there is no such article")
+        raise NotFound(gettext("there is no such article"))
     return found, _score(Tagger((topic,)), topic, found)
 
 
@@ -129,12 +130,22 @@ def save(desk: Desk, by: By, definition: str, based_on: int) -> StoredTopic:
     """
     topic = read(definition)
     if failures := check_topic(topic):
-        raise UsageError(f"{len(failures)} of its examples fail: {failures[0]}")
+        raise UsageError(
+            ngettext(
+                "%(num)s of its examples fails: %(first)s",
+                "%(num)s of its examples fail: %(first)s",
+                len(failures),
+                first=failures[0],
+            )
+        )
     now = desk.clock_ms()
     based_on = based_on if any(one.name == topic.name for one in desk.queries.read(now_ms=now).topics) else 0
     saved = desk.queries.save_topic(topic.name, definition, by=by.person.name or "desk", based_on=based_on, now_ms=now)
     if saved is None:
-        raise UsageError(f"{topic.name} was changed meanwhile", hint="load the page again and make your change there")
+        raise UsageError(
+            gettext("%(name)s was changed meanwhile", name=topic.name),
+            hint=gettext("load the page again and make your change there"),
+        )
     desk.accounts.note(by, "topic.save", topic.name, f"version {saved.version}")
     return saved
 
@@ -158,7 +169,7 @@ def with_article(desk: Desk, name: str, article: str, *, belongs: bool) -> str:
     """The file of a topic with a stored article as a further example. Raises NotFound, StoreError."""
     found = find_article(desk.store, desk.settings.run, article)
     if found is None:
-        raise NotFound("there is no such article")
+        raise NotFound(gettext("there is no such article"))
     return with_example(topic_page(desk, name).stored.definition, found, belongs=belongs)
 
 

@@ -252,7 +252,7 @@ def listed(values: Sequence[str]) -> list[str]:
 
 def _number(name: str, text: str) -> int:
     if not (text.strip().isascii() and text.strip().isdigit() and len(text.strip()) <= 6):
-        raise UsageError(f"{name}: {text!r} is not a number from 0 to 999,999")
+        raise UsageError(gettext("%(name)s: %(text)s is not a number from 0 to 999,999", name=name, text=repr(text)))
     return int(text)
 
 

@@ -196,6 +196,7 @@ DELIVERY_STATES: Mapping[str, str] = {
     "failed": N_("failed"),
     "withdrawn": N_("withdrawn"),
 }
+CHANNEL_STATES: Mapping[str, str] = {"new": N_("not used yet"), "ok": N_("OK"), "failing": N_("failing")}
 CHANGE_SIZES: Mapping[str, str] = {"none": N_("no change"), "minor": N_("minor change"), "major": N_("major change")}
 
 

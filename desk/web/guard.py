@@ -20,11 +20,12 @@ from starlette.concurrency import run_in_threadpool
 from core.errors import StoreError
 from core.net.addresses import place_of
 from desk import language
+from desk.language import gettext
 from desk.people.accounts import By
 from desk.people.addresses import client_address, trusted
 from desk.people.credentials import is_form_token, new_secret
 from desk.people.limits import API, PAGES
-from desk.people.roles import DEMO, Caller, Role
+from desk.people.roles import DEMO, ROLE_NAMES, Caller, Role
 from desk.use_cases.desk import Desk
 from desk.web.problems import Refused, SignInNeeded, is_api
 from desk.web.requests import FORM_FIELD, FORM_HEADER, desk_of
@@ -85,20 +86,20 @@ async def guard(request: Request) -> None:
     _limit(desk, request, caller)
     endpoint = request.scope.get("endpoint")
     if endpoint not in RULES:
-        raise Refused(403, "this address has no rule that says who may use it")
+        raise Refused(403, gettext("this address has no rule that says who may use it"))
     role = RULES[endpoint]
     if role is not None:
         if caller is None:
             raise SignInNeeded
         if not caller.role.covers(role):
-            raise Refused(403, f"this takes the role {role}; you are {caller.role}")
+            raise Refused(403, _takes(role, caller.role))
     if is_api(request):
         _check_parameters(request)
     if request.method in SAFE:
         return
     if caller is not None and caller.means == "token":
         if not caller.writes:
-            raise Refused(403, "this token may only read")
+            raise Refused(403, gettext("this token may only read"))
         return
     await _check_form(request)
 
@@ -185,7 +186,7 @@ def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
     if FEED_PARAMETER in request.query_params and request.method in ("GET", "HEAD") and is_feed(request.url.path):
         caller = desk.accounts.by_feed_token(request.query_params[FEED_PARAMETER], asked_address(request))
         if caller is None:
-            raise Refused(403, "this feed's address is no longer valid: make a new one at the desk")
+            raise Refused(403, gettext("this feed's address is no longer valid: make a new one at the desk"))
         return caller
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and is_api(request):
@@ -203,11 +204,19 @@ def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
         if len(names) > 1:
             # One of them came through the proxy from outside, and it is unknown which.
             desk.accounts.refused(By(address=address, name=", ".join(names)), "proxy sign-in refused")
-            raise Refused(400, f"the proxy sent {len(names)} headers {header}: it has to replace what a client sends")
+            said = gettext(
+                "the proxy sent %(num)s headers %(header)s: it has to replace what a client sends",
+                num=len(names),
+                header=header,
+            )
+            raise Refused(400, said)
         name = names[0].strip()
         caller = desk.accounts.by_proxy(name, address)
         if caller is None:
-            raise Refused(403, f"the proxy signed you in as {name[:100]!r}, but there is no open account of that name")
+            said = gettext(
+                "the proxy signed you in as %(name)s, but there is no open account of that name", name=repr(name[:100])
+            )
+            raise Refused(403, said)
         return caller
     cookie = request.cookies.get(cookie_name(desk, SESSION_COOKIE), "")
     return desk.accounts.by_session(cookie) if cookie else None
@@ -236,7 +245,9 @@ def _limit(desk: Desk, request: Request, caller: Caller | None) -> None:
     wait_s = desk.buckets.take(f"{what} {who}", limit, desk.monotonic())
     if wait_s:
         raise Refused(
-            429, f"too many requests: try again in {wait_s:.0f} s", {"Retry-After": str(max(1, round(wait_s)))}
+            429,
+            gettext("too many requests: try again in %(num)s s", num=round(wait_s)),
+            {"Retry-After": str(max(1, round(wait_s)))},
         )
 
 
@@ -255,14 +266,22 @@ def _check_parameters(request: Request) -> None:
 
 async def _check_form(request: Request) -> None:
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Refused(403, "this request was sent by another site")
+        raise Refused(403, gettext("this request was sent by another site"))
     given = request.headers.get(FORM_HEADER, "")
     kind = request.headers.get("content-type", "")
     if not given and kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
         value = (await request.form()).get(FORM_FIELD, "")
         given = value if isinstance(value, str) else ""
     if not is_form_token(given, request.state.form_cookie):
-        raise Refused(403, "the page that sent this is too old: load it again and repeat what you did")
+        raise Refused(403, gettext("the page that sent this is too old: load it again and repeat what you did"))
+
+
+def _takes(role: Role, has: Role) -> str:
+    return gettext(
+        "this takes the role %(role)s; you are %(own)s",
+        role=language.in_words(ROLE_NAMES, role),
+        own=language.in_words(ROLE_NAMES, has),
+    )
 
 
 def is_feed(path: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -29,6 +30,26 @@ _TITLES = {
     500: N_("Internal error"),
     503: N_("Not available now"),
 }
+
+
+_SAID = {
+    400: N_("What was sent can't be read"),
+    404: N_("There is no such page"),
+    405: N_("This address takes no such request"),
+    413: N_("What was sent is too large"),
+}
+"""What is said to people about what the framework refuses."""
+_FAULTS = {
+    "missing": N_("%(field)s is missing"),
+    "string_too_long": N_("%(field)s: at most %(max_length)s characters"),
+    "too_long": N_("%(field)s: at most %(max_length)s"),
+    "int_parsing": N_("%(field)s is not a number"),
+    "greater_than_equal": N_("%(field)s: at least %(ge)s"),
+    "less_than_equal": N_("%(field)s: at most %(le)s"),
+    "less_than": N_("%(field)s: less than %(lt)s"),
+    "literal_error": N_("%(field)s: one of %(expected)s"),
+}
+"""Faults of a form's field, by pydantic's kinds of errors, with the values of their contexts."""
 
 
 class Refused(Exception):
@@ -65,6 +86,16 @@ def answer(request: Request, status: int, detail: str, headers: Mapping[str, str
     return page(request, "problem.html", status=status, title=title, detail=said, headers=headers)
 
 
+def _for_programs(field: str, error: Mapping[str, Any]) -> str:
+    return f"{field}: {error['msg']}"
+
+
+def _for_people(field: str, error: Mapping[str, Any]) -> str:
+    sentence = _FAULTS.get(error["type"], N_("%(field)s can't be accepted"))
+    values = {name: value for name, value in error.get("ctx", {}).items() if f"%({name})s" in sentence}
+    return gettext(sentence, field=field, **values)
+
+
 def install(app: FastAPI, recognise: Callable[[Request], None]) -> None:
     """Let the application answer with problems. ``recognise``: finds out who asks, if no route did."""
 
@@ -82,12 +113,15 @@ def install(app: FastAPI, recognise: Callable[[Request], None]) -> None:
         detail = gettext("There is no such page") if error.status_code == 404 else str(error.detail)
         if not is_api(request):
             recognise(request)
+            # The framework's own words are English.
+            detail = gettext(_SAID[error.status_code]) if error.status_code in _SAID else detail
         return answer(request, error.status_code, detail, error.headers)
 
     def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+        words = _for_programs if is_api(request) else _for_people
         parts = [
-            f"{'.'.join(str(part) for part in one['loc'][1:]) or one['loc'][0]}: {one['msg']}" for one in error.errors()
+            words(".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]), one) for one in error.errors()
         ]
         return answer(request, 422, "; ".join(parts)[:1_000])
 

@@ -23,6 +23,7 @@ from desk.people.roles import ROLE_NAMES, Caller, Role
 from desk.views.status_bar import status_of
 from desk.views.wording import (
     CHANGE_SIZES,
+    CHANNEL_STATES,
     DELIVERY_STATES,
     FEED_STATES,
     LEVELS,
@@ -111,6 +112,7 @@ def _environment() -> jinja2.Environment:
         ("state", STATES),
         ("feed_state", FEED_STATES),
         ("delivery_state", DELIVERY_STATES),
+        ("channel_state", CHANNEL_STATES),
         ("change_size", CHANGE_SIZES),
         ("wall", WALLS),
         ("label_words", KINDS),

@@ -10,6 +10,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from core.net.addresses import place_of
+from desk.language import gettext
 from desk.live.follow import Batch, StreamReader
 from desk.people.roles import Caller
 from desk.use_cases.desk import Desk
@@ -42,9 +43,9 @@ def event_stream(
     if each.full(caller.id):
         raise Refused(429, full, {"Retry-After": "30"})
     if places.full(place):
-        raise Refused(429, "too many pages are open at your address", {"Retry-After": "30"})
+        raise Refused(429, gettext("too many pages are open at your address"), {"Retry-After": "30"})
     if together.full(""):
-        raise Refused(503, "too many pages are open at this desk", {"Retry-After": "30"})
+        raise Refused(503, gettext("too many pages are open at this desk"), {"Retry-After": "30"})
 
     async def slotted() -> AsyncIterator[ServerSentEvent]:
         # Taken only now: a stream that is never read is never closed either.

@@ -8,12 +8,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from desk.language import N_, gettext
 from desk.use_cases.desk import Desk
 from desk.web.problems import Refused
 from desk.web.requests import caller_of, desk_of
 
 WAIT_S, _TRY_S, _GONE_S = 2.0, 0.02, 0.1
-BUSY = "other searches are running: try again in a moment"
+BUSY = N_("other searches are running: try again in a moment")
 
 
 class Turn:
@@ -54,7 +55,7 @@ async def _take(desk: Desk, person: str) -> None:
                 return
             each.give_back(person)
         await asyncio.sleep(_TRY_S)
-    raise Refused(503, BUSY, {"Retry-After": "2"})
+    raise Refused(503, gettext(BUSY), {"Retry-After": "2"})
 
 
 async def _watch(request: Request, turn: Turn) -> None:

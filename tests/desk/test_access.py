@@ -363,3 +363,42 @@ def test_with_https_cookies_never_go_elsewhere(store: Store) -> None:
     assert cookie.startswith("__Host-wirewatch=")
     assert "Secure" in cookie
     assert "max-age" in client.get("/").headers["strict-transport-security"]
+
+
+def test_refusals_are_in_the_language_of_the_reader_and_of_programs_in_english(as_reader: TestClient) -> None:
+    german = {"accept-language": "de"}
+    token = {"form_token": form_token(as_reader, "/account")}
+    rights = as_reader.post("/subscriptions/remove", data={"subscription": "x", **token}, headers=german)
+    assert rights.status_code == 403
+    assert "Dafür ist die Rolle Redakteur nötig; Ihre ist Leser." in rights.text
+    old = as_reader.post("/density", data={"density": "dense", "form_token": "x"}, headers=german)
+    assert "Die Seite, von der das kam, ist zu alt" in old.text
+    gone = as_reader.get("/story/none", headers=german)
+    assert "Es gibt keine solche Story." in gone.text
+    program = as_reader.get("/api/v1/stories/none", headers=german)
+    assert program.json()["detail"] == "there is no such story"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "Story fehlt"),
+        ({"story": "x" * 101, "starred": "true"}, "Story: höchstens 100 Zeichen"),
+        ({"story": "x", "starred": "perhaps"}, "Starred kann nicht angenommen werden"),
+        ({"story": "x", "starred": "true", "seq": "1"}, None),
+    ],
+)
+def test_what_is_wrong_with_a_form_is_said_in_the_language_of_the_reader(
+    as_reader: TestClient, values: dict[str, str], said: str | None
+) -> None:
+    data = {**values, "form_token": form_token(as_reader, "/account")}
+    answer = as_reader.post("/live/star", data=data, headers={"accept-language": "de"}, follow_redirects=False)
+    assert answer.status_code == (303 if said is None else 422)
+    assert said is None or said in answer.text
+
+
+def test_a_body_that_is_too_large_is_refused_in_the_language_of_the_reader(client: TestClient) -> None:
+    headers = {"accept-language": "de", "content-type": "application/x-www-form-urlencoded"}
+    answer = client.post("/sign-in", content=b"a=" + b"x" * 70_000, headers=headers)
+    assert answer.status_code == 413
+    assert "Was gesendet wurde, ist zu groß." in answer.text

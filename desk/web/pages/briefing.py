@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from desk import language
+from desk.language import gettext
 from desk.people.roles import Role
 from desk.use_cases.briefing import LONGEST_HOURS, briefing, last_hours, makes_pdf, printed, written
 from desk.views.briefing import Briefing, joined
@@ -33,7 +34,7 @@ def show(visit: TheVisit, hours: Hours = 24) -> Response:
 def export(visit: TheVisit, kind: str, hours: Hours = 24) -> Response:
     """The same as Markdown, as a page of its own that can be mailed, or as PDF."""
     if kind not in FORMATS:
-        raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
+        raise Refused(404, gettext("no such format; there are %(names)s", names=", ".join(FORMATS)))
     settings = visit.desk.settings
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-briefing.{kind}"'}
     # The templates of these files are English: what the view says has to be too.

@@ -13,6 +13,7 @@ from sse_starlette import ServerSentEvent
 from core.store.decisions import Joins
 from desk import language
 from desk.labels import label_words
+from desk.language import gettext
 from desk.people.roles import Caller, Role
 from desk.use_cases.desk import Desk
 from desk.views.atom import stories_feed
@@ -72,7 +73,7 @@ async def events(visit: TheVisit, since: Number = 0) -> Response:
     Ids are transactions: a browser that comes back misses nothing.
     """
     last = last_id(visit.request, since)
-    full = "you have too many pages open"
+    full = gettext("you have too many pages open")
     return event_stream(visit.desk, visit.request, visit.caller, lambda: _events(visit, last), full=full)
 
 
@@ -81,7 +82,7 @@ async def events(visit: TheVisit, since: Number = 0) -> Response:
 def export(visit: TheVisit, kind: str) -> Response:
     """What the page shows, all of it, as CSV, JSON Lines or Atom."""
     if kind not in FORMATS:
-        raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
+        raise Refused(404, gettext("no such format; there are %(names)s", names=", ".join(FORMATS)))
     form = live_filter_of(visit.request.query_params.multi_items())
     found, _, _, _ = _page(visit.desk, visit.caller, visit.desk.board.snapshot(), form, "", limit=EXPORTED)
     base = visit.base_url

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Response
 
 from core.store.retries import Wanted, kind_of
+from desk.language import ngettext
 from desk.people.roles import Role
 from desk.use_cases import rejected as use_case
 from desk.web.guard import allow
@@ -36,8 +37,18 @@ def retry(
     """Let one record, or all of a kind, go through again."""
     wanted = Wanted(stage, reason)
     made = use_case.retry(visit.desk, visit.by, wanted, [position] if position else ())
-    left = "".join(f"; {count} are left: {words}" for words, count in made.left.most_common())
-    return _page(visit, wanted, done=f"{made.again} records go through again within a minute or so{left}")
+    said = [
+        ngettext(
+            "%(num)s record goes through again within a minute or so",
+            "%(num)s records go through again within a minute or so",
+            made.again,
+        )
+    ]
+    said += [
+        ngettext("%(num)s is left: %(why)s", "%(num)s are left: %(why)s", count, why=why)
+        for why, count in made.left.most_common()
+    ]
+    return _page(visit, wanted, done="; ".join(said))
 
 
 def _page(visit: Visit, wanted: Wanted, *, done: str = "") -> Response:

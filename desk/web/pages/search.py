@@ -90,7 +90,7 @@ def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: Number = 0) -> 
 def export(visit: TheVisit, turn: TheTurn, kind: str) -> Response:
     """What the search finds, as CSV or JSON Lines (at most 10,000 articles) or Atom (100)."""
     if kind not in FORMATS:
-        raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
+        raise Refused(404, gettext("no such format; there are %(names)s", names=", ".join(FORMATS)))
     form = search_form_of(visit.request.query_params.multi_items())
     at_ms = visit.desk.clock_ms()
     # The first page now: a query that can't be read is an answer of its own, not half a file.

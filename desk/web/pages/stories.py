@@ -9,6 +9,7 @@ from fastapi import APIRouter, BackgroundTasks, Form, Response
 from fastapi.responses import RedirectResponse
 
 from core.errors import NotFound
+from desk.language import gettext
 from desk.people.roles import Role
 from desk.use_cases import story_decisions
 from desk.use_cases.shifts import people_of, shift_of
@@ -39,7 +40,7 @@ def show(visit: TheVisit, background: BackgroundTasks, story: str, article: str 
     articles = visit.desk.reader.articles_of([story], each=MOST).get(story, [])
     card = visit.desk.follower.card(story)
     if not rows or not articles or card is None:
-        raise NotFound("there is no such story")
+        raise NotFound(gettext("there is no such story"))
     by_id = {row.article.id: row for row in articles}
     chosen = by_id.get(article) or by_id.get(story) or articles[-1]
     versions = visit.desk.reader.versions(list(by_id))

@@ -191,7 +191,7 @@ def translate(visit: TheVisit, query: QueryText, dialect: Annotated[str, Form(ma
 def export(visit: TheVisit, kind: str) -> Response:
     """All subscriptions, for import elsewhere."""
     if kind not in FORMATS:
-        raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
+        raise Refused(404, gettext("no such format; there are %(names)s", names=", ".join(FORMATS)))
     several = visit.subscriptions.all()
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-subscriptions.{kind}"'}
     return Response(
