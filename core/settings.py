@@ -245,7 +245,9 @@ class DeskSettings:
     desk_zone: Annotated[str, _help("time zone of the desk, such as Europe/Berlin")] = "UTC"
     desk_language: Annotated[
         str,
-        _help("language of the desk's pages if the browser asks for none that the desk has: en, de or ar"),
+        _help(
+            "language of pages and messages for people who chose none: en, de or ar; a browser may ask for another of them"
+        ),
     ] = "en"
     desk_public_url: Annotated[
         str,
@@ -280,6 +282,7 @@ class DeskSettings:
     briefing_channels: Annotated[
         str, _help("names of the channels that the briefing is sent to, separated by commas; no webhooks")
     ] = ""
+    briefing_pdf: Annotated[bool, _help("attach the briefing to its mail as a PDF too; needs the extra pdf")] = False
     delivery_templates: Annotated[str, _help("folder with your own message templates; empty: the built-in ones")] = ""
 
 

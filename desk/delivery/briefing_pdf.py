@@ -17,10 +17,11 @@ import msgspec
 
 from core.errors import UsageError
 from core.records import from_ms
+from desk import language
 from desk.delivery.render import one_line, web_address
 from desk.delivery.times import zone_of
-from desk.language import gettext
-from desk.views.briefing import Briefing, BriefingItem, joined
+from desk.language import gettext, ngettext
+from desk.views.briefing import Briefing, BriefingItem, facts_of, joined
 
 TEMPLATE = "briefing.typ"
 FONT_PACKAGES = ("justmytype_intl_rtl", "justmytype_intl_cjk")
@@ -71,30 +72,34 @@ def _view(made: Briefing, zone: str, link: str) -> dict[str, Any]:
         return f"{from_ms(ms).astimezone(local):%Y-%m-%d %H:%M}"
 
     return {
-        "title": f"Briefing, {clock(made.until_ms)}",
-        "heading": "Briefing",
-        "period": f"{clock(made.from_ms)} to {clock(made.until_ms)} ({zone})",
+        "lang": language.current(),
+        "title": gettext("Briefing, %(time)s", time=clock(made.until_ms)),
+        "heading": gettext("Briefing"),
+        "period": gettext(
+            "%(start)s to %(end)s (%(zone)s)", start=clock(made.from_ms), end=clock(made.until_ms), zone=zone
+        ),
+        "none": gettext("No story of a topic or a subscription came in or changed."),
+        "at_desk": gettext("At the desk"),
+        "footer": gettext("Sentences are quoted word for word from the article named with them."),
         "sections": [
             {
                 "title": _said(section.title),
                 "items": [_item(one, clock, link) for one in section.items],
-                "more": f"{section.more} more with fewer sources." if section.more else "",
+                "more": _more(section.more) if section.more else "",
             }
             for section in made.sections
         ],
     }
 
 
+def _more(count: int) -> str:
+    return ngettext("%(num)s more with fewer sources.", "%(num)s more with fewer sources.", count)
+
+
 def _item(one: BriefingItem, clock: Callable[[int], str], link: str) -> dict[str, Any]:
-    facts = [f"{one.sources} independent {'source' if one.sources == 1 else 'sources'}"]
-    if one.copies:
-        facts.append(f"{one.copies} {'copy' if one.copies == 1 else 'copies'}")
-    facts.append(f"last at {clock(one.last_ms)}")
-    if one.subscriptions:
-        facts.append(f"alerts: {', '.join(one.subscriptions)}")
     return {
         "headline": _said(one.headline, one.language),
-        "facts": one_line(", ".join(facts)),
+        "facts": one_line(facts_of(one, clock)),
         "quote": _said(joined(one.sentences), one.quoted_language) if one.sentences else None,
         "changes": [_said(change) for change in one.changes],
         "about": _said(one.other_title, one.quoted_language) if one.other_title else None,
@@ -104,11 +109,11 @@ def _item(one: BriefingItem, clock: Callable[[int], str], link: str) -> dict[str
     }
 
 
-def _said(text: str, language: str | None = None) -> dict[str, Any]:
+def _said(text: str, code: str | None = None) -> dict[str, Any]:
     """A text for the template, on one line, with its direction and language (two or three letters)."""
     text = one_line(text)
-    known = language is not None and language.isascii() and language.isalpha() and len(language) in (2, 3)
-    return {"text": text, "rtl": is_rtl(text), "lang": language if known else "en"}
+    known = code is not None and code.isascii() and code.isalpha() and len(code) in (2, 3)
+    return {"text": text, "rtl": is_rtl(text), "lang": code if known else "en"}
 
 
 def is_rtl(text: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -59,11 +60,21 @@ class DailyBriefing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Briefings:
-    """Queues and writes the daily briefing. ``made``: the briefing of a period (from in, to out; ms, UTC)."""
+    """Queues and writes the daily briefing. ``made``: the briefing of a period (from in, to out; ms, UTC).
+
+    ``printed``: makes the PDF that goes with its mail; None: none does.
+    """
 
     def __init__(
-        self, store: Store, run: str, daily: DailyBriefing, renderer: Renderer, made: Callable[[int, int], Briefing]
+        self,
+        store: Store,
+        run: str,
+        daily: DailyBriefing,
+        renderer: Renderer,
+        made: Callable[[int, int], Briefing],
+        printed: Callable[[Briefing], bytes] | None = None,
     ) -> None:
+        self._printed = printed
         self._store, self._run, self._daily, self._renderer, self._made = store, run, daily, renderer, made
         self._done_ms: int | None = None
 
@@ -90,7 +101,10 @@ class Briefings:
         """The message as it goes out. Raises StoreError, UsageError if a template fails."""
         until_ms = message.queued_ms
         view = self._made(until_ms - self._daily.hours * HOUR_MS, until_ms)
-        return self._renderer.briefing(view, self._daily.zone, id=message.id, at_ms=until_ms)
+        notice = self._renderer.briefing(view, self._daily.zone, id=message.id, at_ms=until_ms)
+        if self._printed is not None:
+            notice.pdf = partial(self._printed, view)
+        return notice
 
     def _message(self, channel: str, due_ms: int) -> Message:
         return Message(

@@ -2,7 +2,9 @@
 
 Templates are Jinja2 (``templates/``); a folder of one's own may replace any of them by name. HTML is escaped by itself.
 Everything in a message comes from strangers: text loses control characters and changes of direction before it is set.
-The same message is rendered alike at every try, unless its template was changed in between.
+A message is in the language that is spoken (``desk.language``). What articles say stays in theirs, and the JSON of webhooks has
+no words of ours but a subject.
+The same message is rendered alike at every try, unless its template or its receiver's language was changed in between.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,14 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from core.errors import UsageError
 from core.records import Alert, Subscription, from_ms
 from core.records.alert import Snippet
+from desk import language
 from desk.delivery.store.channels import Delivery, key_of
 from desk.delivery.store.queue import Message
 from desk.delivery.times import zone_of
 from desk.labels import label_words
 from desk.terminal import harmless
-from desk.views.briefing import Briefing, joined
+from desk.views.briefing import Briefing, facts_of, joined
+from desk.views.wording import COUNTED, REASONS
 
 SUBJECT_CHARS = 180
 SCHEMA = 1
@@ -36,7 +40,7 @@ SCHEMA = 1
 class Notice:
     """One message as it goes out. ``id`` is its idempotency key; ``thread`` joins messages on one story.
 
-    ``remarks``: what a channel has to say though the message went out.
+    ``remarks``: what a channel has to say though the message went out. ``pdf``: makes the file that goes with it by mail.
     """
 
     id: str
@@ -50,6 +54,7 @@ class Notice:
     template: Callable[[str], str]
     alerts: tuple[Alert, ...] = ()
     remarks: list[str] = field(default_factory=list)
+    pdf: Callable[[], bytes] | None = None
 
     # Each is worked out where a channel wants it: a webhook needs none of them. Raise UsageError as ``render`` does.
     @cached_property
@@ -97,9 +102,18 @@ class Renderer:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
         )
+        # They speak the language that is spoken when a template is filled, and escape values in pages.
+        self._environment.install_gettext_callables(  # type: ignore[attr-defined]
+            lambda sentence: language.catalogue(language.current()).gettext(sentence),
+            lambda one, many, count: language.catalogue(language.current()).ngettext(one, many, count),
+            newstyle=True,
+        )
+        self._environment.globals |= {"language": language.current, "direction": language.direction, "facts": facts_of}
         self._environment.filters |= {"pieces": pieces, "one_line": one_line, "web": web_address, "joined": joined}
-        self._environment.filters["label"] = label_words
+        self._environment.filters |= {"number": language.number, "listed": language.listed, "label": label_words}
+        self._environment.filters["reason"] = partial(language.in_words, REASONS)
 
     def render(self, message: Message, deliveries: Sequence[Delivery], subscription: Subscription | None) -> Notice:
         """The notice of a message. Raises UsageError if a template fails, naming it."""
@@ -141,14 +155,19 @@ class Renderer:
         }
         filled = self._filled(context)
         names = {"message.txt": "briefing.txt", "message.html": "briefing.html", "chat.txt": "briefing.txt"}
-        stories = f"{made.stories} {'story' if made.stories == 1 else 'stories'}"
+        until = from_ms(made.until_ms).astimezone(local)
+        subject = language.gettext(
+            "[Wirewatch] Briefing, %(time)s: %(stories)s",
+            time=f"{language.day(until, weekday=True)} {language.hour_and_minute(until)}",
+            stories=COUNTED["story"](made.stories),
+        )
         return Notice(
             id=id,
             kind="briefing",
             subscription_id="briefing",
-            subscription_name="Briefing",
+            subscription_name=language.gettext("Briefing"),
             owner="",
-            subject=f"[Wirewatch] Briefing, {from_ms(made.until_ms).astimezone(local):%a %d %b %H:%M}: {stories}",
+            subject=subject,
             template=lambda name: filled(names[name]),
             thread="",
             at_ms=at_ms,

@@ -22,6 +22,7 @@ from core.records import Alert, decode
 from core.store import Store, SubscriptionStore
 from core.store.canary import Canary, CanaryRepository
 from core.store.leases import LEASE_MS
+from desk import language
 from desk.delivery.briefings import Briefings
 from desk.delivery.channels import Carrier, Options, carrier_of
 from desk.delivery.plan import plan_all
@@ -31,6 +32,7 @@ from desk.delivery.sending import Sending
 from desk.delivery.store.channels import Channel
 from desk.delivery.store.queue import SendQueue, forget_sent
 from desk.delivery.store.texts import FIRST, remove_quotations
+from desk.people.store import PeopleStore
 
 log = structlog.get_logger()
 PLAN_BATCH = 200
@@ -58,6 +60,7 @@ class DeliveryService:
     """One process's delivery. ``step`` and ``close`` belong to one thread.
 
     ``canaries``: those of the run whose way leads through here. ``keep_ms``: how long sent messages are kept; 0: without end.
+    ``spoken``: the language of messages whose channel's owner chose none at the desk.
     ``leases`` are those of its channels, for a ``Heartbeat``. ``briefings``: the daily briefing, if it sends one.
     """
 
@@ -75,8 +78,9 @@ class DeliveryService:
         keep_ms: int = 0,
         lease_ms: int = LEASE_MS,
         briefings: Briefings | None = None,
+        spoken: str = language.SOURCE,
     ) -> None:
-        self._briefings = briefings
+        self._briefings, self._spoken, self._people = briefings, spoken, PeopleStore(store)
         self._store, self._options, self._renderer = store, options, renderer
         self._queue, self._queries = SendQueue(store, worker, lease_ms=lease_ms), SubscriptionStore(store)
         self.leases = self._queue.leases
@@ -148,7 +152,8 @@ class DeliveryService:
 
     def send_on(self, channel: Channel) -> None:
         """Send what waits for a channel that this process has claimed, as far as its pace allows."""
-        Sending(
+        owner = self._people.named(channel.owner) if channel.owner else None
+        sending = Sending(
             self._queue,
             self._queries,
             channel,
@@ -158,7 +163,9 @@ class DeliveryService:
             stop=self._stop,
             wait=self._wait,
             briefings=self._briefings,
-        ).run(self._carrier)
+        )
+        with language.speaking((owner.language if owner is not None else None) or self._spoken):
+            sending.run(self._carrier)
 
 
 class _Submit(Protocol):

@@ -9,7 +9,7 @@ topics: under the first of them in the order of the sections. An older story is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -202,6 +202,18 @@ def _item(
         topics=tuple(title for name, title in topics.items() if name in names),
         subscriptions=tuple(sorted(name for one, name in subscriptions.items() if one in wanted)),
     )
+
+
+def facts_of(item: BriefingItem, time: Callable[[int], str]) -> str:
+    """How many sources and copies a story has, when it changed last (``time`` writes it), and whose alerts it raised."""
+    said = [
+        ngettext("%(num)s independent source", "%(num)s independent sources", item.sources),
+        *([ngettext("%(num)s copy", "%(num)s copies", item.copies)] if item.copies else []),
+        gettext("last at %(time)s", time=time(item.last_ms)),
+    ]
+    if not item.subscriptions:
+        return listed(said)
+    return gettext("%(facts)s; alerts: %(names)s", facts=listed(said), names=listed(item.subscriptions))
 
 
 def _changes(facts: StoryFacts, period: Sequence[Article], outlets: Outlets) -> tuple[str, ...]:

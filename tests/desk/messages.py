@@ -18,15 +18,19 @@ from babel.messages.pofile import write_po
 from desk.language import FOLDER, LANGUAGES, SOURCE, read_catalogue
 
 ROOT = Path(__file__).parents[2]
-_METHODS = [("**.py", "python"), ("web/templates/**.html", "jinja2"), ("web/static/**.js", "javascript")]
+_METHODS = [
+    ("**.py", "python"),
+    ("web/templates/**.html", "jinja2"),
+    ("delivery/templates/**.html", "jinja2"),
+    ("delivery/templates/**.txt", "jinja2"),
+    ("web/static/**.js", "javascript"),
+]
+_JINJA = {"extensions": "jinja2.ext.i18n", "silent": "false", "trimmed": "true", "newstyle_gettext": "true"}
 _OPTIONS = {
     "**.py": {},
-    "web/templates/**.html": {
-        "extensions": "jinja2.ext.i18n",
-        "silent": "false",
-        "trimmed": "true",
-        "newstyle_gettext": "true",
-    },
+    "web/templates/**.html": _JINJA,
+    "delivery/templates/**.html": _JINJA,
+    "delivery/templates/**.txt": _JINJA,
     "web/static/**.js": {},
 }
 _HEADER = """# The desk in {name}. "make messages" adds and removes sentences; a test fails for one without a translation.

@@ -187,7 +187,7 @@ def test_the_page_and_its_exports(wire: Wire, clock: Clock, as_reader: TestClien
     assert as_reader.get("/briefing?hours=900").status_code == 422
 
 
-def test_the_page_is_in_one_language_and_its_files_in_english(
+def test_the_page_and_its_files_are_in_one_language(
     wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient
 ) -> None:
     topics = {"floods": ["rose"]}
@@ -206,10 +206,14 @@ def test_the_page_is_in_one_language_and_its_files_in_english(
     whole = as_reader.get("/briefing?hours=24", headers={"accept-language": "de"}).text
     assert "Alarme außerhalb der Themen" in whole
     text = as_reader.get("/briefing/export.md?hours=8", headers={"accept-language": "de"}).text
-    assert f"- changed: further reports: {outlets} and 2 more" in text
-    assert "- changed: edited: 0.example" in text
-    whole = as_reader.get("/briefing/export.html?hours=24", headers={"accept-language": "de"}).text
-    assert "Alerts outside the topics" in whole
+    assert f"- geändert: weitere Berichte: {outlets} und 2 weitere" in text
+    assert "- geändert: bearbeitet: 0.example" in text
+    assert "Sätze sind wörtlich aus dem Artikel zitiert" in text
+    whole = as_reader.get("/briefing/export.html?hours=24", headers={"accept-language": "ar"}).text
+    assert '<html lang="ar" dir="rtl">' in whole
+    assert "تنبيهات خارج المواضيع" in whole
+    english = as_reader.get("/briefing/export.md?hours=8").text
+    assert f"- changed: further reports: {outlets} and 2 more" in english
     assert language.current() == language.SOURCE
 
 
@@ -274,4 +278,4 @@ def test_a_template_of_ones_own_replaces_the_built_in_one(tmp_path: Path) -> Non
     notice = Renderer(str(tmp_path)).briefing(Briefing(from_ms=0, until_ms=HOUR_MS), "UTC")
     with pytest.raises(UsageError, match=r"briefing\.txt"):
         assert notice.text
-    assert json.loads(json.dumps(notice.subject)) == "[Wirewatch] Briefing, Thu 01 Jan 01:00: 0 stories"
+    assert json.loads(json.dumps(notice.subject)) == "[Wirewatch] Briefing, Thu 1 Jan 01:00: 0 stories"

@@ -26,7 +26,7 @@ from desk.delivery.metrics import DeliveryMetrics
 from desk.delivery.render import Renderer, pieces
 from desk.delivery.service import DeliveryService
 from desk.terminal import harmless
-from desk.use_cases.briefing import Period, briefing
+from desk.use_cases.briefing import Period, briefing, makes_pdf, printed
 from desk.use_cases.channels import Channels, options_of, renderer_of
 from desk.views.briefing import Briefing
 from desk.views.wording import known_outlets
@@ -187,6 +187,7 @@ def deliver(
         canaries=CanaryRepository(store, settings.run),
         keep_ms=int(settings.delivery_keep_days * DAY_MS),
         lease_ms=int(settings.lease_s * 1000),
+        spoken=settings.desk_language,
     )
     watch = _serve(settings, store, serving)
     if not once:
@@ -282,7 +283,12 @@ def _briefings(settings: Settings, store: Store, renderer: Renderer) -> Briefing
         outlets = known_outlets(feeds.outlets())
         return briefing(store, settings.run, Period(from_ms, until_ms), outlets=outlets, now_ms=console.now_ms())
 
-    return Briefings(store, settings.run, daily, renderer, made)
+    def print_it(view: Briefing) -> bytes:
+        return printed(view, settings.desk_zone, templates=settings.delivery_templates, link=settings.desk_public_url)
+
+    if settings.briefing_pdf and not makes_pdf():
+        raise UsageError("briefing_pdf: this installation makes no PDF", hint="pip install 'wirewatch[pdf]'")
+    return Briefings(store, settings.run, daily, renderer, made, print_it if settings.briefing_pdf else None)
 
 
 def _serve(settings: Settings, store: Store, probes: Probes) -> CanaryWatch:

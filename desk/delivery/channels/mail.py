@@ -171,6 +171,8 @@ class MailCarrier:
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(notice.text)
         mail.add_alternative(notice.html, subtype="html")
+        if notice.pdf is not None:
+            mail.add_attachment(notice.pdf(), maintype="application", subtype="pdf", filename=f"{notice.kind}.pdf")
         return mail
 
     def _connected(self) -> smtplib.SMTP:

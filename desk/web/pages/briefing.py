@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from desk import language
 from desk.language import gettext
 from desk.people.roles import Role
 from desk.use_cases.briefing import LONGEST_HOURS, briefing, last_hours, makes_pdf, printed, written
@@ -37,13 +36,11 @@ def export(visit: TheVisit, kind: str, hours: Hours = 24) -> Response:
         raise Refused(404, gettext("no such format; there are %(names)s", names=", ".join(FORMATS)))
     settings = visit.desk.settings
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-briefing.{kind}"'}
-    # The templates of these files are English: what the view says has to be too.
-    with language.speaking(language.SOURCE):
-        view = _made(visit, hours)
-        if kind == "pdf":
-            made_pdf = printed(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
-            return Response(made_pdf, headers=headers, media_type=FORMATS[kind])
-        made = written(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
+    view = _made(visit, hours)
+    if kind == "pdf":
+        made_pdf = printed(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
+        return Response(made_pdf, headers=headers, media_type=FORMATS[kind])
+    made = written(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
     return Response(made.html if kind == "html" else made.text, headers=headers, media_type=FORMATS[kind])
 
 

@@ -125,7 +125,7 @@ def options(clock: Callable[[], int], **fields: Any) -> Options:
 def service(store: Store, clock: Callable[[], int], worker: str = "me", **fields: Any) -> DeliveryService:
     given = {
         name: fields.pop(name)
-        for name in ("carrier", "chance", "wait", "canaries", "keep_ms", "briefings")
+        for name in ("carrier", "chance", "wait", "canaries", "keep_ms", "briefings", "spoken")
         if name in fields
     }
     return DeliveryService(

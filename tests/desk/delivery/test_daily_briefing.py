@@ -107,7 +107,7 @@ def test_it_goes_out_once_a_day_by_mail(any_store: Store, clock: Clock) -> None:
         assert to == ["ann@outlet.example"]
         assert asked == [(DUE_MS - 24 * HOUR, DUE_MS)]
         mail = message_from_bytes(content, policy=policy.default)
-        assert mail["Subject"] == "[Wirewatch] Briefing, Mon 02 Mar 13:30: 1 story"
+        assert mail["Subject"] == "[Wirewatch] Briefing, Mon 2 Mar 13:30: 1 story"
         assert mail["Bcc"] is None
         text, page = (mail.get_body((kind,)).get_content().replace("\r\n", "\n") for kind in ("plain", "html"))
         assert "### Flood in the valley Bcc: all@x.example" in text
