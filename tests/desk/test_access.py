@@ -402,3 +402,12 @@ def test_a_body_that_is_too_large_is_refused_in_the_language_of_the_reader(clien
     answer = client.post("/sign-in", content=b"a=" + b"x" * 70_000, headers=headers)
     assert answer.status_code == 413
     assert "Was gesendet wurde, ist zu groß." in answer.text
+
+
+def test_the_account_page_shows_a_token_only_once_it_is_made(as_reader: TestClient) -> None:
+    before = as_reader.get("/account").text
+    assert "Your new token" not in before
+    assert "Macro" not in before
+    made = as_reader.post("/account/tokens", data={"name": "n", "form_token": form_token(as_reader, "/account")}).text
+    assert re.search(r'<code class="secret" dir="ltr">ww_\w{20,}', made)
+    assert "Your new token" not in as_reader.get("/account").text
