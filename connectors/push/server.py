@@ -123,13 +123,18 @@ class PushServer:
         self._thread.close()
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from starlette.requests import ClientDisconnect
         from starlette.requests import Request as HttpRequest
         from starlette.responses import PlainTextResponse
 
         request = HttpRequest(scope, receive)
         found = _read(request)
-        if isinstance(found, Request):
-            found = await self._answered(found, request)
+        try:
+            if isinstance(found, Request):
+                found = await self._answered(found, request)
+        except ClientDisconnect:
+            # A line in the log for each would be a stranger's way to fill it.
+            return
         answer = PlainTextResponse(found.text, found.status, {"X-Content-Type-Options": "nosniff"})
         await answer(scope, receive, send)
 

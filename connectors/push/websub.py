@@ -61,9 +61,12 @@ class WebSub:
             asked.append((one, problem))
         return asked
 
-    def proves(self, request: Request) -> bool:
-        """Whether a request's address holds a token that we gave to a hub. Raises StoreError."""
-        return self._hubs.of_token(request.path.removeprefix(PREFIX)) is not None
+    def proves(self, request: Request) -> bool | None:
+        """False for an address that we gave to no hub; else None: the signature has to show it. Raises StoreError.
+
+        The address alone is not enough: a feed names its hub, so that any publisher has one.
+        """
+        return None if self._hubs.of_token(request.path.removeprefix(PREFIX)) is not None else False
 
     def handle(self, request: Request) -> Response:
         """Answer a hub. Raises StoreError."""

@@ -1,7 +1,7 @@
 """Which connections a server keeps: proven ones before those that have not proved anything yet.
 
-A connection is *unproven* until it has sent what the server requires: a token to the push server, the head of a request
-to the desk. Unproven connections never make the server refuse a new one: if there are too many, it closes the oldest
+A connection is *unproven* until it has sent what the server requires: a token to the push server, a complete request to
+all others, where it is unproven again while it does not read the answer. Unproven connections never make the server refuse a new one: if there are too many, it closes the oldest
 one of the peer that has the most. So idle connections can't keep anyone out, however many there are and however often
 they are renewed.
 """
@@ -9,6 +9,8 @@ they are renewed.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -95,24 +97,15 @@ def bounded_protocol(
 ) -> type[asyncio.Protocol]:
     """Uvicorn's HTTP protocol with limits on silence, time and connections, which a proxy in front may not have.
 
-    ``headers_s``: for the head of a request. ``idle_s``: of silence while a request arrives. ``whole_s``: for a
+    It refuses what ``StrictConnection`` refuses. ``headers_s``: for the head of a request. ``idle_s``: of silence while a
+    request arrives, and for reading 64 KiB of an answer. ``whole_s``: for a
     connection in total; None: no limit. ``by_client`` is updated with the open connections. ``a_request_proves``:
     whether a request that has arrived with its whole body proves a connection (one that is never complete costs its
     sender nothing); otherwise the handler of the request decides.
     """
-    import h11
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    class Unambiguous(h11.Connection):
-        """Refuses a request whose body has two lengths: a proxy in front may have used the other one."""
-
-        def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-            event = super().next_event()
-            if isinstance(event, h11.Request):
-                names = {name for name, _ in event.headers}
-                if b"transfer-encoding" in names and (b"content-length" in names or event.http_version < b"1.1"):
-                    raise h11.RemoteProtocolError("both a length and a transfer coding", error_status_hint=400)
-            return event
+    from core.net.heads import StrictConnection
 
     class Bounded(H11Protocol):
         peer = ""
@@ -120,7 +113,7 @@ def bounded_protocol(
 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            self.conn = Unambiguous(h11.SERVER, self.config.h11_max_incomplete_event_size or HEAD_BYTES)
+            self.conn = StrictConnection(self.config.h11_max_incomplete_event_size or HEAD_BYTES)
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -142,16 +135,53 @@ def bounded_protocol(
             if a_request_proves and self._whole() and not connections.proved(self):
                 self.transport.abort()
 
+        def send_400_response(self, msg: str) -> None:
+            super().send_400_response(msg)
+            # The application sees the client as gone: an answer now would fail, and each failure would be logged.
+            cycle: Any = self.cycle
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
+
+        def shutdown(self) -> None:
+            if self._under_way() and not self._whole():
+                # The rest of the request may never arrive, and cancelling its task later would be logged as an error.
+                self.transport.abort()
+            else:
+                super().shutdown()
+
+        def pause_writing(self) -> None:
+            # A client that does not read would hold the connection, and the answer in memory, without end.
+            self._again("unread", idle_s, self._unread)
+            if a_request_proves:
+                connections.opened(self)
+            super().pause_writing()
+
+        def resume_writing(self) -> None:
+            self._timers["unread"].cancel()
+            if a_request_proves and self._under_way():
+                connections.proved(self)
+            super().resume_writing()
+
+        def _unread(self) -> None:
+            if (opened := self.transport.get_extra_info("socket")) is not None:
+                # With a reset: otherwise the kernel keeps offering the rest for a quarter of an hour.
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.transport.abort()
+
         def on_response_complete(self) -> None:
             # Like a new connection: the next request has to prove it again.
             self.waiting = False
+            # Also if it is closing: the rest of the answer may never be read.
+            self._again("idle", idle_s, self._silent)
             if not self.transport.is_closing():
                 self._again("headers", headers_s, self._headless)
                 connections.opened(self)
             super().on_response_complete()
 
         def _again(self, name: str, after_s: float, call: Callable[[], None]) -> None:
-            self._timers[name].cancel()
+            if (timer := self._timers.get(name)) is not None:
+                timer.cancel()
             self._timers[name] = self.loop.call_later(after_s, call)
 
         def _headless(self) -> None:

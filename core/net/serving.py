@@ -9,10 +9,14 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
+from core.net.connections import Connections, bounded_protocol
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 CLOSING_S = 3
+HEADERS_S, IDLE_S = 10.0, 30.0
+MAX_SERVED, MAX_SILENT, MAX_SILENT_PER_PEER = 256, 256, 128
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -35,7 +39,8 @@ class ServerThread:
     """Serves ``application`` until closed, or until the process ends. The port is bound on creation.
 
     Plain functions as handlers run on separate threads, so a slow response does not delay the others. ``listening`` is
-    used in place of a new socket on ``host`` and ``port``, and closed at the end. ``options`` are uvicorn's. Raises
+    used in place of a new socket on ``host`` and ``port``, and closed at the end. ``options`` are uvicorn's. By
+    default, 256 connections are served at once, and 256 more may be silent for a while. Raises
     OSError or OverflowError if the address can't be bound.
     """
 
@@ -54,6 +59,14 @@ class ServerThread:
         self._socket = listening or listening_socket(host, port)
         self.port = int(self._socket.getsockname()[1])
         defaults: dict[str, Any] = {
+            "http": bounded_protocol(
+                Connections(MAX_SERVED, MAX_SILENT, MAX_SILENT_PER_PEER),
+                headers_s=HEADERS_S,
+                idle_s=IDLE_S,
+                a_request_proves=True,
+            ),
+            # If a WebSocket library is installed, it would take connections over from that.
+            "ws": "none",
             "lifespan": "off",
             "log_config": None,
             "log_level": "error",

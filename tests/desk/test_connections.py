@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from typing import Any
 
 import httpx
 import pytest
 
 from core.net.connections import Connections, bounded_protocol
+from core.net.serving import ServerThread
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from desk.web.connections import MAX_SILENT, MAX_SILENT_PER_PEER, patient_protocol
 from tests.serving import place, served
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -72,3 +75,41 @@ def test_a_body_of_two_lengths_is_refused_and_nothing_behind_it_is_read(head: by
                 answer += more
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def large(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with 32 MiB at /large, with a word elsewhere."""
+    body = b"x" * (32 << 20) if scope["raw_path"] == b"/large" else b"here"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+def asked_for(port: int, path: bytes) -> socket.socket:
+    one = socket.create_connection(("127.0.0.1", port), timeout=20)
+    one.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: us\r\n\r\n")
+    return one
+
+
+def test_clients_that_do_not_read_keep_no_one_out() -> None:
+    """Each complete request counts as served, but only as long as its client reads the answer."""
+    http = bounded_protocol(Connections(8, 4, 4), headers_s=60, idle_s=60, a_request_proves=True)
+    server = ServerThread(large, "127.0.0.1", 0, name="large", http=http).start()
+    with contextlib.closing(server), contextlib.ExitStack() as held:
+        several = [held.enter_context(asked_for(server.port, b"/large")) for _ in range(20)]
+        for _ in range(3):
+            assert httpx.get(f"http://127.0.0.1:{server.port}/", timeout=20).text == "here"
+        assert len(held.enter_context(asked_for(server.port, b"/large")).recv(100_000)) > 0
+        assert len(several) == 20
+
+
+def test_an_answer_that_is_not_read_is_given_up() -> None:
+    http = bounded_protocol(Connections(), headers_s=60, idle_s=0.3, a_request_proves=True)
+    server = ServerThread(large, "127.0.0.1", 0, name="large", http=http).start()
+    with contextlib.closing(server), asked_for(server.port, b"/large") as one:
+        until(lambda: not _is_up(one), "end of the connection", seconds=30)
+
+
+def _is_up(one: socket.socket) -> bool:
+    """Whether the other side still keeps a connection, of which nothing is read here."""
+    # The first byte of the kernel's tcp_info: 1 is ESTABLISHED.
+    return one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01"

@@ -96,7 +96,9 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
         uvicorn.Config(
             app,
             http=patient_protocol(),
-            log_level="warning",
+            ws="none",
+            # A warning for each request that is none would be a stranger's way to fill the log.
+            log_level="error",
             access_log=False,
             proxy_headers=False,
             server_header=False,
