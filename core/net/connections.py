@@ -1,9 +1,9 @@
 """Which connections a server keeps: proven ones before those that have not proved anything yet.
 
 A connection is *unproven* until it has sent what the server requires: a token to the push server, a complete request to
-all others, where it is unproven again while it does not read the answer. Unproven connections never make the server refuse a new one: if there are too many, it closes the oldest
-one of the peer that has the most. So idle connections can't keep anyone out, however many there are and however often
-they are renewed.
+all others, where it is unproven again while it does not read the answer. Unproven connections never make the server
+refuse a new one: if there are too many, it closes the oldest one of the peer that has the most. So idle connections can't
+keep anyone out, however many there are and however often they are renewed.
 """
 
 from __future__ import annotations
