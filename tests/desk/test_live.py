@@ -117,7 +117,7 @@ def test_a_desk_that_still_reads_its_stories_answers_at_once(
         page = client.get("/").text
         assert "still loading its stories" in page
         assert "data-loading" in page
-        assert "No stories yet" not in page
+        assert "No article has arrived yet" not in page
         assert client.get("/healthz").text == "ok, still loading its stories\n"
         go.set()
         until(lambda: client.get("/healthz").text == "ok\n", "the loaded desk")
