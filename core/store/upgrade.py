@@ -29,6 +29,7 @@ SCHEMAS = (
     "preferences",
     "few_of_many",
     "outbox_keys",
+    "push",
 )
 """The revisions of ``migrations``, oldest first."""
 _BEFORE = tuple(f"{number:04}" for number in range(1, 9))

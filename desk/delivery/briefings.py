@@ -31,6 +31,8 @@ log = structlog.get_logger()
 LATEST_MS = 6 * HOUR_MS
 """A service that was away at the time sends a briefing up to so long afterwards: later it is no morning's any more."""
 KIND: Final = "briefing"
+FOR_ALERTS = frozenset({"webhook", "webpush"})
+"""Kinds that take alerts alone: a webhook's receiver is a program, which has the API; a notification has no room."""
 
 
 class DailyBriefing(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,8 +89,7 @@ class Briefings:
         with self._store.writing() as connection:
             query = sa.select(c.name, c.kind).where(c.name.in_(self._daily.channels), c.active)
             known = {row.name: row.kind for row in connection.execute(query)}
-            # A webhook's receiver is a program that expects alerts: it has the API.
-            names = [name for name in self._daily.channels if known.get(name, "webhook") != "webhook"]
+            names = [name for name in self._daily.channels if known.get(name, "webhook") not in FOR_ALERTS]
             messages = [self._message(name, due_ms) for name in names]
             self._store.insert_new(connection, d.messages, [msgspec.structs.asdict(one) for one in messages])
         for name in self._daily.channels:

@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from core.durations import HOUR_MS
 from core.records import Alert, Subscription, encode, from_ms, to_ms
 from core.records.alert import LEVELS, Level, Schedule
-from desk.delivery.store.channels import Delivery, Mute, Status, key_of
+from desk.delivery.store.channels import Delivery, Mute, Status, devices_by_channel, key_of
 from desk.delivery.store.queue import Background
 from desk.delivery.times import after_quiet, next_digest, next_hour, quiet_until, zone_of
 
@@ -53,13 +53,17 @@ class Plan:
 
 
 def plan_all(alerts: Sequence[Alert], known: Background, now_ms: int) -> Plan:
-    """Plan alerts in order: each sees what the ones before it will have sent."""
+    """Plan alerts in order: each sees what the ones before it will have sent.
+
+    What goes to a channel with devices goes to each of them.
+    """
+    devices = devices_by_channel(known.channels)
     planned: list[Delivery] = []
     withdrawn: list[tuple[str, str]] = []
     for alert in alerts:
         subscription = known.subscriptions.get(alert.subscription)
         channels = subscription.delivery if subscription is not None and subscription.active else alert.channels
-        for channel in dict.fromkeys(channels):
+        for channel in dict.fromkeys(one for name in channels for one in devices.get(name, (name,))):
             earlier = [
                 one for one in known.earlier.get((alert.subscription, alert.story), ()) if one.channel == channel
             ]

@@ -72,6 +72,11 @@ class Notice:
         """The message in short."""
         return self.template("chat.txt").strip()
 
+    @cached_property
+    def push(self) -> str:
+        """The message as the title of a notification."""
+        return self.template("push.txt").strip()
+
     def payload(self) -> dict[str, Any]:
         """What a webhook gets: ``docs/alert.schema.json``."""
         alerts: list[dict[str, Any]] = msgspec.to_builtins(self.alerts)

@@ -60,6 +60,7 @@ class Sending:
         self._health: dict[str, Any] = {}
         self._noted_ms = options.clock_ms()
         self._failures = channel.failures
+        self._gone = False
         # As of this batch: an edit holds for the next.
         self._known: dict[str, Subscription | None] = {}
 
@@ -83,7 +84,9 @@ class Sending:
                 self._note(release=False)
         finally:
             carrier.close()
-            self._note(release=True)
+            mine = self._note(release=True)
+            if self._gone and mine and self._queue.remove_gone(self._channel):
+                log.warning("a channel was removed: its receiver is gone", channel=self._channel.name)
 
     def _one(self, carrier: Carrier, message: Message, parts: list[Delivery]) -> bool:
         """Send one message; False if the channel must pause. Raises StoreError."""
@@ -153,7 +156,8 @@ class Sending:
             change["due_ms"] = now_ms + int(1_000 * pause_s(tries, trouble.retry_after_s, self._chance()))
         self._changes.append((message, change))
         log.warning("a message did not go out", channel=self._channel.name, message=message.id, problem=words)
-        if trouble.channel:
+        self._gone = trouble.gone
+        if trouble.channel or trouble.gone:
             self._in_trouble(trouble)
             return False
         self._health |= {"problem": words, "last_failed_ms": now_ms}

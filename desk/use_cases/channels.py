@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from core.errors import NotFound, UsageError, WirewatchError
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
 from core.tracing import Spans
-from desk.delivery.channels import Options, carrier_of, configured, kind_named, kinds
+from desk.delivery.channels import Options, Trouble, carrier_of, configured, kind_named, kinds
 from desk.delivery.channels.kinds import plugins
 from desk.delivery.render import Renderer
 from desk.delivery.secrets import redacted, shown_address
-from desk.delivery.store.channels import Channel, DeliveryRepository, key_of
+from desk.delivery.store.channels import DEVICE, Channel, DeliveryRepository, key_of
+from desk.delivery.store.devices import DeviceRepository, PushKeys
 from desk.delivery.store.queue import Message
 from desk.language import gettext
 
@@ -54,12 +57,16 @@ class Channels:
         audit: Callable[[str, str, str], None] | None = None,
     ) -> None:
         self._store, self._deliveries, self._settings = store, DeliveryRepository(store), settings
-        self._options = options_of(settings, clock_ms, monotonic)
+        self._devices = DeviceRepository(store)
+        self._options = options_of(settings, store, clock_ms, monotonic)
         self._audit = audit or (lambda _action, _subject, _detail: None)
 
     def all(self, owner: str | None = None) -> list[Channel]:
-        """All channels, by name; of one owner, if given."""
-        return self._deliveries.channels(owner)
+        """All channels, by name; of one owner, if given. One that stands for devices fares as these do."""
+        return [
+            one if one.person is None else fared(one, self._devices.devices(one.person))
+            for one in self._deliveries.channels(owner)
+        ]
 
     def get(self, name: str) -> Channel:
         """One channel. Raises NotFound."""
@@ -122,6 +129,9 @@ class Channels:
                 gettext("%(name)s is not a channel name", name=repr(name)),
                 hint=gettext("use up to %(num)s characters without spaces and slashes", num=LONGEST_NAME),
             )
+        known = self._deliveries.channel(name)
+        if known is not None and known.person is not None:
+            raise UsageError(f"{name!r} stands for the devices of {known.owner}", hint="choose another name")
         kind, made = configured(address.strip(), options)
         channel = Channel(
             name=name,
@@ -141,14 +151,14 @@ class Channels:
 
         Raises NotFound.
         """
-        problem = self._try_out(self.get(name))
+        problem = "; ".join(problem for one in self._receivers(name) if (problem := self._try_out(one)))
         self._audit("channel tested", name, problem or "taken")
         return problem
 
     def retry(self, name: str) -> int:
         """Let a failing channel try at once, and send again what had failed for good: so many messages. Raises NotFound."""
-        self.get(name)
-        count = self._deliveries.retry_channel(name, now_ms=self._options.clock_ms())
+        now_ms = self._options.clock_ms()
+        count = sum(self._deliveries.retry_channel(one.name, now_ms=now_ms) for one in self._receivers(name))
         self._audit("channel tried again", name, str(count))
         return count
 
@@ -157,6 +167,12 @@ class Channels:
         if not self._deliveries.remove_channel(name):
             raise NotFound(gettext("there is no channel %(name)s", name=repr(name)), hint="wirewatch channels list")
         self._audit("channel removed", name, "")
+
+    def _receivers(self, name: str) -> list[Channel]:
+        """The channel itself, or the devices that it stands for. Raises NotFound."""
+        channel = self.get(name)
+        below = [] if channel.person is None or DEVICE in name else self._devices.devices(channel.person)
+        return below or [channel]
 
     def _try_out(self, channel: Channel) -> str:
         now_ms = self._options.clock_ms()
@@ -174,6 +190,10 @@ class Channels:
                 carrier.send(renderer_of(self._settings).render(message, [], None))
             finally:
                 carrier.close()
+        except Trouble as trouble:
+            if trouble.gone:
+                self._deliveries.remove_gone(channel)
+            return redacted(trouble.words, channel)
         except WirewatchError as error:
             return redacted(error.message, channel)
         except Exception as error:  # noqa: BLE001,RUF100 - a channel is other people's code and servers
@@ -181,8 +201,26 @@ class Channels:
         return ""
 
 
+def fared(channel: Channel, devices: Sequence[Channel]) -> Channel:
+    """A channel that stands for devices with their state: failing if one is, with its problem."""
+    failing = next((one for one in devices if one.health == "failing"), None)
+    last_ok = [one.last_ok_ms for one in devices if one.last_ok_ms is not None]
+    return msgspec.structs.replace(
+        channel,
+        health="failing" if failing else "ok" if last_ok else "new",
+        problem=failing.problem if failing else None,
+        failures=failing.failures if failing else 0,
+        last_ok_ms=max(last_ok, default=None),
+    )
+
+
 def options_of(
-    settings: Settings, clock_ms: Callable[[], int], monotonic: Callable[[], float], *, spans: Spans | None = None
+    settings: Settings,
+    store: Store,
+    clock_ms: Callable[[], int],
+    monotonic: Callable[[], float],
+    *,
+    spans: Spans | None = None,
 ) -> Options:
     """What channels are given by the installation."""
     allowed = frozenset(one.strip().lower() for one in settings.delivery_allow_private.split(",") if one.strip())
@@ -193,6 +231,7 @@ def options_of(
         sender=settings.smtp_from,
         allowed=allowed,
         spans=spans,
+        push_key=PushKeys(store).private,
     )
 
 

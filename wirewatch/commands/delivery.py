@@ -181,7 +181,7 @@ def deliver(
     service = DeliveryService(
         store,
         process_name(),
-        options_of(settings, console.now_ms, time.monotonic, spans=spans),
+        options_of(settings, store, console.now_ms, time.monotonic, spans=spans),
         renderer,
         briefings=_briefings(settings, store, renderer),
         canaries=CanaryRepository(store, settings.run),

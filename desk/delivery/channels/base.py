@@ -22,14 +22,21 @@ class Trouble(Exception):
     """A message that did not go out. ``words`` are for the channel's owner, in plain words, without secrets.
 
     ``again``: trying later may help. ``retry_after_s``: the receiver's wish. ``channel``: the channel is in trouble, not just
-    this message, so others wait too.
+    this message, so others wait too. ``gone``: the receiver will never take anything again, and the channel is removed.
     """
 
     def __init__(
-        self, words: str, *, again: bool = True, retry_after_s: float | None = None, channel: bool = True
+        self,
+        words: str,
+        *,
+        again: bool = True,
+        retry_after_s: float | None = None,
+        channel: bool = True,
+        gone: bool = False,
     ) -> None:
         super().__init__(words)
-        self.words, self.again, self.retry_after_s, self.channel = words, again, retry_after_s, channel
+        self.words, self.again, self.retry_after_s = words, again, retry_after_s
+        self.channel, self.gone = channel, gone
 
 
 def unreachable(host: str, error: AddressRefused | NameNotResolved, shown: str = "") -> Trouble:
@@ -57,6 +64,7 @@ class Options:
 
     ``allowed``: private hosts that channels may reach. ``timeout_s`` bounds each step of a connection, ``total_s`` a message.
     ``clock_ms`` is the wall clock, ``monotonic`` counts seconds. ``spans``: where traces of deliveries go; None: nowhere.
+    ``push_key`` gives the private key that pushes are signed with (``desk.delivery.vapid``); empty if none was made yet.
     """
 
     clock_ms: Callable[[], int]
@@ -68,6 +76,7 @@ class Options:
     total_s: float = 20.0
     look_up: Resolve = resolve_host
     spans: Spans | None = None
+    push_key: Callable[[], str] = str
 
 
 class Carrier(Protocol):

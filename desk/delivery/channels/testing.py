@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, ClassVar
 
 from core.errors import UsageError
@@ -27,6 +28,7 @@ from desk.delivery.render import Notice, Renderer
 from desk.delivery.secrets import redacted, secrets_of, shown_address
 from desk.delivery.store.channels import Channel, key_of
 from desk.delivery.store.queue import Message
+from desk.delivery.vapid import new_private_key
 
 NOON_MS = 1_772_452_800_000
 HOSTILE = "<script>alert(1)</script> @everyone \u202e\r\nBcc: all@outlet.example {{ 7*7 }}"
@@ -79,8 +81,14 @@ def sample_options(**changed: Any) -> Options:
         "allowed": frozenset({"127.0.0.1", "localhost"}),
         "timeout_s": 1.0,
         "total_s": 3.0,
+        "push_key": _push_key,
     }
     return Options(**{**made, **changed})
+
+
+@cache
+def _push_key() -> str:
+    return new_private_key()
 
 
 class ChannelContract:

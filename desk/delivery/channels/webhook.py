@@ -16,19 +16,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-import httpcore
 import msgspec
 
 from core.errors import UsageError
-from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, deadline
-from core.net.retry_after import retry_after_s
-from core.records import from_ms
-from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of, unreachable
+from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of
+from desk.delivery.channels.posting import Answer, Poster
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
 
 PREFIX = "whsec_"
-MOST_ANSWER = 65_536
 
 
 class WebhookKind(ChannelKind):
@@ -78,10 +74,7 @@ class WebhookCarrier:
         self._url = str(channel.config["url"])
         self._secret = str(channel.config.get("secret", ""))
         self._options = options
-        self._pool = httpcore.ConnectionPool(
-            network_backend=GuardedBackend(options.allowed, resolve=options.look_up, monotonic=options.monotonic),
-            max_connections=1,
-        )
+        self._poster = Poster(options)
 
     def send(self, notice: Notice) -> None:
         """POST it. 2xx: taken over. 408, 425, 429 and 5xx: again later. Others: refused. Redirects are not followed."""
@@ -96,43 +89,20 @@ class WebhookCarrier:
         }
         if self._secret:
             headers["webhook-signature"] = sign(self._secret, notice.id, now_ms // 1000, body)
-        limit = self._options.timeout_s
-        timeouts = {"connect": limit, "read": limit, "write": limit, "pool": limit}
-        begun = self._options.monotonic()
-        ends = deadline.set(begun + self._options.total_s)
-        try:
-            with self._pool.stream(
-                "POST", self._url, headers=list(headers.items()), content=body, extensions={"timeout": timeouts}
-            ) as answer:
-                size = 0
-                for part in answer.iter_stream():
-                    size += len(part)
-                    # What it says is of no use; it is read so that the connection can be kept.
-                    if size > MOST_ANSWER or self._options.monotonic() - begun > self._options.total_s:
-                        break
-                self._judge(answer.status, {k.decode().lower(): v.decode("latin-1") for k, v in answer.headers})
-        except (AddressRefused, NameNotResolved) as error:
-            raise unreachable(host_of(self._url), error) from error
-        except (httpcore.TimeoutException, TimeoutError) as error:
-            raise Trouble("the receiver did not answer in time") from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-            raise Trouble(f"the receiver can't be reached: {_plain(error)}") from error
-        except (httpcore.UnsupportedProtocol, ValueError) as error:
-            raise Trouble("the address is not a web address", again=False) from error
-        finally:
-            deadline.reset(ends)
+        self._judge(self._poster.post(self._url, headers, body))
 
     def close(self) -> None:
         """Close the connection."""
-        self._pool.close()
+        self._poster.close()
 
-    def _judge(self, status: int, headers: dict[str, str]) -> None:
-        if 200 <= status < 300:
+    @staticmethod
+    def _judge(answer: Answer) -> None:
+        if answer.taken:
             return
-        wish = retry_after_s(headers.get("retry-after"), from_ms(self._options.clock_ms()))
-        if status in (408, 425, 429) or status >= 500:
+        status = answer.status
+        if answer.passing:
             said = "asks for fewer messages (429)" if status == 429 else f"answered {status}"
-            raise Trouble(f"the receiver {said}", retry_after_s=wish)
+            raise Trouble(f"the receiver {said}", retry_after_s=answer.retry_after_s)
         if 300 <= status < 400:
             raise Trouble(f"the receiver answered {status}: it has moved, give its new address", again=False)
         if status in (401, 403, 404, 410):
@@ -155,9 +125,3 @@ def key_of(secret: str) -> bytes:
     if not secret.startswith(PREFIX) or not 16 <= len(key) <= 64:
         raise UsageError("a webhook's secret is whsec_ and the Base64 of 16 to 64 bytes")
     return key
-
-
-def _plain(error: BaseException) -> str:
-    # Names and numbers of the system; no address of ours is in it.
-    text = str(error).strip() or type(error).__name__
-    return text.split("] ")[-1]

@@ -29,6 +29,9 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
 
     ``health`` is new, ok or failing; ``problem`` says in plain words what went wrong last, without secrets. Nothing is sent
     before ``not_before_ms``.
+
+    ``person`` is set for devices that a person is notified on, and for the channel that stands for all of them. A device is a
+    channel by itself, with its own pauses; its name is that of the other channel, a slash, and its own.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     last_ok_ms: int | None = None
     last_failed_ms: int | None = None
     not_before_ms: int = 0
+    person: str | None = None
 
 
 class Mute(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,29 +103,13 @@ class DeliveryRepository:
 
     def save_channel(self, channel: Channel) -> bool:
         """Add a channel, or change its kind, address, owner, pace; True if there was none. Its health is reset."""
-        row = {
-            "name": storable(channel.name),
-            "kind": channel.kind,
-            "owner": storable(channel.owner),
-            "config": msgspec.json.encode(channel.config).decode(),
-            "per_minute": channel.per_minute,
-            "active": True,
-            "added_ms": channel.added_ms,
-            "health": "new",
-            "problem": None,
-            "failures": 0,
-            "not_before_ms": 0,
-        }
         with self.store.writing() as connection:
-            known = connection.execute(
-                sa.select(d.channels.c.name).where(d.channels.c.name == row["name"], d.channels.c.active)
-            ).first()
-            self.store.upsert(connection, d.channels, [{**row, "lease_until_ms": 0}])
-            return known is None
+            return save_channel(self.store, connection, channel)
 
     def channels(self, owner: str | None = None) -> list[Channel]:
-        """All channels that there are, by name; of one owner, if given."""
-        query = sa.select(d.channels).where(d.channels.c.active).order_by(d.channels.c.name)
+        """All channels that there are but devices, by name; of one owner, if given."""
+        c = d.channels.c
+        query = sa.select(d.channels).where(c.active, ~c.name.contains(DEVICE)).order_by(c.name)
         if owner is not None:
             query = query.where(d.channels.c.owner == owner)
         with self.store.reading() as connection:
@@ -135,19 +123,20 @@ class DeliveryRepository:
             return channel_of(row) if row is not None else None
 
     def remove_channel(self, name: str) -> bool:
-        """Remove a channel and its address; False if there is none. What waits for it is marked as failed, not deleted."""
+        """Remove a channel with its devices and addresses; False if there is none.
+
+        What waits for it is marked as failed, not deleted.
+        """
         c = d.channels.c
+        below = sa.func.substr(c.name, 1, len(name) + 1) == f"{name}{DEVICE}"
         with self.store.writing() as connection:
-            gone = connection.execute(
-                d.channels.update().where(c.name == name, c.active).values(active=False, config="{}")
-            )
-            if gone.rowcount:
-                why = "the channel was removed"
-                waiting = d.messages.c.channel == name, d.messages.c.status == "waiting"
-                connection.execute(d.messages.update().where(*waiting).values(status="failed", problem=why))
-                left = d.deliveries.c.channel == name, d.deliveries.c.status.in_(("held", "queued"))
-                connection.execute(d.deliveries.update().where(*left).values(status="failed", why=why))
-            return bool(gone.rowcount)
+            return bool(remove_channels(connection, (c.name == name) | below, "the channel was removed"))
+
+    def remove_gone(self, channel: Channel) -> bool:
+        """Remove a channel whose receiver is gone; False if it has another address by now, or was removed."""
+        with self.store.writing() as connection:
+            same = d.channels.c.name == channel.name, d.channels.c.config == _config(channel)
+            return bool(remove_channels(connection, sa.and_(*same), "its receiver is gone"))
 
     def retry_channel(self, name: str, *, now_ms: int) -> int:
         """Let the channel try at once, and put what failed on it into the queue again; how many messages that were."""
@@ -191,6 +180,59 @@ class DeliveryRepository:
                 for row in connection.execute(query.order_by(d.deliveries.c.planned_ms, d.deliveries.c.id)):
                     found.setdefault(row.alert, []).append(delivery_of(row))
         return found
+
+
+DEVICE = "/"
+"""What is between the name of a channel and that of a device in the name of the device's channel; no other name has it."""
+
+
+def devices_by_channel(names: Iterable[str]) -> dict[str, list[str]]:
+    """The names of devices by that of the channel that stands for them."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        channel, slash, _ = name.partition(DEVICE)
+        if slash:
+            found.setdefault(channel, []).append(name)
+    return found
+
+
+def save_channel(store: Store, connection: sa.Connection, channel: Channel) -> bool:
+    """Add or change a channel in the caller's transaction; see ``DeliveryRepository.save_channel``."""
+    row = {
+        "name": storable(channel.name),
+        "kind": channel.kind,
+        "owner": storable(channel.owner),
+        "config": _config(channel),
+        "per_minute": channel.per_minute,
+        "active": True,
+        "added_ms": channel.added_ms,
+        "health": "new",
+        "problem": None,
+        "failures": 0,
+        "not_before_ms": 0,
+        "person": channel.person,
+    }
+    c = d.channels.c
+    known = connection.execute(sa.select(c.name).where(c.name == row["name"], c.active)).first()
+    store.upsert(connection, d.channels, [{**row, "lease_until_ms": 0}])
+    return known is None
+
+
+def remove_channels(connection: sa.Connection, which: sa.ColumnElement[bool], why: str) -> list[str]:
+    """Remove channels with their addresses, in the caller's transaction: their names. What waits for them has failed."""
+    c = d.channels.c
+    names = list(connection.execute(sa.select(c.name).where(which, c.active)).scalars())
+    for part in chunks(names):
+        connection.execute(d.channels.update().where(c.name.in_(part)).values(active=False, config="{}"))
+        waiting = d.messages.c.channel.in_(part), d.messages.c.status == "waiting"
+        connection.execute(d.messages.update().where(*waiting).values(status="failed", problem=why))
+        left = d.deliveries.c.channel.in_(part), d.deliveries.c.status.in_(("held", "queued"))
+        connection.execute(d.deliveries.update().where(*left).values(status="failed", why=why))
+    return names
+
+
+def _config(channel: Channel) -> str:
+    return msgspec.json.encode(channel.config).decode()
 
 
 def key_of(*parts: str) -> str:

@@ -28,7 +28,7 @@ from core.store.outbox import PEOPLE, Outbox, TakenRow
 from core.store.subscriptions import LIVE, subscription
 from core.store.takedowns import taken_down
 from desk.delivery.store import tables as d
-from desk.delivery.store.channels import Channel, Delivery, Mute, channel_of, delivery_of, key_of
+from desk.delivery.store.channels import Channel, Delivery, DeliveryRepository, Mute, channel_of, delivery_of, key_of
 
 MOST_IN_DIGEST = 200
 MESSAGES_SENT = "messages_sent"
@@ -246,6 +246,10 @@ class SendQueue:
         )
         with self.store.reading() as connection:
             return connection.execute(query.limit(1)).first() is not None
+
+    def remove_gone(self, channel: Channel) -> bool:
+        """See ``DeliveryRepository.remove_gone``."""
+        return DeliveryRepository(self.store).remove_gone(channel)
 
     def settle(
         self,

@@ -8,6 +8,7 @@ mutes                  stories and outlets that a subscription (or all of an own
 deliveries             one row an alert and channel: held, muted, queued, sent, failed, withdrawn
 messages               what is sent at once: one delivery, or a digest of several; its id tells a repeat
 delivery_state         how far delivery is in the list of takedowns
+delivery_keys          secrets of this installation: what pushes are signed with
 =====================  ============================================================================================
 """
 
@@ -39,6 +40,8 @@ channels = Table(
     # One process at a time sends on a channel: it keeps order and pace.
     Column("leased_by", SafeString),
     Column("lease_until_ms", BigInteger, nullable=False, default=0),
+    # Whose devices it stands for, or whose device it is; null for all others.
+    Column("person", SafeString(32)),
 )
 
 mutes = Table(
@@ -92,6 +95,14 @@ delivery_state = Table(
     metadata,
     Column("name", SafeString, primary_key=True),
     Column("stamp", BigInteger, nullable=False),
+)
+
+delivery_keys = Table(
+    "delivery_keys",
+    metadata,
+    Column("name", SafeString, primary_key=True),
+    Column("value", SafeText, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
 )
 
 messages = Table(

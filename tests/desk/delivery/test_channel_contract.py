@@ -16,7 +16,9 @@ from desk.delivery.channels.chat import ChatKind
 from desk.delivery.channels.mail import MailKind
 from desk.delivery.channels.testing import ChannelContract, sample_options
 from desk.delivery.channels.webhook import WebhookKind
+from desk.delivery.channels.webpush import WebPushKind, address_of
 from desk.delivery.render import Notice
+from tests.desk.delivery.push_service import Browser, push_service
 from tests.desk.delivery.support import SECRET, mail_server, receiving
 
 
@@ -68,6 +70,32 @@ class TestChat(ChannelContract):
         return running()
 
 
+class TestWebPush(ChannelContract):
+    kind = WebPushKind()
+    installed = "webpush"
+    address = address_of(**Browser("https://push.outlet.example/send/s3cret-token").keys)
+    unusable = (
+        "webpush:",
+        "webpush:ann-and-her-devices",
+        address_of(**Browser("ftp://push.outlet.example/send/1").keys),
+        address_of(**Browser("https://push.outlet.example/send/1").keys | {"p256dh": "AAAA"}),
+        address_of(**Browser("https://push.outlet.example/send/1").keys | {"auth": "AAAA"}),
+        address_of(**Browser("https://push.outlet.example/\u0430").keys),
+        address_of(**Browser("https://ann:hunter22@push.outlet.example/").keys),
+        address_of(**Browser("https://push.outlet.example/" + "a" * 2_000).keys),
+    )
+    secrets = ("s3cret-token",)
+
+    def receive(self) -> AbstractContextManager[tuple[str, Sequence[Any]]]:
+        @contextmanager
+        def running() -> Iterator[tuple[str, Sequence[Any]]]:
+            with push_service() as service:
+                browser = service.browser()
+                yield address_of(**browser.keys), browser.shown
+
+        return running()
+
+
 @pytest.mark.parametrize(
     ("address", "kind"),
     [
@@ -75,6 +103,7 @@ class TestChat(ChannelContract):
         ("mailto://127.0.0.1:25/?from=desk@wire.example&to=ann@outlet.example&mode=insecure", "chat"),
         ("HTTPS://hooks.outlet.example/", "webhook"),
         ("json://hooks.outlet.example/", "chat"),
+        (TestWebPush.address, "webpush"),
     ],
 )
 def test_an_address_goes_to_one_kind(address: str, kind: str) -> None:

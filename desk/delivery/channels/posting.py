@@ -1,0 +1,89 @@
+"""POST to an address of strangers, within the guard against private networks and within limits of time and size.
+
+Redirects are never followed. For the channels that carry by HTTP themselves: webhooks and Web Push.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import httpcore
+
+from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, deadline
+from core.net.retry_after import retry_after_s
+from core.records import from_ms
+from desk.delivery.channels.base import Options, Trouble, host_of, unreachable
+
+MOST_ANSWER = 65_536
+
+
+class Answer(NamedTuple):
+    """What a receiver answered. ``retry_after_s``: how long it asks to wait; None if it says nothing."""
+
+    status: int
+    retry_after_s: float | None
+
+    @property
+    def taken(self) -> bool:
+        """Whether it took the message over."""
+        return 200 <= self.status < 300
+
+    @property
+    def passing(self) -> bool:
+        """Whether it may take the same message later."""
+        return self.status in (408, 425, 429) or self.status >= 500
+
+
+class Poster:
+    """Posts to one receiver over one connection that is kept. Used by one thread at a time."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._pool = httpcore.ConnectionPool(
+            network_backend=GuardedBackend(options.allowed, resolve=options.look_up, monotonic=options.monotonic),
+            max_connections=1,
+        )
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, *, receiver: str = "the receiver") -> Answer:
+        """POST it. Raises Trouble if there is no answer; ``receiver`` is what its words call the other side.
+
+        The whole exchange ends after ``total_s``, however slowly the answer comes, and 64 KiB of it are read at most.
+        """
+        limit = self._options.timeout_s
+        timeouts = {"connect": limit, "read": limit, "write": limit, "pool": limit}
+        begun = self._options.monotonic()
+        ends = deadline.set(begun + self._options.total_s)
+        try:
+            with self._pool.stream(
+                "POST", url, headers=list(headers.items()), content=body, extensions={"timeout": timeouts}
+            ) as answer:
+                size = 0
+                for part in answer.iter_stream():
+                    size += len(part)
+                    # What it says is of no use; it is read so that the connection can be kept.
+                    if size > MOST_ANSWER or self._options.monotonic() - begun > self._options.total_s:
+                        break
+                wish = next((value for name, value in answer.headers if name.lower() == b"retry-after"), b"")
+                now = from_ms(self._options.clock_ms())
+                return Answer(answer.status, retry_after_s(wish.decode("latin-1"), now))
+        except (AddressRefused, NameNotResolved) as error:
+            raise unreachable(host_of(url), error) from error
+        except (httpcore.TimeoutException, TimeoutError) as error:
+            raise Trouble(f"{receiver} did not answer in time") from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            raise Trouble(f"{receiver} can't be reached: {_plain(error)}") from error
+        except (httpcore.UnsupportedProtocol, ValueError) as error:
+            raise Trouble("the address is not a web address", again=False) from error
+        finally:
+            deadline.reset(ends)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.close()
+
+
+def _plain(error: BaseException) -> str:
+    # Names and numbers of the system; no address of ours is in it.
+    text = str(error).strip() or type(error).__name__
+    return text.split("] ")[-1]

@@ -1,0 +1,190 @@
+"""Web Push: notifications in a person's browser, by the push service that the browser chose.
+
+The message is encrypted for the device (RFC 8291) and signed by this installation (RFC 8292). The endpoint is whatever a
+browser sent, so it is an address of strangers: https on the usual port, never a private network, unless the administrator
+lists the host.
+
+A person's channel of this kind has no address: it stands for their devices, each of which is a channel of its own, named
+``channel/device`` (``desk.use_cases.devices``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
+
+from core.errors import UsageError
+from core.net.guard import is_listed
+from desk.delivery import vapid
+from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of
+from desk.delivery.channels.posting import Answer, Poster
+from desk.delivery.push_payload import payload_of, topic_of
+from desk.delivery.render import Notice
+from desk.delivery.store.channels import Channel
+
+SCHEME = "webpush"
+LONGEST = 2_000
+KEPT_S = 86_400
+"""How long a push service keeps a message for a device that is off: what is older is read at the desk."""
+URGENCY = {"low": "low", "normal": "normal", "high": "high", "urgent": "high"}
+_SERVICE = "the push service"
+
+
+class WebPushKind(ChannelKind):
+    """``webpush:?endpoint=…&p256dh=…&auth=…``: what a browser gives of its subscription."""
+
+    schemes = (SCHEME,)
+    rank = 10
+    per_minute = 60
+
+    def configure(self, address: str, options: Mapping[str, str]) -> Configured:  # noqa: ARG002 - it has none
+        """See ChannelKind."""
+        given = parse_qs(address.partition(":")[2].removeprefix("?"))
+        endpoint, p256dh, auth = (given.get(name, [""])[-1] for name in ("endpoint", "p256dh", "auth"))
+        if not (endpoint and p256dh and auth):
+            raise UsageError("a device's notifications are turned on at the desk, on its owner's account page")
+        _checked_endpoint(endpoint)
+        _checked_keys(p256dh, auth)
+        return Configured({"url": endpoint, "p256dh": p256dh, "auth": auth})
+
+    def open(self, channel: Channel, options: Options) -> Carrier:
+        """See ChannelKind."""
+        if not channel.config.get("url"):
+            return NoDevice()
+        url = str(channel.config["url"])
+        address = _checked_endpoint(url)
+        port = address.port or (443 if address.scheme == "https" else 80)
+        usual = address.scheme == "https" and port == 443
+        if not usual and not is_listed(address.hostname or "", port, options.allowed):
+            raise UsageError("a push service is reached by https, on its usual port")
+        key = options.push_key()
+        if not key:
+            raise UsageError("this installation has no key for Web Push yet: turn notifications on at the desk")
+        return WebPushCarrier(channel, options, key)
+
+    def shown(self, config: Mapping[str, Any]) -> str:
+        """The push service's host."""
+        host = host_of(str(config.get("url", "")))
+        return f"{SCHEME}://{host}/…" if host else f"{SCHEME}:"
+
+    def public(self, config: Mapping[str, Any]) -> Iterable[str]:
+        """See ChannelKind."""
+        yield SCHEME
+        yield str(config.get("label", ""))
+        yield host_of(str(config.get("url", "")))
+
+
+class NoDevice:
+    """A person's channel while it has no device."""
+
+    def send(self, notice: Notice) -> None:  # noqa: ARG002 - nothing to send it to
+        """Raise Trouble."""
+        raise Trouble("notifications are not turned on for any device", again=False, channel=False)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class WebPushCarrier:
+    """One device. ``key``: the private key that its push service knows us by."""
+
+    def __init__(self, channel: Channel, options: Options, key: str) -> None:
+        self._url = str(channel.config["url"])
+        self._p256dh, self._auth = str(channel.config["p256dh"]), str(channel.config["auth"])
+        self._options, self._key = options, key
+        self._poster = Poster(options)
+
+    def send(self, notice: Notice) -> None:
+        """Push it. 2xx: the push service has it. 404, 410: the device is gone. 408, 425, 429 and 5xx: again later."""
+        level = notice.alerts[0].level if notice.alerts else "normal"
+        headers = {
+            "content-type": "application/octet-stream",
+            "content-encoding": "aes128gcm",
+            "user-agent": "wirewatch",
+            "ttl": str(KEPT_S),
+            "urgency": "high" if notice.kind in ("kill", "test") else URGENCY.get(level, "normal"),
+            "topic": topic_of(notice),
+        }
+        body = encrypted(payload_of(notice), self._p256dh, self._auth)
+        now_ms = self._options.clock_ms()
+        headers["authorization"] = vapid.authorization(self._key, self._url, self._options.sender, now_ms)
+        _judge(self._poster.post(self._url, headers, body, receiver=_SERVICE))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._poster.close()
+
+
+def address_of(endpoint: str, p256dh: str, auth: str) -> str:
+    """The address of a device by what its browser gave."""
+    return f"{SCHEME}:?{urlencode({'endpoint': endpoint, 'p256dh': p256dh, 'auth': auth})}"
+
+
+def encrypted(message: bytes, p256dh: str, auth: str) -> bytes:
+    """The message for this device alone, under a key that is used once."""
+    import http_ece
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    once = ec.generate_private_key(ec.SECP256R1())
+    point, secret = _bytes(p256dh), _bytes(auth)
+    return bytes(http_ece.encrypt(message, private_key=once, dh=point, auth_secret=secret, version="aes128gcm"))
+
+
+def _judge(answer: Answer) -> None:
+    if answer.taken:
+        return
+    status = answer.status
+    if status in (404, 410):
+        raise Trouble(f"the browser's subscription has ended ({status}): the device is removed", again=False, gone=True)
+    if answer.passing:
+        said = "asks for fewer messages (429)" if status == 429 else f"answered {status}"
+        raise Trouble(f"{_SERVICE} {said}", retry_after_s=answer.retry_after_s)
+    if 300 <= status < 400:
+        raise Trouble(f"{_SERVICE} sent us elsewhere ({status}), which is not followed", again=False)
+    if status in (401, 403):
+        raise Trouble(f"{_SERVICE} refused us ({status}): turn notifications on again on this device", again=False)
+    raise Trouble(f"{_SERVICE} refused this message ({status})", again=False, channel=False)
+
+
+def _checked_endpoint(endpoint: str) -> SplitResult:
+    """Its parts. Raises UsageError if it is no address of a push service by its form; the message never shows it."""
+    try:
+        address = urlsplit(endpoint)
+        host, _ = address.hostname, address.port
+    except ValueError:
+        host = None
+    plain = endpoint.isascii() and endpoint.isprintable() and " " not in endpoint and len(endpoint) <= LONGEST
+    # An IPv6 address is none that a push can be signed for (RFC 8292 names an origin), and no push service has one.
+    if (
+        not host
+        or ":" in host
+        or not plain
+        or address.scheme not in ("https", "http")
+        or "@" in address.netloc
+        or address.fragment
+    ):
+        raise UsageError("the browser gave an address that is not one of a push service")
+    return address
+
+
+def _checked_keys(p256dh: str, auth: str) -> None:
+    """Raise UsageError for keys that nothing can be encrypted for."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), _bytes(p256dh))
+        fits = len(_bytes(p256dh)) == 65 and len(_bytes(auth)) == 16
+    except (ValueError, binascii.Error):
+        fits = False
+    if not fits:
+        raise UsageError("the browser gave keys that can't be used")
+
+
+def _bytes(text: str) -> bytes:
+    """Of Base64url with or without its padding. Raises ValueError."""
+    if not text.isascii() or len(text) > 200:
+        raise ValueError(text)
+    return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), altchars=b"-_", validate=True)

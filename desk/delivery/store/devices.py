@@ -1,0 +1,127 @@
+"""Devices that people are notified on, and the key that pushes to them are signed with.
+
+A person has one channel that subscriptions choose, and each of their devices is a channel below it (``Channel.person``). Times
+are ms, UTC. Each call is one short transaction. Raises StoreError.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import chain, count
+
+import sqlalchemy as sa
+
+from core.graphemes import shortened
+from core.store.engine import Store
+from desk.delivery.store import tables as d
+from desk.delivery.store.channels import DEVICE, Channel, channel_of, remove_channels, save_channel
+from desk.delivery.vapid import new_private_key
+
+KIND = "webpush"
+PER_MINUTE = 60
+_KEY = "push"
+_LONGEST = 50
+_SPACE = re.compile(r"[\s/]+")
+
+
+class DeviceRepository:
+    """The devices of a store's people."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def channel(self, person: str) -> Channel | None:
+        """The channel that stands for a person's devices; None if they never had one."""
+        c = d.channels.c
+        query = sa.select(d.channels).where(c.person == person, c.active, ~c.name.contains(DEVICE))
+        with self._store.reading() as connection:
+            row = connection.execute(query.order_by(c.added_ms, c.name)).first()
+            return channel_of(row) if row is not None else None
+
+    def devices(self, person: str) -> list[Channel]:
+        """A person's devices, the oldest first."""
+        with self._store.reading() as connection:
+            return _devices(connection, d.channels.c.person == person)
+
+    def add(
+        self, person: str, owner: str, own_name: str, config: dict[str, str], *, most: int, now_ms: int
+    ) -> str | None:
+        """Add a device of a person (id, and name as it is shown); the name of its channel. None: they have ``most`` already.
+
+        A device of theirs with that name is replaced. A browser has one subscription: whoever else was notified there no
+        longer is.
+        """
+        c = d.channels.c
+        with self._store.writing() as connection:
+            self._store.serialise(connection, "devices")
+            top = self._top(connection, person) or self._made_top(connection, person, owner, now_ms)
+            name = f"{top}{DEVICE}{own_name}"
+            others = [one for one in _devices(connection, c.person == person) if one.name != name]
+            if sum(one.config["url"] != config["url"] for one in others) >= most:
+                return None
+            every = _devices(connection, c.person.is_not(None))
+            same = [one.name for one in every if one.config["url"] == config["url"]]
+            remove_channels(connection, c.name.in_(same), "its browser was registered again")
+            made = Channel(
+                name=name, kind=KIND, config=config, owner=owner, per_minute=PER_MINUTE, added_ms=now_ms, person=person
+            )
+            save_channel(self._store, connection, made)
+            return name
+
+    def remove(self, person: str, name: str) -> bool:
+        """Remove a person's device; False if they have none of this name."""
+        c = d.channels.c
+        mine = c.person == person, c.name == name, c.name.contains(DEVICE)
+        with self._store.writing() as connection:
+            return bool(remove_channels(connection, sa.and_(*mine), "the device was removed"))
+
+    def _made_top(self, connection: sa.Connection, person: str, owner: str, now_ms: int) -> str:
+        """Make the channel that stands for a person's devices; its name."""
+        name = f"push-{shortened(_SPACE.sub('-', owner), _LONGEST, mark='')}"
+        # Also names of channels that were removed: subscriptions may still list them.
+        taken = set(connection.execute(sa.select(d.channels.c.name)).scalars())
+        names = chain([name], (f"{name}-{number}" for number in count(2)))
+        name = next(one for one in names if one not in taken)
+        made = Channel(name=name, kind=KIND, config={}, owner=owner, per_minute=0, added_ms=now_ms, person=person)
+        save_channel(self._store, connection, made)
+        return name
+
+    @staticmethod
+    def _top(connection: sa.Connection, person: str) -> str | None:
+        c = d.channels.c
+        mine = sa.select(c.name).where(c.person == person, c.active, ~c.name.contains(DEVICE))
+        return connection.execute(mine.order_by(c.added_ms, c.name)).scalar()
+
+
+class PushKeys:
+    """The key pair that this installation signs pushes with. One for all: a browser's subscription is bound to it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def private(self) -> str:
+        """The private key; empty if none was made yet."""
+        c = d.delivery_keys.c
+        with self._store.reading() as connection:
+            return str(connection.execute(sa.select(c.value).where(c.name == _KEY)).scalar() or "")
+
+    def made(self, *, now_ms: int) -> str:
+        """The private key, made if there is none; several processes make one."""
+        if found := self.private():
+            return found
+        with self._store.writing() as connection:
+            row = {"name": _KEY, "value": new_private_key(), "made_ms": now_ms}
+            self._store.insert_new(connection, d.delivery_keys, [row])
+        return self.private()
+
+
+def remove_devices(connection: sa.Connection, person: str) -> None:
+    """Remove all devices of a person, in the caller's transaction. Their channel stays, for subscriptions that name it."""
+    c = d.channels.c
+    remove_channels(connection, (c.person == person) & c.name.contains(DEVICE), "its owner's devices were removed")
+
+
+def _devices(connection: sa.Connection, whose: sa.ColumnElement[bool]) -> list[Channel]:
+    c = d.channels.c
+    query = sa.select(d.channels).where(whose, c.active, c.name.contains(DEVICE))
+    return [channel_of(row) for row in connection.execute(query.order_by(c.added_ms, c.name))]
