@@ -265,7 +265,9 @@ class DeskSettings:
     smtp_url: Annotated[
         str, _help("mail server of delivery: smtp://user:password@host:587 (STARTTLS) or smtps://…; empty: no mail")
     ] = ""
-    smtp_from: Annotated[str, _help("address that alerts are sent from")] = "wirewatch@localhost"
+    smtp_from: Annotated[str, _help("address that alerts are sent from, and that push services get as contact")] = (
+        "wirewatch@localhost"
+    )
     delivery_allow_private: Annotated[
         str,
         _help(
@@ -280,7 +282,8 @@ class DeskSettings:
     ] = ""
     briefing_hours: Annotated[int, _help("hours before that time that the briefing covers; at most 168")] = 24
     briefing_channels: Annotated[
-        str, _help("names of the channels that the briefing is sent to, separated by commas; no webhooks")
+        str,
+        _help("names of the channels that the briefing is sent to, separated by commas; no webhooks and notifications"),
     ] = ""
     briefing_pdf: Annotated[bool, _help("attach the briefing to its mail as a PDF too; needs the extra pdf")] = False
     delivery_templates: Annotated[str, _help("folder with your own message templates; empty: the built-in ones")] = ""

@@ -22,7 +22,7 @@ from desk.people.credentials import (
 )
 from desk.people.roles import Caller, Means, Role, role_named
 from desk.people.sessions import new_session
-from desk.people.store import AccessToken, Account, Audit, AuditLine, PeopleStore, folded
+from desk.people.store import AccessToken, Account, Audit, AuditLine, LetGo, PeopleStore, folded
 from desk.people.tries import SignInTries, Taken
 
 FEED_SCOPE = "feed"
@@ -55,10 +55,20 @@ class Slowed(Exception):
 
 
 class Accounts:
-    """All of one store's people. Thread-safe. ``clock_ms``: the wall clock, ms UTC. Raises StoreError."""
+    """All of one store's people. Thread-safe. ``clock_ms``: the wall clock, ms UTC. Raises StoreError.
 
-    def __init__(self, store: Store, *, clock_ms: Callable[[], int], passwords: Passwords | None = None) -> None:
-        self.people, self.trail, self.tries = PeopleStore(store), Audit(store), SignInTries(store)
+    ``let_go``: see PeopleStore.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock_ms: Callable[[], int],
+        passwords: Passwords | None = None,
+        let_go: LetGo | None = None,
+    ) -> None:
+        self.people, self.trail, self.tries = PeopleStore(store, let_go), Audit(store), SignInTries(store)
         self._clock_ms, self._passwords = clock_ms, passwords or Passwords()
 
     def note(self, by: By, action: str, subject: str = "", detail: str = "") -> None:
@@ -115,7 +125,10 @@ class Accounts:
         self._change(account, {"role": role.value}, "role changed", f"{account.role} to {role}", by)
 
     def set_active(self, account: Account, *, active: bool, by: By) -> None:
-        """Close an account, which deletes its sessions and tokens, or open it again. Raises UsageError for the last admin."""
+        """Close an account, which deletes its sessions, tokens and devices, or open it again.
+
+        Raises UsageError for the last admin.
+        """
         self._change(account, {"active": active}, "account opened" if active else "account closed", "", by)
 
     def set_language(self, account: Account, language: str | None) -> None:
@@ -123,7 +136,7 @@ class Accounts:
         self.people.change(account.id, {"language": language})
 
     def set_password(self, account: Account, password: str, by: By, *, keep_tokens: bool = False) -> int:
-        """Set a password: all sessions of the person end, and so do API tokens and addresses of feeds unless they are kept.
+        """Set a password: all sessions of the person end, and so do API tokens, feeds and devices unless they are kept.
 
         Whoever knew the old one could have made them. Returns how many were deleted. Raises UsageError for one that is too
         short.

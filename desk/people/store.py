@@ -6,7 +6,7 @@ one short transaction. Raises StoreError.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -92,6 +92,9 @@ audit = Table(
 )
 
 
+LetGo = Callable[[sa.Connection, str], None]
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One person. ``name`` is folded, ``shown`` as it was typed; ``password`` an Argon2 hash, or None: signs in by a proxy.
 
@@ -145,10 +148,14 @@ def folded(name: str) -> str:
 
 
 class PeopleStore:
-    """Reads and writes the people of one store."""
+    """Reads and writes the people of one store.
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    ``let_go`` is called with a person's id, in the same transaction, when their tokens are deleted: it removes whatever else
+    they have that works without signing in.
+    """
+
+    def __init__(self, store: Store, let_go: LetGo | None = None) -> None:
+        self.store, self._let_go = store, let_go
 
     def add(self, account: Account) -> bool:
         """Add a person. False: the name is taken."""
@@ -197,6 +204,8 @@ class PeopleStore:
                 connection.execute(sessions.delete().where(sessions.c.person == identity))
             if drop_tokens:
                 connection.execute(access_tokens.delete().where(access_tokens.c.person == identity))
+                if self._let_go is not None:
+                    self._let_go(connection, identity)
             return True
 
     def begin_session(self, session: Session) -> None:

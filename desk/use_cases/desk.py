@@ -22,13 +22,15 @@ from desk.language import gettext
 from desk.live.follow import Board, Follower, Hub
 from desk.live.marks import StoryMarks
 from desk.live.run_reader import DeskReader
-from desk.people.accounts import Accounts, By
+from desk.people.accounts import By
 from desk.people.addresses import networks
 from desk.people.credentials import Passwords
 from desk.people.limits import ALL_STREAMS, PLACE_STREAMS, SEARCHES, SEARCHES_EACH, SIGNING_IN, STREAMS, Buckets, Slots
 from desk.people.preferences import Preferences
 from desk.story_port import StoryPort
-from desk.use_cases.channels import Channels
+from desk.use_cases.accounts import accounts_of
+from desk.use_cases.channels import Channels, options_of
+from desk.use_cases.devices import Devices
 from desk.use_cases.subscriptions import Subscriptions
 from desk.views.status_bar import Health
 
@@ -69,7 +71,7 @@ class Desk:
         run = self.settings.run
         self.zone = zone_named(self.settings.desk_zone)
         self.proxies: tuple[Network, ...] = networks(self.settings.desk_proxies)
-        self.accounts = Accounts(self.store, clock_ms=self.clock_ms, passwords=self.passwords)
+        self.accounts = accounts_of(self.store, self.clock_ms, self.passwords)
         self.reader, self.marks = DeskReader(self.store, run), StoryMarks(self.store, run)
         self.queries = SubscriptionStore(self.store)
         self.preferences = Preferences(self.store)
@@ -127,6 +129,12 @@ class Desk:
         """The store's channels, for what ``by`` does: each change is in the audit trail."""
         audit = partial(self.accounts.note, by)
         return Channels(self.store, self.settings, self.clock_ms, self.monotonic, audit=audit)
+
+    def devices(self, by: By) -> Devices:
+        """The devices that ``by`` is notified on: each change is in the audit trail."""
+        options = options_of(self.settings, self.store, self.clock_ms, self.monotonic)
+        audit = partial(self.accounts.note, by)
+        return Devices(self.store, self.channels(by), options, by.person, audit=audit)
 
 
 def zone_named(name: str) -> ZoneInfo:

@@ -13,6 +13,7 @@ from desk.people.accounts import By
 from desk.people.roles import Caller
 from desk.use_cases.channels import Channels
 from desk.use_cases.desk import Desk
+from desk.use_cases.devices import Devices
 from desk.use_cases.subscriptions import Subscriptions
 from desk.web.render import page
 
@@ -69,6 +70,11 @@ class Visit:
     def channels(self) -> Channels:
         """The channels, for what the caller does."""
         return self.desk.channels(self.by)
+
+    @property
+    def devices(self) -> Devices:
+        """The devices that the caller is notified on."""
+        return self.desk.devices(self.by)
 
     @property
     def base_url(self) -> str:

@@ -22,6 +22,7 @@ from desk.people.accounts import COMMAND_LINE, Accounts
 from desk.people.addresses import is_loopback
 from desk.people.roles import Role
 from desk.people.store import PeopleStore
+from desk.use_cases.accounts import accounts_of
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, reads_store
 from wirewatch.monitoring.probes import Probes
@@ -222,10 +223,10 @@ def set_password(
     name: Name,
     *,
     keep_tokens: Annotated[
-        bool, typer.Option("--keep-tokens", help="Keep the person's API tokens and feed addresses.")
+        bool, typer.Option("--keep-tokens", help="Keep the person's API tokens, feed addresses and devices.")
     ] = False,
 ) -> None:
-    """Set a person's password, end their sessions and delete their API tokens. Prompts, or reads one line from stdin."""
+    """Set a password, end the person's sessions, delete their API tokens and devices. Prompts, or reads a line of stdin."""
     accounts = _accounts(context)
     ended = accounts.set_password(accounts.known(name), _password(), COMMAND_LINE, keep_tokens=keep_tokens)
     gone = f"; {ended} of their API tokens and feed addresses deleted (--keep-tokens keeps them)" if ended else ""
@@ -237,7 +238,7 @@ def set_password(
 def close_account(
     context: typer.Context, name: Name, *, again: Annotated[bool, typer.Option("--open", help="Reopen it.")] = False
 ) -> None:
-    """Close a person's account: sessions and tokens end at once."""
+    """Close a person's account: sessions, tokens and notifications end at once."""
     accounts = _accounts(context)
     accounts.set_active(accounts.known(name), active=again, by=COMMAND_LINE)
     console.note(f"the account of {name} is {'open' if again else 'closed'}")
@@ -258,7 +259,7 @@ def make_token(
 
 
 def _accounts(context: typer.Context) -> Accounts:
-    return Accounts(open_store(load_settings(context.obj).store), clock_ms=console.now_ms)
+    return accounts_of(open_store(load_settings(context.obj).store), console.now_ms)
 
 
 def _password() -> str:

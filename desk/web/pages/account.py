@@ -77,7 +77,7 @@ def sign_out(visit: TheVisit) -> Response:
 @allow(Role.READER)
 def show(visit: TheVisit) -> Response:
     """Sessions and tokens of the caller."""
-    return _page(visit)
+    return account_page(visit)
 
 
 @router.post("/account/password")
@@ -92,12 +92,12 @@ def change_password(
     account = _account(visit.desk, visit.caller)
     try:
         if not visit.desk.accounts.check(account, old, visit.by):
-            return _page(visit, problem=gettext("The old password is wrong."), status=403)
+            return account_page(visit, problem=gettext("The old password is wrong."), status=403)
         visit.desk.accounts.set_password(account, new, visit.by, keep_tokens=keep)
     except Slowed as slowed:
         raise _too_many(slowed) from None
     except UsageError as error:
-        return _page(visit, problem=error.message, status=400)
+        return account_page(visit, problem=error.message, status=400)
     return RedirectResponse("/sign-in", 303)
 
 
@@ -144,8 +144,8 @@ def make_token(
     try:
         token = visit.desk.accounts.make_token(_account(visit.desk, visit.caller), name, scope, days, visit.by)
     except UsageError as error:
-        return _page(visit, problem=error.message, status=400)
-    return _page(visit, token=token)
+        return account_page(visit, problem=error.message, status=400)
+    return account_page(visit, token=token)
 
 
 @router.post("/account/feeds")
@@ -157,7 +157,7 @@ def make_feed(visit: TheVisit, feed: Annotated[str, Form(max_length=25_000)]) ->
         raise Refused(400, gettext("that is not an Atom feed of this desk"))
     base = visit.base_url
     made = with_token(base + address, visit.desk.accounts.make_feed_token(account, address, visit.by))
-    return _page(visit, feed=made)
+    return account_page(visit, feed=made)
 
 
 @router.post("/account/tokens/drop")
@@ -182,8 +182,11 @@ def _account(desk: Desk, caller: Caller) -> Account:
     return account
 
 
-def _page(visit: Visit, *, problem: str = "", token: str = "", feed: str = "", status: int = 200) -> Response:
-    people = visit.desk.accounts.people
+def account_page(
+    visit: Visit, *, problem: str = "", done: str = "", token: str = "", feed: str = "", status: int = 200
+) -> Response:
+    """The account page, with what came of a form."""
+    people, devices = visit.desk.accounts.people, visit.devices
     return visit.page(
         "account.html",
         status=status,
@@ -192,7 +195,11 @@ def _page(visit: Visit, *, problem: str = "", token: str = "", feed: str = "", s
         role_name=ROLE_NAMES[visit.caller.role],
         sessions=people.sessions_of(visit.caller.id),
         tokens=people.tokens_of(visit.caller.id),
+        devices=devices.all(),
+        device_channel=devices.channel(),
+        notified_of=devices.subscriptions(),
         problem=problem,
+        done=done,
         token=token,
         feed=feed,
     )

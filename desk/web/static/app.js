@@ -21,6 +21,20 @@ export async function post(address, values) {
   return false;
 }
 
+/** Send a form's values; what the desk answered, or null if it did not do it. */
+export async function ask(address, values) {
+  try {
+    const answer = await fetch(address, {
+      method: "POST",
+      headers: { "X-Form-Token": token },
+      body: new URLSearchParams(values),
+    });
+    return answer.ok ? await answer.text() : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Announce something, to screen readers too. */
 export function say(text) {
   const place = document.getElementById("said");

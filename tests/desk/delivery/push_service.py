@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import http_ece
@@ -17,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_vapid import Vapid02
 from py_vapid.jwt import decode
+
+from tests.serving import Answering, Handler
 
 
 def text(raw: bytes) -> str:
@@ -134,28 +135,15 @@ def push_service() -> Iterator[PushService]:
     """One on a free port of this machine."""
     lock = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Service(Handler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             with lock:
                 status, headers = service.take(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
-            self.send_response(status)
-            for name, value in {**headers, "content-length": "0"}.items():
-                self.send_header(name, value)
-            self.end_headers()
+            self.send(status, **{name.replace("-", "_"): value for name, value in headers.items()})
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    service = PushService(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with Answering(Service) as server:
+        service = PushService(server.url)
         yield service
-    finally:
-        server.shutdown()
-        server.server_close()
