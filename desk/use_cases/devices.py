@@ -12,6 +12,7 @@ from core.graphemes import shortened
 from core.store import Store
 from desk.delivery import vapid
 from desk.delivery.channels import Options, carrier_of, configured
+from desk.delivery.channels.base import host_of
 from desk.delivery.channels.webpush import address_of
 from desk.delivery.store.channels import DEVICE, Channel
 from desk.delivery.store.devices import KIND, DeviceRepository, PushKeys
@@ -25,7 +26,7 @@ LONGEST_LABEL = 60
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """One device. ``label`` is its owner's word for it, ``name`` that of its channel.
+    """One device. ``label`` is its owner's word for it, ``name`` that of its channel, ``service`` its push service's host.
 
     ``browser`` is the SHA-256 of its endpoint, by which a page recognises the browser that it runs in. ``problem`` says what
     went wrong last; ``used_ms`` when it took a message last.
@@ -120,7 +121,7 @@ class Devices:
         return Device(
             name=channel.name,
             label=str(channel.config.get("label") or channel.name.partition(DEVICE)[2]),
-            service=self._channels.shown(channel),
+            service=host_of(endpoint),
             browser=hashlib.sha256(endpoint.encode()).hexdigest(),
             added_ms=channel.added_ms,
             used_ms=channel.last_ok_ms,
