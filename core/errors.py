@@ -31,18 +31,21 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from core.saying import Said, saying
+
 
 class WirewatchError(Exception):
     """Base class of all errors that Wirewatch raises on purpose.
 
     ``hint`` is the next step for a person, shown after the message. ``exit_code`` is the command line's exit code.
+    ``said`` is the message with its values apart, if it was given so: for who shows it in another language.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str | Said, *, hint: str | None = None) -> None:
+        super().__init__(str(message))
+        self.message, self.said = str(message), message
         self.hint = hint
 
     def __str__(self) -> str:
@@ -58,10 +61,14 @@ class UsageError(WirewatchError):
 class QueryError(UsageError):
     """A query that doesn't parse. ``position`` is a 0-based code point offset into ``query``; in the message it is 1-based."""
 
-    def __init__(self, problem: str, *, query: str, position: int, expected: str | None = None) -> None:
-        self.query, self.position, self.problem, self.expected = query, position, problem, expected
-        where = f"at position {position + 1}: {problem}"
-        super().__init__(f"{where}; expected {expected}" if expected else where)
+    def __init__(self, problem: str | Said, *, query: str, position: int, expected: str | Said | None = None) -> None:
+        self.query, self.position = query, position
+        self.problem, self.expected = str(problem), str(expected) if expected else None
+        self.finding: str | Said = problem
+        """The problem and what was expected, with their values apart."""
+        if expected:
+            self.finding = saying("%(problem)s; expected %(expected)s", problem=problem, expected=expected)
+        super().__init__(saying("at position %(num)s: %(problem)s", num=position + 1, problem=self.finding))
 
     def pointer(self) -> str:
         """Two lines: the query's line with the error, and a caret below the position."""
@@ -77,7 +84,7 @@ class Unconfirmed(QueryError):
     It is stored only on confirmation: ``--anyway``, ``anyway=true`` or the desk's checkbox.
     """
 
-    def __init__(self, problem: str, *, query: str, position: int, instead: str | None) -> None:
+    def __init__(self, problem: str | Said, *, query: str, position: int, instead: str | None) -> None:
         super().__init__(problem, query=query, position=position)
         self.instead = instead
         self.hint = f"probably meant: {instead}" if instead else None

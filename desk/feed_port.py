@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from core.errors import FailureKind
 from core.records.article import FeedCounts, FeedOutlet, WallCount
 
 WEB_FEED = "feed"
@@ -19,6 +20,7 @@ WEB_FEED = "feed"
 class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
     """One feed. ``state``: ok, early, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing.
 
+    ``problem`` in plain English, ``problem_kind`` what kind of failure it is.
     ``expected_per_day`` by its own rhythm; ``seen_last_day`` what came. Times are ms, UTC.
     """
 
@@ -32,6 +34,7 @@ class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None
     kind: str | None = None
     problem: str | None = None
+    problem_kind: FailureKind | None = None
     poll_every_s: float | None = None
     last_new_ms: int | None = None
     risks: tuple[str, ...] = ()

@@ -23,6 +23,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
+from core.errors import WirewatchError
+from core.saying import Said
+
 SOURCE = "en"
 _SAMPLES = (*range(200), *(10**power for power in range(3, 10)))
 """Counts among which every plural category of a language that a whole number can have occurs."""
@@ -155,6 +158,19 @@ def gettext(message: str, **values: object) -> str:
     A % of the sentence is written twice, in all of these.
     """
     return catalogue(current()).gettext(message) % as_written(values)
+
+
+def said(message: str | Said) -> str:
+    """A sentence that was carried with its values (``core.saying``) in the current language; plain text as it is."""
+    if isinstance(message, str):
+        return message
+    values = {name: said(one) if isinstance(one, Said) else one for name, one in message.values.items()}
+    return gettext(message.sentence, **values)
+
+
+def said_error(error: WirewatchError) -> str:
+    """What an error says to a person, with the next step, in the current language as far as its words are known."""
+    return f"{said(error.said)} — {error.hint}" if error.hint else said(error.said)
 
 
 def in_words(table: Mapping[str, str], key: str) -> str:

@@ -47,6 +47,7 @@ from core.query.ast import (
 from core.query.folding import INVISIBLE, fold
 from core.query.joints import ARABIC, HEBREW
 from core.query.words import QueryWord, query_words
+from core.saying import Said, saying
 
 QUOTES = '"“”„‟«»＂‹›〝〞〟❝❞「」『』｢｣﹁﹂﹃﹄《》〈〉'
 """Quotation marks of all kinds except single ones, which are also apostrophes (``near_misses``)."""
@@ -114,15 +115,16 @@ WORD: /{BARE}/
 %ignore /[\s\u200b{INVISIBLE}]+/
 """
 
-OPERAND = 'a term, a "phrase" or ('
-OPERATOR = "AND, OR, NOT, NEAR/n, another term or the end of the query"
+AN_OPERAND = saying('a term, a "phrase" or (')
+OPERAND = str(AN_OPERAND)
+_AN_OPERATOR = saying("AND, OR, NOT, NEAR/n, another term or the end of the query")
 
 
 class ParseProblem(Exception):
     """A problem that ``parse`` turns into a QueryError with the query's text."""
 
-    def __init__(self, position: int, problem: str, expected: str) -> None:
-        super().__init__(problem)
+    def __init__(self, position: int, problem: Said, expected: Said) -> None:
+        super().__init__(str(problem))
         self.position, self.problem, self.expected = position, problem, expected
 
 
@@ -141,19 +143,31 @@ def check_word(text: str, start: int) -> None:
         meant = nearest_field(field[1])
         known = f"{meant}:" if meant else ", ".join(f"{name}:" for name in PREFIXES)
         raise ParseProblem(
-            start, f'unknown field "{field[0]}"', f"a term or a field ({known}); words with a colon in quotes"
+            start,
+            saying('unknown field "%(name)s"', name=field[0]),
+            saying("a term or a field (%(known)s); words with a colon in quotes", known=known),
         )
     if operator := _OPERATOR.match(text):
         name = operator[1]
         if name.endswith("NEAR"):
             raise ParseProblem(
-                start, f"{text} is not an operator", f"{name}/5 with spaces around it, or in lower case for the word"
+                start,
+                saying("%(text)s is not an operator", text=text),
+                saying("%(name)s/5 with spaces around it, or in lower case for the word", name=name),
             )
-        raise ParseProblem(start, f"{text} is not a function", f"{name}/5(...), or in lower case for the word")
+        raise ParseProblem(
+            start,
+            saying("%(text)s is not a function", text=text),
+            saying("%(name)s/5(...), or in lower case for the word", name=name),
+        )
     if _EXCLUDED.match(text):
-        raise ParseProblem(start, f'"{text[0]}" excludes nothing here', "NOT before the term that must be absent")
+        raise ParseProblem(
+            start,
+            saying('"%(mark)s" excludes nothing here', mark=text[0]),
+            saying("NOT before the term that must be absent"),
+        )
     if set(text) <= {"&", "|", "!"}:
-        raise ParseProblem(start, f"{text} is not an operator", "AND, OR or NOT")
+        raise ParseProblem(start, saying("%(text)s is not an operator", text=text), saying("AND, OR or NOT"))
 
 
 def number_of(token: Token, least: int) -> int:
@@ -164,7 +178,9 @@ def number_of(token: Token, least: int) -> int:
     if len(digits) > 9 or not least <= int(digits) <= most:
         shown = digits if len(digits) < 12 else f"{digits[:9]}..."
         raise ParseProblem(
-            token.start_pos or 0, f"{name}/{shown} is out of range", f"{name}/n with n from {least} to {most}"
+            token.start_pos or 0,
+            saying("%(name)s/%(shown)s is out of range", name=name, shown=shown),
+            saying("%(name)s/n with n from %(least)s to %(most)s", name=name, least=least, most=most),
         )
     return int(digits)
 
@@ -176,8 +192,8 @@ def raise_for_wildcard(node: Node) -> None:
         if not all(isinstance(word, Exact) for word in words):
             raise ParseProblem(
                 node.start,
-                f"stem: finds inflections by itself, {node.text} has a wildcard",
-                f"{OPERAND} without wildcards",
+                saying("stem: finds inflections by itself, %(text)s has a wildcard", text=node.text),
+                saying("%(operand)s without wildcards", operand=AN_OPERAND),
             )
     for part in children(node):
         raise_for_wildcard(part)
@@ -207,12 +223,20 @@ class _Part(NamedTuple):
 def pattern_of(key: str, position: int) -> WordPattern:
     """The pattern for a folded word with wildcards. Raises ParseProblem with ``position``."""
     if not key.strip("*?"):
-        raise ParseProblem(position, f"{key} stands alone", "a letter or digit before the wildcard")
+        raise ParseProblem(
+            position, saying("%(text)s stands alone", text=key), saying("a letter or digit before the wildcard")
+        )
     if key[0] in "*?":
-        raise ParseProblem(position, "a word can't begin with a wildcard", "a letter or digit before the wildcard")
+        raise ParseProblem(
+            position, saying("a word can't begin with a wildcard"), saying("a letter or digit before the wildcard")
+        )
     key = re.sub(r"\*+", "*", key)
     if (number := key.count("*") + key.count("?")) > MAX_WILDCARDS:
-        raise ParseProblem(position, f"a word with {number} wildcards", f"at most {MAX_WILDCARDS} in one word")
+        raise ParseProblem(
+            position,
+            saying("a word with %(count)s wildcards", count=number),
+            saying("at most %(count)s in one word", count=MAX_WILDCARDS),
+        )
     if key.endswith("*") and not set(key[:-1]) & {"*", "?"}:
         return Prefix(key[:-1])
     return Wild(key) if set(key) & {"*", "?"} else Exact(key)
@@ -226,7 +250,7 @@ class _ReadWords(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 14)
-def _placed(text: str) -> _ReadWords | tuple[int, str, str]:
+def _placed(text: str) -> _ReadWords | tuple[int, Said, Said]:
     """The words of a term or phrase with their offsets, or (position in ``text``, problem, expectation)."""
     words = query_words(text)
     placed: list[tuple[int, WordPattern]] = []
@@ -235,8 +259,11 @@ def _placed(text: str) -> _ReadWords | tuple[int, str, str]:
             placed.append((word.offset, Exact(word.key, word.width)))
             continue
         if i and words[i - 1].unspaced and not word.key.strip("*?"):
-            problem = "a wildcard can't be inside words that are written without spaces"
-            return word.start, problem, "the characters themselves, or AND between the parts"
+            return (
+                word.start,
+                saying("a wildcard can't be inside words that are written without spaces"),
+                saying("the characters themselves, or AND between the parts"),
+            )
         try:
             placed.append((word.offset, pattern_of(word.key, word.start)))
         except ParseProblem as problem:
@@ -295,7 +322,7 @@ def _words(text: str, start: int, end: int, inside: int) -> Term | Phrase:
         position, problem, expected = read
         raise ParseProblem(inside + position, problem, expected)
     if not read.words:
-        raise ParseProblem(inside, f"no letter or digit in {text}", OPERAND)
+        raise ParseProblem(inside, saying("no letter or digit in %(text)s", text=text), AN_OPERAND)
     written = " ".join(text.split())
     if len(read.words) == 1:
         return Term(read.words[0][1], written, read.spellings, start=start, end=end)
@@ -315,7 +342,7 @@ class _Builder(Transformer[Token, _Part]):
         start, end = token.start_pos or 0, token.end_pos or 0
         inside = str(token)[1:-1]
         if not inside.strip():
-            raise ParseProblem(start, "nothing between the quotes", "words between the quotes")
+            raise ParseProblem(start, saying("nothing between the quotes"), saying("words between the quotes"))
         return _Part(_words(inside, start, end, start + 1), 1, 1)
 
     def group(self, part: _Part) -> _Part:
@@ -344,8 +371,11 @@ class _Builder(Transformer[Token, _Part]):
         distance, ordered = number_of(token, 0), str(token).startswith("O")
         pieces = left.pieces * right.pieces
         if pieces > MAX_PIECES:
-            problem = f"this NEAR expands to {pieces} simple ones, since both sides contain AND or NOT"
-            raise ParseProblem(token.start_pos or 0, problem, "terms, phrases, OR or NEAR on at least one side")
+            raise ParseProblem(
+                token.start_pos or 0,
+                saying("this NEAR expands to %(count)s simple ones, since both sides contain AND or NOT", count=pieces),
+                saying("terms, phrases, OR or NEAR on at least one side"),
+            )
         node = Near(left.node, right.node, distance, ordered, start=left.node.start, end=right.node.end)
         return _raised(node, max(left.height, right.height), pieces)
 
@@ -375,8 +405,8 @@ def _joined(kind: type[And] | type[Or], parts: tuple[_Part, ...]) -> _Part:
 
 def _raised(node: Node, below: int, pieces: int) -> _Part:
     if below >= MAX_DEPTH:
-        problem = f"AND, OR, NOT, NEAR and functions are nested more than {MAX_DEPTH} levels deep"
-        raise ParseProblem(node.start, problem, "fewer levels of parentheses")
+        problem = saying("AND, OR, NOT, NEAR and functions are nested more than %(count)s levels deep", count=MAX_DEPTH)
+        raise ParseProblem(node.start, problem, saying("fewer levels of parentheses"))
     return _Part(node, below + 1, pieces)
 
 
@@ -390,12 +420,13 @@ def _unexpected(error: UnexpectedToken, query: str) -> ParseProblem:
     at_end = kind == "$END"
     position = len(query) if at_end else error.token.start_pos or 0
     if "WORD" in error.expected and "_AND" not in error.expected:  # an operand must come next
-        return ParseProblem(
-            position, "the query ends here" if at_end else f"found {_SHOWN.get(kind, error.token)}", OPERAND
-        )
+        found = saying("found %(text)s", text=_SHOWN.get(kind, str(error.token)))
+        return ParseProblem(position, saying("the query ends here") if at_end else found, AN_OPERAND)
     if at_end:
-        return ParseProblem(_unclosed(query), 'this "(" is never closed', '")" before the end of the query')
-    return ParseProblem(position, 'this ")" has no opening partner', OPERATOR)
+        return ParseProblem(
+            _unclosed(query), saying('this "(" is never closed'), saying('")" before the end of the query')
+        )
+    return ParseProblem(position, saying('this ")" has no opening partner'), _AN_OPERATOR)
 
 
 def _unclosed(query: str) -> int:
@@ -416,10 +447,11 @@ def parse(query: str) -> Query:
     without the word, and shows no matches. Errors in words and in syntax are reported in reading order.
     """
     if not query.strip():
-        raise QueryError("the query is empty", query=query, position=0, expected=OPERAND)
+        raise QueryError(saying("the query is empty"), query=query, position=0, expected=AN_OPERAND)
     if len(query) > MAX_LENGTH:
-        problem = f"the query has {len(query)} characters"
-        raise QueryError(problem, query=query, position=MAX_LENGTH, expected=f"at most {MAX_LENGTH} characters")
+        problem = saying("the query has %(count)s characters", count=len(query))
+        expected = saying("at most %(count)s characters", count=MAX_LENGTH)
+        raise QueryError(problem, query=query, position=MAX_LENGTH, expected=expected)
     try:
         part = cast("_Part", _parser().parse(query))  # the transformer's result, not a tree
     except ParseProblem as problem:
@@ -427,7 +459,7 @@ def parse(query: str) -> Query:
     except UnexpectedToken as error:
         found = _unexpected(error, query)
     except UnexpectedCharacters as error:
-        found = ParseProblem(error.pos_in_stream or 0, "this quote is never closed", "a closing quote")
+        found = ParseProblem(error.pos_in_stream or 0, saying("this quote is never closed"), saying("a closing quote"))
     else:
         return Query(query, part.node)
     raise QueryError(found.problem, query=query, position=found.position, expected=found.expected)

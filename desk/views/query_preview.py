@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
+import msgspec
+
 from core.durations import DAY_MS
-from core.query import LintFinding
+from core.errors import QueryError
+from core.query import LintFinding, lint
 from core.records import from_ms
 from core.search import BacktestReport, Comparison, Count, StoryHit
-from desk.language import N_, day, gettext, hour_and_minute, ngettext, number
+from desk.language import N_, day, gettext, hour_and_minute, ngettext, number, said
 from desk.views.cards import HitView, hit_view
 from desk.views.charts import Chart, bars
 from desk.views.wording import COUNTED, Outlets, exactly
@@ -40,6 +43,12 @@ class QueryPreview(NamedTuple):
     examples: tuple[StoryView, ...] = ()
     won: tuple[StoryView, ...] = ()
     lost: tuple[StoryView, ...] = ()
+
+
+def unread(query: str, error: QueryError) -> list[LintFinding]:
+    """The linter's findings on a query that can't be read; why it can't, in the reader's language."""
+    plain, words = str(error.finding), said(error.finding)
+    return [msgspec.structs.replace(one, message=words) if one.message == plain else one for one in lint(query)]
 
 
 def preview_of(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
+from core.errors import FailureKind
 from core.records import Article, from_ms
 from core.records.article import FeedOutlet
 from core.search import Count
@@ -188,6 +189,28 @@ FEED_STATES: Mapping[str, str] = {
     "ended": N_("ended"),
     "removed": N_("removed"),
 }
+FAILURES: Mapping[str, str] = {
+    FailureKind.URL: N_("the address can't be used"),
+    FailureKind.REFUSED: N_("the host is at an address that may not be connected to"),
+    FailureKind.NAME: N_("the host's name can't be resolved"),
+    FailureKind.CONNECTION: N_("no connection"),
+    FailureKind.TIMEOUT: N_("no answer in time"),
+    FailureKind.TOO_LARGE: N_("the answer is too large"),
+    FailureKind.REDIRECTS: N_("too many redirects"),
+    FailureKind.HTTP_3XX: N_("the server redirects without an address"),
+    FailureKind.HTTP_4XX: N_("the server refuses the request"),
+    FailureKind.HTTP_5XX: N_("the server has an error"),
+    FailureKind.BODY: N_("the answer can't be read"),
+    FailureKind.NO_FEED: N_("the answer is not a feed"),
+    FailureKind.HTML: N_("a web page came in place of a feed"),
+    FailureKind.NO_PAGE: N_("the answer is not a web page"),
+    FailureKind.ROBOTS: N_("the site's robots.txt forbids it"),
+    FailureKind.ROBOTS_UNREAD: N_("the site's robots.txt can't be read"),
+    FailureKind.ELSEWHERE: N_("the page is at another host"),
+    FailureKind.INTERNAL: N_("the connector itself failed"),
+    FailureKind.OTHER: N_("another failure"),
+}
+"""What went wrong with a feed, by kind."""
 DELIVERY_STATES: Mapping[str, str] = {
     "held": N_("held back"),
     "muted": N_("muted"),

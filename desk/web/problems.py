@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
 from core.errors import Conflict, InputError, NotFound, QueryError, StoreError, Unavailable, UsageError, WirewatchError
-from desk.language import N_, gettext
+from desk.language import N_, gettext, said, said_error
 from desk.web.render import page
 
 PROBLEM_JSON = "application/problem+json"
@@ -81,9 +81,9 @@ def answer(request: Request, status: int, detail: str, headers: Mapping[str, str
         body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
         return Response(msgspec.json.encode(body), status, dict(headers or {}), PROBLEM_JSON)
     title = gettext(_TITLES[status]) if status in _TITLES else title.capitalize()
-    said = f"{detail[:1].upper()}{detail[1:]}"
-    said = said if said.endswith((".", "!", "?", "؟")) else f"{said}."
-    return page(request, "problem.html", status=status, title=title, detail=said, headers=headers)
+    detail = f"{detail[:1].upper()}{detail[1:]}"
+    detail = detail if detail.endswith((".", "!", "?", "؟")) else f"{detail}."
+    return page(request, "problem.html", status=status, title=title, detail=detail, headers=headers)
 
 
 def _for_programs(field: str, error: Mapping[str, Any]) -> str:
@@ -128,7 +128,7 @@ def install(app: FastAPI, recognise: Callable[[Request], None]) -> None:
     def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, WirewatchError)  # noqa: S101 - registered for it
         # A hint of these names a command.
-        return answer(request, status_of(error), error.message if isinstance(error, NotFound) else str(error))
+        return answer(request, status_of(error), said(error.said) if isinstance(error, NotFound) else said_error(error))
 
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(HTTPException, http)

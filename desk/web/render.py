@@ -25,6 +25,7 @@ from desk.views.wording import (
     CHANGE_SIZES,
     CHANNEL_STATES,
     DELIVERY_STATES,
+    FAILURES,
     FEED_STATES,
     LEVELS,
     REASONS,
@@ -107,6 +108,7 @@ def _environment() -> jinja2.Environment:
     made.filters["span"] = span
     for name, table in (
         ("reason", REASONS),
+        ("failure", FAILURES),
         ("level", LEVELS),
         ("severity", SEVERITIES),
         ("state", STATES),

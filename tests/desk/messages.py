@@ -48,11 +48,12 @@ msgstr ""
 def extracted() -> Catalog:
     """All sentences that the desk says, with the files that say them."""
     found = Catalog(charset="utf-8")
-    keywords = DEFAULT_KEYWORDS | {"N_": None}
-    for path, _, message, comments, context in extract_from_dir(
-        ROOT / "desk", _METHODS, _OPTIONS, keywords, comment_tags=("For translators:",)
-    ):
-        found.add(message, None, [(f"desk/{path}", 0)], auto_comments=comments, context=context)
+    keywords = DEFAULT_KEYWORDS | {"N_": None, "saying": None}
+    for part in ("desk", "core"):
+        for path, _, message, comments, context in extract_from_dir(
+            ROOT / part, _METHODS, _OPTIONS, keywords, comment_tags=("For translators:",)
+        ):
+            found.add(message, None, [(f"{part}/{path}", 0)], auto_comments=comments, context=context)
     return found
 
 

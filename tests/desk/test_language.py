@@ -13,7 +13,10 @@ import pytest
 from jinja2 import nodes
 from starlette.testclient import TestClient
 
+from core.errors import FailureKind, QueryError
+from core.query import lint, parse
 from desk import language
+from desk.feed_port import FeedLine
 from desk.language import (
     LANGUAGES,
     SOURCE,
@@ -26,10 +29,11 @@ from desk.language import (
     speaking,
 )
 from desk.use_cases.desk import Desk
-from desk.views.wording import Clock, language_name
+from desk.views.query_preview import unread
+from desk.views.wording import FAILURES, Clock, language_name
 from desk.web.render import ENVIRONMENT, STATIC
 from tests.desk.messages import extracted, updated
-from tests.desk.support import form_token
+from tests.desk.support import Feeds, form_token
 from tests.pipeline.transforms.support import NOON_MS
 
 OTHERS = [code for code in LANGUAGES if code != SOURCE]
@@ -335,3 +339,51 @@ def test_a_sentence_has_its_numbers_as_its_language_writes_them(code: str, said:
         page = ENVIRONMENT.from_string("{{ _('" + sentence + "', num=1234, all=5.5, name='v1234') }}")
         assert page.render() == said
         assert gettext("%(flag)s", flag=True) == "True"
+
+
+BROKEN = {
+    "grain AND": "an Stelle 10: die Abfrage endet hier; erwartet: ein Begriff, eine &#34;Wortfolge&#34; oder (",
+    "foo:grain": "unbekanntes Feld &#34;foo:&#34;; erwartet: ein Begriff oder ein Feld (",
+    "stem:gr?in": "stem: findet Beugungen von selbst, gr?in hat einen Platzhalter; erwartet: ein Begriff",
+}
+
+
+@pytest.mark.parametrize("query", BROKEN)
+def test_why_a_query_can_not_be_read_is_said_in_the_language_of_the_reader(as_editor: TestClient, query: str) -> None:
+    token = {"form_token": form_token(as_editor, "/account")}
+    values = {"query": query, "new": "yes", "id": "", "name": "x"}
+    german = {"accept-language": "de"}
+    saved = as_editor.post("/subscriptions/save", data=values | token, headers=german).text
+    said = BROKEN[query]
+    assert said in saved
+    checked = as_editor.post("/subscriptions/explain", data={"query": query, "document": "x"} | token, headers=german)
+    assert said.partition(": ")[2] in checked.text or said in checked.text
+    with pytest.raises(QueryError, match="expected a term") as caught:
+        parse(query)
+    error = caught.value
+    assert error.message == str(error.said)
+    with speaking("de"):
+        [words] = [one.message for one in unread(query, error) if one.severity == "error"]
+        assert words == language.said(error.finding)
+        assert "erwartet" in words
+        assert "erwartet" in language.said_error(error)
+    assert unread(query, error) == lint(query)
+
+
+def test_a_failure_of_a_feed_is_said_in_the_language_of_the_reader(desk: Desk, as_editor: TestClient) -> None:
+    assert isinstance(desk.feeds, Feeds)
+    desk.feeds.lines = [
+        FeedLine(
+            url="https://x.example/feed",
+            source="x.example",
+            outlet="X",
+            state="failing",
+            expected_per_day=4,
+            seen_last_day=0,
+            problem="HTTP 404",
+            problem_kind=FailureKind.HTTP_4XX,
+        )
+    ]
+    said = 'der Server lehnt die Anfrage ab <span lang="en" dir="ltr">HTTP 404</span>'
+    assert said in as_editor.get("/coverage", headers={"accept-language": "de"}).text
+    assert set(FAILURES) == set(FailureKind)

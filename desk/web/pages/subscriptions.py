@@ -15,7 +15,7 @@ from core.query import LintFinding, explain, lint, parse
 from core.query.importing import DIALECTS
 from core.records import Subscription
 from core.records.alert import LEVELS, Schedule
-from desk.language import gettext
+from desk.language import gettext, said, said_error
 from desk.people.roles import Role
 from desk.use_cases.alert_work import marks_of
 from desk.use_cases.alerts import alert_counts
@@ -112,7 +112,7 @@ def save(visit: TheVisit, form: TheForm) -> Response:
         return _editor(visit, wanted, stored, problem=error.problem, pointer=error.pointer(), doubted=error)
     except UsageError as error:
         shown = error.pointer() if isinstance(error, QueryError) else ""
-        return _editor(visit, wanted, stored, problem=str(error).splitlines()[0], pointer=shown)
+        return _editor(visit, wanted, stored, problem=said_error(error).splitlines()[0], pointer=shown)
     address = f"/subscriptions/of/{quote(result.subscription.id, safe='')}"
     return RedirectResponse(f"{address}?saved={result.subscription.version if result.changed else -1}", 303)
 
@@ -166,7 +166,7 @@ def explain_on(
         on, subject = document_for(visit.desk, document.strip())
         explanation = explain(parsed, subject)
     except QueryError as error:
-        problem = gettext("The query can't be read: %(problem)s", problem=error.problem)
+        problem = gettext("The query can't be read: %(problem)s", problem=said(error.finding))
     except UsageError as error:
         problem = error.message
     return _part("_explanation.html", visit.desk, explanation=explanation, problem=problem, on=on)
@@ -180,7 +180,7 @@ def translate(visit: TheVisit, query: QueryText, dialect: Annotated[str, Form(ma
     try:
         made = translated(query.strip(), dialect)
     except QueryError as error:
-        problem, pointer = error.problem, error.pointer()
+        problem, pointer = said(error.finding), error.pointer()
     except UsageError as error:
         problem = error.message
     return _part("_translated.html", visit.desk, problem=problem, pointer=pointer, made=made)
