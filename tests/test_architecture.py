@@ -182,6 +182,7 @@ def test_what_is_pure_imports_only_what_is_pure(pure: str) -> None:
         "pipeline.stories",
         "core.records",
         "core.errors",
+        "core.saying",
         "core.charset",
         "core.durations",
         "core.html_tokens",
