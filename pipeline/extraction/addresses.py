@@ -7,7 +7,7 @@ addresses differ in nothing but such a form.
 from __future__ import annotations
 
 import re
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from core.records import canonical_url
 
@@ -51,6 +51,9 @@ _CHOICES = re.compile(
     r"(?:print\w*|amp|mobile|m|share\w*|rss\w*|feed|atom|telegram|twitter|x|facebook|fb|whatsapp|viber|vk|linkedin|email|mail|app|lite|desktop)",
     re.IGNORECASE,
 )
+_PRINT_SCRIPT = re.compile(
+    r"(?:\w{1,20}[_-])?(?:print|printable|printer|mobile|amp)(?:[_-]?\w{1,10})?\.\w{2,5}", re.IGNORECASE
+)
 _PATH_FORMS = re.compile(
     r"/(?:print|printable|amp|mobile|m|lite|share|rss|feed)(?=/|$)|(?:[._-](?:print|amp|mobile))(?=\.\w{2,5}$|$)",
     re.IGNORECASE,
@@ -69,7 +72,19 @@ def own_address(url: str, claimed: str | None) -> str:
         return fetched
     if own == fetched or one.netloc != other.netloc or _plain(own) != own:
         return fetched
-    return own if _plain(fetched) == own else fetched
+    return own if _plain(fetched) == own or _is_printed_by(one, other) else fetched
+
+
+def _is_printed_by(form: SplitResult, own: SplitResult) -> bool:
+    """Whether a page of one folder shows the same article by a script for printing: print.php?id=7 and news.php?id=7."""
+    folder, _, script = form.path.rpartition("/")
+    own_folder, _, own_script = own.path.rpartition("/")
+    return (
+        folder == own_folder
+        and form.query == own.query != ""
+        and _PRINT_SCRIPT.fullmatch(script) is not None
+        and own_script.rpartition(".")[2] == script.rpartition(".")[2]
+    )
 
 
 def _plain(address: str) -> str:

@@ -85,6 +85,7 @@ _SENTENCE_END = re.compile(r"[.!?…。！？؟۔।]['\"”’»)\]]*$")
 # "- Category: World", "- Details": notes in a list before the text.
 _LISTED_NOTE = re.compile(r"-\s(?:[^\s:]+|[^:]{2,30}:\s.{1,40})(?<![.!?])")
 _PERIOD_END = re.compile(r"[.。।۔:;,]['\"”’»)\]]*$")
+_MAY_OFFER = frozenset({"div", "section", "aside", "form", "p", "blockquote", "ul"})
 _LISTED = frozenset({"dialog", "div", "section", "ul", "ol"})
 # What trafilatura leaves out whatever happens: given to it, it would be copied and tested several times.
 _LEFT_OUT = (
@@ -363,9 +364,27 @@ def _drop_furniture(tree: HtmlElement, marks: Marks) -> None:
     for element in marks.notes:
         if next(element.iter("h1", "time"), None) is None and _line_of(element, _MAX_NOTE_BOX_CHARS):
             remove(element)
+    _drop_sign_ups(tree, marks)
     for element in marks.breadcrumbs:
         if element.tag in _LISTED and _line_of(element, _MAX_BREADCRUMB_CHARS):
             remove(element)  # a longer one is a page "with breadcrumbs"
+
+
+def _drop_sign_ups(tree: HtmlElement, marks: Marks) -> None:
+    """Remove boxes that offer a newsletter or ask for a gift; one that holds more than stands around it is the article."""
+    boxes = [
+        (box, words)
+        for box in marks.sign_ups
+        if box.tag in _MAY_OFFER
+        and next(box.iter("h1"), None) is None
+        and (words := _line_of(box, _MAX_NOTE_BOX_CHARS))
+    ]
+    if not boxes:
+        return
+    around = sum(len(_line_of(block)) for block in tree.iter("p"))
+    for box, words in boxes:
+        if len(words) * 2 <= around:
+            remove(box)
 
 
 def _drop_before(tree: HtmlElement, title: str) -> None:

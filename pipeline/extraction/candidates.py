@@ -34,7 +34,8 @@ TITLE_WEIGHTS: Mapping[str, int] = {
     "json_ld_unnamed": 10,
     "open_graph": 10,
     "heading": 9,  # the <h1> of the article
-    "heading_alone": 5,  # one that neither metadata nor the window title confirm
+    "heading_within": 14,  # the only <h1>, within <article> or <main>, where each of the others says something else
+    "heading_alone": 5,  # one elsewhere that neither metadata nor the window title confirm
     "microdata": 8,
     "window": 6,  # <title>, without the outlet
     "twitter": 3,

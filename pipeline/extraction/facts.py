@@ -238,6 +238,10 @@ def _headline(headings: list[tuple[HtmlElement, str]]) -> HtmlElement | None:
     return next((one for one, _ in headings if _origin_of(one, first=True) == "heading"), headings[0][0])
 
 
+def _is_within(heading: HtmlElement) -> bool:
+    return any(one.tag in ("article", "main") for one in above(heading))
+
+
 def _origin_of(heading: HtmlElement, *, first: bool) -> str:
     for one in above(heading):
         if one.tag in ("article", "main"):
@@ -268,7 +272,7 @@ def _titles(
         origin = _origin_of(heading, first=first)
         confirmed = any(agree(folded(text), other) for other in said)
         if origin == "heading" and said and not confirmed:
-            origin = "heading_alone"
+            origin = "heading_within" if len(headings) == 1 and _is_within(heading) else "heading_alone"
         elif confirmed and first:
             origin = "heading"
         first = first and origin != "heading"

@@ -138,6 +138,7 @@ _EVIDENCE = {
     "names this page": 8,
     "names another page": -6,
     "headline is shown": 8,
+    "headline is shown in other words": 0,
     "headline is not shown": -3,
     "below a list or another article": -10,
     "has its text": 1,
@@ -156,15 +157,32 @@ def _score(data: LinkedData, number: int, url: str, shown: frozenset[str]) -> in
         evidence.append("has a headline")
         if shown:
             seen = any(_alike(one, other) for one in headlines for other in shown)
-            evidence.append("headline is shown" if seen else "headline is not shown")
+            kin = seen or any(_in_other_words(one, other) for one in headlines for other in shown)
+            evidence.append(
+                "headline is shown" if seen else "headline is shown in other words" if kin else "headline is not shown"
+            )
     if any(strings(node.get("articleBody"))):
         evidence.append("has its text")
     return sum(_EVIDENCE[one] for one in evidence)
 
 
+_MIN_PARTS, _MIN_SHARED = 4, 0.6
+
+
 def _alike(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     return short == long or (len(short) >= 15 and short in long) or (" " in short and long.startswith(f"{short} "))
+
+
+def _in_other_words(one: str, other: str) -> bool:
+    """Whether most words of the shorter headline are the longer one's too, as of one written for search engines."""
+    short, long = sorted((set(_parts(one)), set(_parts(other))), key=len)
+    return len(short) >= _MIN_PARTS and len(short & long) >= _MIN_SHARED * len(short)
+
+
+def _parts(headline: str) -> list[str]:
+    words = headline.split()
+    return words if len(words) > 2 else [headline[at : at + 2] for at in range(len(headline) - 1)]
 
 
 def names_page(node: Node, url: str) -> bool | None:

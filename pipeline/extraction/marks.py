@@ -18,8 +18,14 @@ _AUTHOR_NAME = re.compile(
     r"author|byline|writer|reporter|columnist|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
 )
 _DATE_NAME = re.compile(r"date|time|publish|posted|modified|tarih|fecha|datum|pubd|entry-meta")
+# Letters to subscribe to, and gifts to the outlet, in the words that outlets name their boxes with.
+_SIGN_UP = (
+    "newsletter|nieuwsbrief|nyhetsbrev|uutiskirje|boletin|infolettre|hirlevel|bulten|podpisk|rassylk|mailing-?list|mailchimp"
+    "|sign-?up|subscribe(?!r)|donat(?:e|ion)|spenden"
+)
+_SIGN_UP_NAME = re.compile(rf"(?:^|[\s_-])(?:{_SIGN_UP})")
 _ANY_NAME = re.compile(
-    rf"{_AUTHOR_NAME.pattern}|{_DATE_NAME.pattern}|bread|bio"
+    rf"{_AUTHOR_NAME.pattern}|{_DATE_NAME.pattern}|{_SIGN_UP}|bread|bio"
     "|cmp|cookie|consent|gdpr|onetrust|didomi|usercentrics|cybot|sp_message|truste|cky|klaro|osano|iubenda|privacy"
 )
 # "cmp" with any other word behind it is a component of Adobe's: cmp-text, cmp-container.
@@ -61,9 +67,10 @@ class Marks:
     """Elements in the order of the page, not judged further: their names may say something else.
 
     ``consent`` are boxes that ask for it, ``dialogs`` those that lie above the page or are menus by their role, ``notes``
-    say who the author is, ``own`` are the elements of which HTML knows nothing, ``headlines`` those that microdata calls
-    so, ``as_written`` those whose style says how white space is shown, ``blocks`` those whose style shows them as blocks,
-    ``hidden`` those that a browser does not show (the attribute, the style, a <template>).
+    say who the author is, ``sign_ups`` offer a newsletter or ask for a gift, ``own`` are the elements of which HTML knows
+    nothing, ``headlines`` those that microdata calls so, ``as_written`` those whose style says how white space is shown,
+    ``blocks`` those whose style shows them as blocks, ``hidden`` those that a browser does not show (the attribute, the
+    style, a <template>).
     """
 
     authors: list[HtmlElement] = field(default_factory=list)
@@ -74,13 +81,14 @@ class Marks:
     dialogs: list[HtmlElement] = field(default_factory=list)
     breadcrumbs: list[HtmlElement] = field(default_factory=list)
     notes: list[HtmlElement] = field(default_factory=list)
+    sign_ups: list[HtmlElement] = field(default_factory=list)
     own: list[HtmlElement] = field(default_factory=list)
     as_written: list[HtmlElement] = field(default_factory=list)
     blocks: list[HtmlElement] = field(default_factory=list)
     hidden: list[HtmlElement] = field(default_factory=list)
 
 
-_AUTHOR, _DATE, _HEADLINE, _CONSENT, _DIALOG, _CRUMB, _NOTE = (1 << place for place in range(7))
+_AUTHOR, _DATE, _HEADLINE, _CONSENT, _DIALOG, _CRUMB, _NOTE, _SIGN_UP_BOX = (1 << place for place in range(8))
 _JUDGED = frozenset({"class", "id", "data-testid", "itemprop", "property", "rel", "pubdate", "role", "aria-modal"})
 
 
@@ -137,6 +145,7 @@ def _file(found: Marks, element: HtmlElement, signs: int) -> None:
         (_DIALOG, found.dialogs),
         (_CRUMB, found.breadcrumbs),
         (_NOTE, found.notes),
+        (_SIGN_UP_BOX, found.sign_ups),
     ):
         if signs & sign:
             elements.append(element)
@@ -162,6 +171,8 @@ def _judge(name: str, value: str) -> int:
             signs |= _CONSENT
         if _ABOUT_THE_AUTHOR.search(low):
             signs |= _NOTE
+        if name != "data-testid" and _SIGN_UP_NAME.search(low):
+            signs |= _SIGN_UP_BOX
         if name == "class" and _BREADCRUMB.search(low):
             signs |= _CRUMB
     elif name in ("itemprop", "property"):

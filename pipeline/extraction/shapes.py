@@ -13,6 +13,7 @@ from lxml.html import HtmlElement
 
 from pipeline.extraction.marks import Marks, is_own
 from pipeline.extraction.places import above, is_named_beside, remove
+from pipeline.extraction.preformatted import prose_of
 from pipeline.extraction.shown import blocks_as_shown, drop_hidden
 from pipeline.extraction.values import line_of
 from pipeline.text.boilerplate import is_boilerplate
@@ -51,6 +52,8 @@ def reshape(tree: HtmlElement, marks: Marks) -> None:
     drop_hidden(tree, marks.hidden)
     blocks_as_shown(marks.blocks)
     _open_noscript(tree)
+    for element in list(tree.iter("pre")):
+        prose_of(element)
     _tables_to_blocks(tree)
     _own_elements_to_blocks(marks.own)
     _open_asides(tree)

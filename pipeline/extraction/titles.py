@@ -183,9 +183,17 @@ def _without_tail(title: str) -> str:
 
     Only behind a mark that headlines don't have, and only if the part is far shorter than what is left.
     """
-    last = next(reversed([found for found in _SEPARATOR.finditer(title) if not _quotes(found[0], title)]), None)
+    marks = [found for found in _SEPARATOR.finditer(title) if not _quotes(found[0], title)]
+    last = next(reversed(marks), None)
     if last is None:
         return title
+    # "The Post » World » Headline": places of the site, and then the headline.
+    if len(marks) > 1 and len({found[0].strip() for found in marks}) == 1 and _BETWEEN_PLACES & set(last[0]):
+        ends = [0, *(found.end() for found in marks)]
+        parts = [title[begin : found.start()].strip() for begin, found in zip(ends, marks, strict=False)]
+        headline = title[last.end() :].strip()
+        if all(len(part) <= _TAIL_SHARE * len(headline) for part in parts):
+            return headline
     head, tail = title[: last.start()].strip(), title[last.end() :].strip()
     between = bool(_BETWEEN_PLACES & set(last[0])) or not last[0][:1].isspace()
     return head if tail and between and len(tail) <= _TAIL_SHARE * len(head) else title

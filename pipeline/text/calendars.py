@@ -1,8 +1,8 @@
 """Names of months and marks of the day in the languages of news outlets, and years of other calendars than the Gregorian.
 
-Month names and day periods are CLDR's, in all their forms, in ``calendars.toml``; those that only the Solar Hijri and Islamic
-calendars have are beside them. Jalali and Islamic dates are converted by jdatetime and
-hijridate (Umm al-Qura); the Buddhist years of Thailand by 543.
+Month names and day periods are CLDR's, in all their forms, in ``calendars.toml``; those that only the Solar Hijri, Islamic
+and Ethiopian calendars have are beside them. Jalali and Islamic dates are converted by jdatetime and hijridate (Umm al-Qura);
+the Buddhist years of Thailand by 543; Ethiopian dates by counting days.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.normal import normalized
 from core.package_data import package_toml
 from pipeline.text.characters import folded
 
-Calendar = Literal["gregorian", "jalali", "islamic"]
+Calendar = Literal["gregorian", "jalali", "islamic", "ethiopic"]
 
 # Where two languages mean different months by one word, by language; without one the first is meant.
 _BY_LANGUAGE = {
@@ -31,13 +31,16 @@ _BY_LANGUAGE = {
 _BUDDHIST = 543
 # Years of news in each calendar: 1990 to 2035.
 _JALALI_YEARS, _ISLAMIC_YEARS, _BUDDHIST_YEARS = range(1369, 1415), range(1410, 1458), range(2533, 2579)
+_ETHIOPIAN_YEARS = range(1982, 2028)
+_BEFORE_ETHIOPIA = date(8, 8, 26).toordinal()
+"""The day before the first of the Ethiopian year 1, in the proleptic Gregorian calendar."""
 MAX_NAME_WORDS = 3
-_CALENDARS: tuple[Calendar, ...] = ("gregorian", "jalali", "islamic")
+_CALENDARS: tuple[Calendar, ...] = ("gregorian", "jalali", "islamic", "ethiopic")
 _DATA = package_toml("pipeline.text", "calendars.toml")
 
 
 class Month(NamedTuple):
-    """A month of a calendar, 1 to 12."""
+    """A month of a calendar, 1 to 12; the Ethiopian one has a 13th."""
 
     number: int
     calendar: Calendar = "gregorian"
@@ -142,6 +145,8 @@ def gregorian(year: int, month: int, day: int, calendar: Calendar = "gregorian")
             year -= _BUDDHIST
         elif year in _JALALI_YEARS or year in _ISLAMIC_YEARS:
             calendar = "jalali" if year in _JALALI_YEARS else "islamic"
+    elif calendar == "ethiopic":
+        return _of_ethiopia(year, month, day)
     elif year >= 1900:  # a Gregorian year behind a Jalali month: two dates run into each other
         return None
     try:
@@ -153,6 +158,13 @@ def gregorian(year: int, month: int, day: int, calendar: Calendar = "gregorian")
         return date(year, month, day)
     except (ValueError, OverflowError):
         return None
+
+
+def _of_ethiopia(year: int, month: int, day: int) -> date | None:
+    """Months of thirty days, and five or six days behind the twelfth; each fourth year has six."""
+    if year not in _ETHIOPIAN_YEARS or not 1 <= day <= (30 if month <= 12 else 6 if year % 4 == 3 else 5):
+        return None
+    return date.fromordinal(_BEFORE_ETHIOPIA + 365 * (year - 1) + year // 4 + 30 * (month - 1) + day)
 
 
 def is_news_year(year: int) -> bool:

@@ -108,6 +108,8 @@ _FILLERS = frozenset(
         "la",
         "the",
         "and",
+        "ቀን",
+        "ዓ",
     ]
 )
 _ORDINALS = frozenset(["st", "nd", "rd", "th", "er", "º", "ª", "ste", "e", "ème", "го", "е", "й", "ші", "нші"])
@@ -280,7 +282,7 @@ def _number(tokens: list[_Token], place: int, step: int, reach: int) -> list[tup
                 break
             found.append((int(text), place))
         elif (
-            text not in (".", ",", "/", "-", "،", ")", "(", "’", "'", "年", "年")
+            text not in (".", ",", "/", "-", "،", "፣", "，", ")", "(", "’", "'", "年", "年")
             and key(text) not in _FILLERS
             and text.lower() not in _ORDINALS
         ):

@@ -36,6 +36,21 @@ def test_forms_of_one_article(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "claimed", "same"),
+    [
+        ("https://outlet.example/print.php?id=7", "https://outlet.example/news.php?id=7", True),
+        ("https://outlet.example/ro/print_article.aspx?id=7", "/ro/article.aspx?id=7", True),
+        ("https://outlet.example/print.php?id=7", "https://outlet.example/news.php?id=8", False),
+        ("https://outlet.example/print.php", "https://outlet.example/news.php", False),
+        ("https://outlet.example/a/print.php?id=7", "https://outlet.example/news.php?id=7", False),
+        ("https://outlet.example/blueprint.php?id=7", "https://outlet.example/news.php?id=7", False),
+    ],
+)
+def test_scripts_for_printing(url: str, claimed: str, same: bool) -> None:
+    assert (own_address(url, claimed) != canonical_url(url)) == same
+
+
+@pytest.mark.parametrize(
     ("url", "claimed"),
     [
         (f"{STORY}?page=2", STORY),

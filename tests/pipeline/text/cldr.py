@@ -136,6 +136,13 @@ _ISLAMIC = (
 )  # fmt: skip
 
 
+# With the letters that sound alike written either way.
+_ETHIOPIC = (
+    "መስከረም", "ጥቅምት", "ኅዳር ህዳር ሕዳር", "ታኅሣሥ ታህሣሥ ታሕሣሥ ታህሳስ ታኅሳስ ታሕሳስ ታህሳሥ", "ጥር", "የካቲት", "መጋቢት", "ሚያዝያ ሚያዚያ",
+    "ግንቦት", "ሰኔ", "ሐምሌ ሀምሌ ኀምሌ", "ነሐሴ ነሀሴ ነኀሴ", "ጳጉሜን ጳጉሜ",
+)  # fmt: skip
+
+
 @cache
 def months() -> Mapping[str, Month]:
     """Every name of a month, by its key."""
@@ -154,6 +161,9 @@ def months() -> Mapping[str, Month]:
     for number, listed in enumerate(_ISLAMIC, 1):
         for one in listed.split():
             found.setdefault(key(one.replace("_", " ")), Month(number, "islamic"))
+    for number, listed in enumerate(_ETHIOPIC, 1):
+        for one in listed.split():
+            found.setdefault(key(one), Month(number, "ethiopic"))
     return found
 
 
@@ -250,9 +260,10 @@ def written() -> str:
         "# tests/pipeline/text/cldr.py; a test compares. Loading babel's own data takes half a second in every process.",
         "",
     ]
-    for calendar in ("gregorian", "jalali", "islamic"):
+    for calendar in ("gregorian", "jalali", "islamic", "ethiopic"):
         lines.append(f"[{calendar}]")
-        lines.extend(_entry(str(number), groups[calendar, number]) for number in range(1, 13))
+        last = max(number for name, number in groups if name == calendar)
+        lines.extend(_entry(str(number), groups[calendar, number]) for number in range(1, last + 1))
         lines.append("")
     lines.append("[weekdays]")
     lines.extend(
