@@ -33,20 +33,47 @@ def expressions() -> Iterator[tuple[str, str]]:
             yield one["metadata"]["name"], one["spec"]["triggers"][0]["metadata"]["query"]
 
 
-def selectors(expression: str) -> set[str]:
-    """The instant selectors of an expression, such as ``up{job="wirewatch"}``, whatever is computed with them."""
-    found = set[str]()
-    parts: list[Any] = [promql_parser.parse(expression)]
-    while parts:
-        part = parts.pop()
-        if isinstance(part, promql_parser.VectorSelector):
-            found.add(part.prettify())
-            continue
+def _parts(expression: str) -> Iterator[Any]:
+    """Each part of an expression, whatever it stands in. Raises ValueError."""
+    waiting: list[Any] = [promql_parser.parse(expression)]
+    while waiting:
+        part = waiting.pop()
+        yield part
         for name in ("lhs", "rhs", "expr", "vector_selector", "param"):
             inner = getattr(part, name, None)
             if inner is not None and hasattr(inner, "prettify"):
-                parts.append(inner)
-        parts.extend(getattr(part, "args", None) or ())
+                waiting.append(inner)
+        waiting.extend(getattr(part, "args", None) or ())
+
+
+def _selectors(expression: str) -> Iterator[Any]:
+    return (part for part in _parts(expression) if isinstance(part, promql_parser.VectorSelector))
+
+
+def selectors(expression: str) -> set[str]:
+    """The instant selectors of an expression, such as ``up{job="wirewatch"}``, whatever is computed with them."""
+    return {part.prettify() for part in _selectors(expression)}
+
+
+def metrics(expression: str) -> dict[str, dict[str, set[str]]]:
+    """The metrics that an expression asks for, each with the labels that it asks for and their values or patterns."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for part in _selectors(expression):
+        labels = found.setdefault(part.name, {})
+        for one in part.matchers.matchers:
+            labels.setdefault(one.name, set()).add(one.value)
+    return found
+
+
+def grouped(expression: str) -> set[str]:
+    """The labels by which an expression groups or joins series."""
+    found = set[str]()
+    for part in _parts(expression):
+        modifier = getattr(part, "modifier", None)
+        if isinstance(part, promql_parser.AggregateExpr) and modifier is not None:
+            found.update(modifier.labels)
+        elif isinstance(part, promql_parser.BinaryExpr) and modifier is not None and modifier.matching is not None:
+            found.update(modifier.matching.labels)
     return found
 
 

@@ -7,11 +7,10 @@ import re
 import shutil
 import subprocess
 
-import promql_parser
 import pytest
 
 from tests.deploy import files
-from tests.deploy.selectors import PROMETHEUS, expressions, finds, rules, selectors
+from tests.deploy.selectors import PROMETHEUS, expressions, finds, grouped, metrics, rules, selectors
 
 LABELS = {
     "wirewatch_outcomes_total": {"run", "kind"},
@@ -54,20 +53,12 @@ LABELS = {
 
 @pytest.mark.parametrize(("name", "expression"), list(expressions()))
 def test_each_expression_parses_and_uses_known_metrics(name: str, expression: str) -> None:
-    promql_parser.parse(expression)
-    selectors = re.findall(r"\b(up|[a-z]+_\w+)\s*(?:\{([^}]*)\})?", re.sub(r'"[^"]*"', '""', expression))
-    used = {metric: labels for metric, labels in selectors if metric in LABELS}
+    used = metrics(expression)
     assert used, name
-    functions = {"histogram_quantile", "label_values"}
-    unknown = {metric for metric, _ in selectors if metric.startswith(("wirewatch_", "flink_"))} - set(LABELS)
-    assert not unknown - functions
-    for metric, labels in used.items():
-        asked = set(re.findall(r"(\w+)\s*(?:=|!=|=~|!~)", labels))
-        assert asked <= LABELS[metric] | {"job", "instance"}, f"{name}: {metric}"
-    grouped = {
-        label.strip() for group in re.findall(r"(?:by|on) \(([^)]*)\)", expression) for label in group.split(",")
-    }
-    assert grouped <= set().union(*(LABELS[metric] for metric in used)), name
+    assert not used.keys() - LABELS.keys(), name
+    for metric, asked in used.items():
+        assert asked.keys() <= LABELS[metric] | {"job", "instance"}, f"{name}: {metric}"
+    assert grouped(expression) <= set().union(*(LABELS[metric] for metric in used)), name
 
 
 def test_alerts_say_how_urgent_they_are_and_have_a_runbook_entry() -> None:
@@ -86,6 +77,9 @@ def test_selectors_are_found_wherever_they_stand_and_ask_for_what_they_say() -> 
         'max by (a) (increase(x{run="live"}[5m])) > 8 and on (a) absent(up) or histogram_quantile(0.9, y{z=~"b.*"})'
     )
     assert selectors(expression) == {'x{run="live"}', "up", 'y{z=~"b.*"}'}
+    assert metrics(expression) == {"x": {"run": {"live"}}, "up": {}, "y": {"z": {"b.*"}}}
+    assert grouped(f"sum by (b) ({expression})") == {"a", "b"}
+    assert grouped("x * on (a, b) y") == {"a", "b"}
     assert finds('x{job_name="a-b"}', "x", {"job_name": "a-b", "other": "c"})
     assert not finds('x{job_name="a-b"}', "x", {"job_name": "a_b"})
     assert not finds('x{job_name="a-b"}', "y", {"job_name": "a-b"})
@@ -93,7 +87,7 @@ def test_selectors_are_found_wherever_they_stand_and_ask_for_what_they_say() -> 
 
 
 def test_a_job_is_named_alike_everywhere() -> None:
-    named = {match for rule in rules() for match in re.findall(r'job_name="([^"]+)"', rule["expr"])}
+    named = set().union(*(asked.get("job_name", ()) for rule in rules() for asked in metrics(rule["expr"]).values()))
     assert named == {"wirewatch-live"}
     for where, arguments in files.commands():
         if "--runner=PortableRunner" in arguments:
