@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from benchmarks.results import load, machine, memory_gib
 
@@ -70,6 +72,17 @@ class Report:
             f"{known['cores']} cores ({platform.machine()}), {int(memory_gib())} GB, Python {known['python']}, "
             f"{self._library}, load {min(self._loads):.1f} to {max(self._loads):.1f}"
         )
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value below which this share of the values lies, between two of them if need be. Raises if there are none."""
+    return float(np.quantile(values, share))
+
+
+def at_most(values: Iterable[float], share: float) -> float | None:
+    """One of the values, which this share of them does not exceed; None if there are none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
 def shown(value: float) -> str:

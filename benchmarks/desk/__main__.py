@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 from benchmarks.desk.build import Built, build_store, link_index
-from benchmarks.desk.pages import first_paints, quantile, times_of_pages, times_of_searches, total_found
+from benchmarks.desk.pages import first_paints, times_of_pages, times_of_searches, total_found
 from benchmarks.desk.process import DeskProcess, running_desk
 from benchmarks.desk.readers import stream
 from benchmarks.desk.report import DeskReport
-from benchmarks.figures import Report
+from benchmarks.figures import Report, quantile
 from benchmarks.search.build import index_folder
 
 CACHE = Path(__file__).parents[2] / ".cache"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import count
 from time import perf_counter
 
 import httpx
-import numpy as np
 from playwright.sync_api import Browser
 
 from benchmarks.desk.process import DeskProcess, person
@@ -40,11 +39,6 @@ FILTERS = {
     "API: alerts": "/api/v1/alerts",
 }
 """Pages that need no index; those that this desk has not are left out by ``times_of_pages``."""
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which this share of the values lies."""
-    return float(np.quantile(values, share))
 
 
 def times_of_pages(desk: DeskProcess, story: str, article: str) -> Iterator[tuple[str, float, list[float], int]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from core.settings import PREFIX
 from core.store import open_store
 from desk.people.accounts import COMMAND_LINE, Accounts
 from desk.people.roles import Role
+from tests.servers.kafka import free_ports
 
 HEADER = "X-Bench-Person"
 PEOPLE = 40
@@ -62,7 +62,7 @@ def running_desk(built: Built, search: Path) -> Iterator[DeskProcess]:
     """A desk on the store, stopped at the end. Raises RuntimeError where it doesn't start."""
     url = f"sqlite:///{built.path}"
     _add_people(url)
-    port = _free_port()
+    [port] = free_ports(1)
     folder = built.path.parent / "var"
     values = {
         "DATA_DIR": str(folder),
@@ -118,9 +118,3 @@ def _add_people(url: str) -> None:
         if name not in known:
             accounts.add(name, Role.READER, None, COMMAND_LINE)
     store.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

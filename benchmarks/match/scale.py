@@ -6,9 +6,10 @@ import random
 import resource
 from collections import Counter
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from time import perf_counter, process_time
 
+from benchmarks.figures import quantile
 from benchmarks.match.generate import Desk
 from benchmarks.results import keep, machine
 from core.query import Document, QueryIndex, parse
@@ -78,7 +79,7 @@ def scale(corpus: Path, count: int) -> float:
             "ms_a_document": mean,
             "cpu_ms_a_document": processor,
             "median_ms": median(times),
-            "p99_ms": quantiles(times, n=100)[98],
+            "p99_ms": quantile(times, 0.99),
             "matches_a_document": matched / len(times),
             "tried_a_document": tried / 50,
             "memory_mb": _resident_mb(),
@@ -86,7 +87,7 @@ def scale(corpus: Path, count: int) -> float:
     )
     print(
         f"  {mean:.2f} ms a document ({processor:.2f} of the processor; "
-        f"median {median(times):.2f}, 99th percentile {quantiles(times, n=100)[98]:.2f}), "
+        f"median {median(times):.2f}, 99th percentile {quantile(times, 0.99):.2f}), "
         f"{1e3 / mean:,.0f} documents/s, by ids; all spans {with_spans:.2f} of the processor; "
         f"{matched / len(times):.0f} queries match a document, {tried / 50:.0f} are tried"
     )
@@ -114,7 +115,7 @@ def _adding(index: QueryIndex[int], desk: Desk, first: int) -> None:
         index.remove(number)
     removed = perf_counter() - start
     print(
-        f"  to add one query: median {median(times):.2f} ms, 99th percentile {quantiles(times, n=100)[98]:.2f} ms, "
+        f"  to add one query: median {median(times):.2f} ms, 99th percentile {quantile(times, 0.99):.2f} ms, "
         f"one of {len(giant):,} characters {large:.0f} ms; to remove one {removed:.3f} ms"
     )
 

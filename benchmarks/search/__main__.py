@@ -8,12 +8,10 @@ import sys
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from time import perf_counter, process_time
 
-import numpy as np
-
-from benchmarks.figures import Report
+from benchmarks.figures import Report, quantile
 from benchmarks.results import machine
 from benchmarks.search.build import index_folder
 from benchmarks.search.world import DAY_MS, DAYS, END_MS, World
@@ -97,11 +95,11 @@ def _searches(index: SearchIndex, rounds: int, report: Report) -> bool:
             if each:
                 report.add("search, each kind", f"{name}: {kind}, p50 of {len(each)}", median(each), "ms")
         together = [one for each in times for one in each]
-        worst = quantiles(together, n=20, method="inclusive")[18]
+        worst = quantile(together, 0.95)
         report.add("search, each kind", f"{name}: p95 of {len(together)}", worst, "ms", most=SEARCH_MS)
         shown = " | ".join(f"{median(each):7.1f}" if each else "      -" for each in times)
         print(f"  {name:<26} {shown}   p95 {worst:7.1f}   {total} found")
-    p50, p95 = median(every), quantiles(every, n=20)[18]
+    p50, p95 = median(every), quantile(every, 0.95)
     verdict = "met" if p95 <= SEARCH_MS else "MISSED"
     print(f"all {len(every)} searches: p50 {p50:.1f} ms, p95 {p95:.1f} ms; target p95 {SEARCH_MS} ms: {verdict}")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
@@ -140,7 +138,7 @@ def _backtests(index: SearchIndex, count: int, figures: Report) -> bool:
             f"{plain:6.0f} s, {plain / took:6,.0f} times   {report.alerts} alerts, {report.articles} articles"
         )
     print(f"slowest {slowest:.2f} s; target {BACKTEST_S} s: {'met' if slowest <= BACKTEST_S else 'MISSED'}")
-    p95 = float(np.quantile(typing, 0.95))
+    p95 = quantile(typing, 0.95)
     figures.add("backtest", "while typing: p95", p95, "ms", most=TYPING_MS)
     print(f"while typing: p95 {p95:.0f} ms; target {TYPING_MS} ms: {'met' if p95 <= TYPING_MS else 'MISSED'}")
     return slowest <= BACKTEST_S and p95 <= TYPING_MS

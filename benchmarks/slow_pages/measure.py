@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from random import Random
 
 import sqlalchemy as sa
 
+from benchmarks.figures import at_most
 from benchmarks.slow_pages.work import SLOW, extract
 from core.clock import wall_ms
 from core.records import OutcomeKind, RawArticle, article_id, encode
@@ -132,11 +133,6 @@ def results(store: Store, run: str) -> list[list[dict[str, object]]]:
     return [outcomes, [project(one) for one in reader.articles()], [project(one) for one in reader.alerts()]]
 
 
-def at(sorted_values: Sequence[float], share: float) -> float:
-    """A percentile; 0 if there are none."""
-    return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))] if sorted_values else 0.0
-
-
 def main(share: str, seconds: str, rate: str, folder: str) -> None:
     """Measure, and print."""
     settings = Settings(data_dir=folder)
@@ -161,7 +157,7 @@ def main(share: str, seconds: str, rate: str, folder: str) -> None:
     counted = reader.count_outcomes()
     with store.reading() as connection:
         slices = connection.execute(sa.select(sa.func.count()).select_from(t.commits)).scalar_one()
-    quantile = partial(at, others)
+    quantile = partial(at_most, others)
     print(
         json.dumps(
             {
@@ -176,8 +172,8 @@ def main(share: str, seconds: str, rate: str, folder: str) -> None:
                 "p99_s": quantile(0.99),
                 "most_s": others[-1],
                 "late_others": late,
-                "slow_p50_s": at(slow, 0.5),
-                "slow_most_s": at(slow, 1.0),
+                "slow_p50_s": at_most(slow, 0.5) or 0.0,
+                "slow_most_s": at_most(slow, 1.0) or 0.0,
                 "replay_equal": replayed_equal(settings, store),
             }
         ),

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from rich.console import Console
 
-from benchmarks.results import machine
+from benchmarks.results import keep, machine
 from benchmarks.soak.delays import COLUMNS as MINUTE_COLUMNS
 from benchmarks.soak.delays import Delay, by_minute, matched, trend_of
 from benchmarks.soak.installation import BenchFailed, Installation, installed
@@ -200,10 +200,9 @@ def facts(options: argparse.Namespace) -> dict[str, object]:
 
 
 def show(verdict: Verdict, soak: Soak, known: dict[str, object], console: Console) -> dict[str, object]:
-    """Print what it came to and return it as a row."""
+    """Print what it came to and return it as a row, without what is ``known`` of the machine."""
     p50, p99 = verdict.percentile(0.5), verdict.percentile(0.99)
     row: dict[str, object] = {
-        **known,
         "articles": soak.feeder.appended,
         "mean_page_kb": round(soak.feeder.bytes / max(1, soak.feeder.appended) / 1000, 1),
         "alerts": len(verdict.delays_s),
@@ -313,21 +312,12 @@ def main() -> int:
         minutes.writerows(soak.minutes)
     # With columns of its own.
     summary = "summary-slow.csv" if options.slow_share else "summary.csv"
-    _keep(options.out / summary, show(verdict, soak, known, console))
+    keep(options.out / summary, known, show(verdict, soak, known, console))
     if options.what == "latency":
         with (options.out / f"{stem}-delays.csv").open("w", newline="") as file:
             file.write("delay_s\n")
             file.writelines(f"{delay:.3f}\n" for delay in verdict.delays_s)
     return 0
-
-
-def _keep(path: Path, row: dict[str, object]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from statistics import linear_regression, median
 from typing import NamedTuple
 
+from benchmarks.figures import at_most
+
 MOST_RATIO, LEAST_S = 1.3, 0.3
 """Flat: the median of the last third's minutes is at most so many times that of the first, or so many seconds more."""
 COLUMNS = ("minute", "quick", "p50_s", "p90_s", "p99_s", "max_s", "slow", "slow_p50_s", "slow_max_s")
@@ -91,5 +93,5 @@ def trend_of(rows: Sequence[Mapping[str, float | int | None]], column: str) -> T
 
 
 def _at(values: list[float], share: float) -> float | None:
-    ordered = sorted(values)
-    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 3) if ordered else None
+    found = at_most(values, share)
+    return None if found is None else round(found, 3)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
+from tests.servers.flink import consecutive_ports
 
 ROOT = Path(__file__).parents[2]
 UP, DOWN = ROOT / "deploy/local/up.sh", ROOT / "deploy/local/down.sh"
@@ -175,7 +174,7 @@ def installed(driver: str, store: str, *, slow: str = "", keep: bool = False) ->
     # The user postgres must be able to enter it, and a socket's path must be short.
     outer = Path(tempfile.mkdtemp(prefix="ww-soak-"))
     outer.chmod(0o755)
-    one = Installation(outer / "i", driver, store, _free_ports(), slow)
+    one = Installation(outer / "i", driver, store, consecutive_ports(10), slow)
     try:
         one.up()
         yield one
@@ -187,12 +186,3 @@ def installed(driver: str, store: str, *, slow: str = "", keep: bool = False) ->
 
 def _clean() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
-
-
-def _free_ports() -> int:
-    for first in random.sample(range(20_000, 32_000, 10), 100):
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-            for port in range(first, first + 10):
-                stack.enter_context(socket.socket()).bind(("", port))
-            return first
-    raise BenchFailed("no ten free ports side by side")

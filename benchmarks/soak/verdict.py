@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import linear_regression
 
+from benchmarks.figures import at_most
 from benchmarks.soak.sampling import PARTS
 
 OURS = ("pipeline", "extraction", "workers")
@@ -39,10 +40,7 @@ class Verdict:
 
     def percentile(self, share: float) -> float | None:
         """The delay that this share of the alerts had at most, in seconds."""
-        if not self.delays_s:
-            return None
-        ordered = sorted(self.delays_s)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return at_most(self.delays_s, share)
 
 
 def judge(rows: Sequence[Mapping[str, object]], *, warm_up_s: float, delays_s: Sequence[float]) -> Verdict:

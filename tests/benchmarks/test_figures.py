@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import COLUMNS, Report
+from benchmarks.figures import COLUMNS, Report, at_most, quantile
 from benchmarks.replay.__main__ import facts as replay_facts
 from benchmarks.results import keep, machine
 from benchmarks.soak.__main__ import facts as soak_facts
@@ -87,3 +87,10 @@ def test_figures_have_a_target_and_a_verdict(tmp_path: Path) -> None:
 )
 def test_the_kept_figures_have_the_same_columns(path: Path) -> None:
     assert tuple(header(path)) == COLUMNS
+
+
+def test_quantiles_lie_between_values_and_others_are_values() -> None:
+    values = [0.4, 0.1, 0.3, 0.2]
+    assert [quantile(values, share) for share in (0.0, 0.5, 1.0)] == pytest.approx([0.1, 0.25, 0.4])
+    assert [at_most(values, share) for share in (0.0, 0.5, 0.99, 1.0)] == [0.1, 0.3, 0.4, 0.4]
+    assert at_most([], 0.5) is None

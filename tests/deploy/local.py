@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.servers.flink import consecutive_ports
 from tests.servers.kafka import ServerFailed, alive
 
 ROOT = Path(__file__).parents[2]
@@ -88,21 +87,10 @@ def local() -> Iterator[Local]:
     """A folder for up.sh that the user postgres can enter too (pytest's own can't be), with free ports; ended at the end."""
     folder = Path(tempfile.mkdtemp(prefix="wirewatch-up-"))
     folder.chmod(0o755)
-    one = Local(folder / "here", _free_ports())
+    one = Local(folder / "here", consecutive_ports(10))
     try:
         yield one
     finally:
         if (one.folder / "run").is_dir():
             one.down()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_ports() -> int:
-    """The first of ten that nobody uses, below those that the system gives to outgoing connections."""
-    for first in random.sample(range(20_000, 32_000, 10), 100):
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-            for port in range(first, first + 10):
-                # All addresses, as Beam's workers listen on them.
-                stack.enter_context(socket.socket()).bind(("", port))
-            return first
-    raise ServerFailed("no ten free ports side by side")

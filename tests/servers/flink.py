@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.drivers.worker_pool import with_version
-from tests.servers.kafka import ServerFailed, free_ports, require_java
+from tests.servers.kafka import ServerFailed, free_ports, listens, require_java
 
 ROOT = Path(__file__).parents[2]
 LAUNCHER = ROOT / "deploy/local/flink.sh"
@@ -47,7 +48,7 @@ class _Process:
                 cwd=self.directory,
             )
         deadline = time.monotonic() + START_S
-        while not _takes_connections(self.port):
+        while not listens(f"127.0.0.1:{self.port}"):
             if self._process.poll() is not None:
                 raise ServerFailed(f"{self.name} ended with {self._process.returncode}:\n{self.log_tail()}")
             if time.monotonic() > deadline:
@@ -119,16 +120,11 @@ class WorkerPool(_Process):
 
 
 def consecutive_ports(count: int) -> int:
-    """The first of ``count`` neighbouring free ports."""
-    while True:
-        [first] = free_ports(1)
-        if first + count < 65_536 and all(not _takes_connections(first + i) for i in range(count)):
+    """The first of so many neighbouring free ports, below those that the system gives to outgoing connections."""
+    for first in random.sample(range(20_000, 32_000, count), 100):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                # All addresses, as Beam's workers listen on them.
+                stack.enter_context(socket.socket()).bind(("", port))
             return first
-
-
-def _takes_connections(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+    raise ServerFailed(f"no {count} free ports side by side")
