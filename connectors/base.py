@@ -4,14 +4,14 @@
 
     repository.load ──cursor──► Connector.poll ──items, cursor, wake time──► Stream.append ──acknowledged──► repository.save
 
-A connector never sleeps: where it has to wait, it says when to call again. It never blocks longer than the time-outs of
-its own requests. It keeps nothing of value in memory: what must outlive the process is in the cursor, and the cursor is
-saved only after the stream acknowledged the items. So a crash at any place repeats items at most; none is lost. What
-comes later in the pipeline expects repeats.
+A connector never sleeps: if it has to wait, it returns when to call it again. It never blocks longer than the time-outs
+of its own requests. It keeps no state in memory: everything that must outlive the process is in the cursor, and the
+cursor is saved only after the stream has acknowledged the items. So a crash at any point can only repeat items, not
+lose any. The rest of the pipeline expects repeats.
 
-A kind of connectors is found by the entry point group ``wirewatch.connectors``: the entry point's name is the kind's, its
-object a class that is called without arguments and gives a ``ConnectorKind``. ``connectors.testing.ConnectorContract``
-checks one.
+Kinds of connectors are found by the entry point group ``wirewatch.connectors``: the entry point's name is that of the
+kind, its object is a class that is called without arguments and returns a ``ConnectorKind``.
+``connectors.testing.ConnectorContract`` checks a kind.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class PageFailure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PollReport:
-    """What a poll found, in numbers of items. ``page_failures`` are the pages that could not be fetched.
+    """Numbers of items that a poll found. ``page_failures`` are the pages that could not be fetched.
 
-    ``deferred`` were seen, but left for a later poll because too many wait already. ``pending`` wait after this poll.
+    ``deferred``: seen, but left for a later poll because too many are already waiting. ``pending``: waiting after this poll.
     """
 
     new: int = 0
@@ -62,11 +62,11 @@ class PollReport:
 
 @dataclass(frozen=True, slots=True)
 class PollResult(Generic[Cursor]):
-    """What one poll gave.
+    """The result of a poll.
 
-    ``items`` go onto the stream in this order. ``cursor`` is valid once they are acknowledged. ``wake_at`` (UTC) is
-    when to poll again, now or in the past for "at once"; None says that this source has ended. ``error`` is what was
-    wrong with the source as a whole; items and cursor count all the same.
+    ``items`` are appended in this order. ``cursor`` is valid once they are acknowledged. ``wake_at`` (UTC) is when to
+    poll again; now or a past time means "at once", None that this source has ended. ``error`` is a problem with the
+    source as a whole; items and cursor are valid nevertheless.
     """
 
     items: tuple[RawArticle, ...]
@@ -77,18 +77,18 @@ class PollResult(Generic[Cursor]):
 
 
 class Connector(Protocol[Cursor]):
-    """One source of raw articles. May be polled from any thread, by one at a time."""
+    """A source of raw articles. May be polled from any thread, but only one at a time."""
 
     def poll(self, cursor: Cursor | None, now: datetime) -> PollResult[Cursor]:
-        """Look once. ``cursor`` None: never polled before. ``now`` is UTC.
+        """Poll once. ``cursor`` None: never polled before. ``now`` is UTC.
 
-        Bad input comes back as ``error`` or in the report, never as an exception. Polling again with the same cursor
-        gives the same items again, or newer forms of them.
+        Bad input is returned as ``error`` or in the report, never raised. Polling again with the same cursor returns
+        the same items, or newer versions of them.
         """
 
 
 class Source(NamedTuple):
-    """A source that is watched: ``url`` as its kind stored it, credentials included; ``outlet`` is its outlet's id."""
+    """A watched source: ``url`` as stored by its kind, including credentials; ``outlet`` is its outlet's id."""
 
     id: str
     kind: str
@@ -98,12 +98,13 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tools:
-    """What a connector is given. All are safe for threads, and shared by all connectors of the process.
+    """The tools that a connector gets. All are thread-safe and shared by all connectors of the process.
 
-    ``http`` is the only way to the network: bounded in time and size, and guarded. ``pacing`` says when a host may be
-    asked next, ``robots`` what a site allows. ``clock`` gives UTC. ``cursors`` gives those of all active sources of a kind
-    (by its name), whoever polls them, without their items; it raises StoreError. ``read_date`` gives the moment (UTC) of a date
-    in any language and calendar, given the language's tag if it is known; None if it can't be read.
+    ``http`` is the only access to the network: bounded in time and size, and guarded. ``pacing`` decides when the next
+    request to a host is allowed, ``robots`` what a site allows. ``clock`` returns UTC. ``cursors`` returns those of all
+    active sources of a kind (by name), whichever process polls them, without their items; it raises StoreError.
+    ``read_date`` returns the moment (UTC) of a date in any language and calendar, given the language's tag if known;
+    None if it can't be read.
     """
 
     settings: ConnectorSettings
@@ -116,7 +117,7 @@ class Tools:
 
 
 class StoredCursor(NamedTuple):
-    """A cursor as the store keeps it: ``state`` is JSON, opaque to everyone but its kind.
+    """A stored cursor: ``state`` is JSON, opaque except to its kind.
 
     ``items`` are for kinds that remember thousands of items: rows of their own, of which only the changed ones are
     written, and which are read only when the mapping is asked. Others leave them out. ``requested_ms``: when a poll was last
@@ -131,12 +132,12 @@ class StoredCursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFacts:
-    """What people and metrics see of a source, taken from its cursor after each poll.
+    """The facts about a source for people and metrics, taken from its cursor after each poll.
 
-    ``health``: new (nothing was read yet), ok, failing, gone (the publisher took it away). ``problem`` is None if the last
-    poll went well; ``failures`` counts polls that failed since. Times are ms since the epoch, UTC: ``ok_at_ms`` of the last
-    good poll, ``asked_ms`` of the last time that the source itself was asked. ``rhythm`` is its pace, for what to expect.
-    ``restless``: polls in a row at which most of what was known had changed.
+    ``health``: new (nothing read yet), ok, failing, gone (removed by the publisher). ``problem`` is None if the last
+    poll succeeded; ``failures`` counts failed polls since the last good one. Times are ms since the epoch, UTC:
+    ``ok_at_ms`` of the last good poll, ``asked_ms`` of the last request to the source itself. ``rhythm`` is its pace,
+    to know what to expect. ``restless``: polls in a row in which most known items had changed.
     """
 
     health: Literal["new", "ok", "failing", "gone"]
@@ -152,10 +153,10 @@ class SourceFacts:
 
 
 class ConnectorKind(Protocol[Cursor]):
-    """A kind of connectors. Safe for threads.
+    """A kind of connectors. Thread-safe.
 
-    ``schemes`` are those of the addresses that it polls (``wirewatch feed add SCHEME:…``); any address can be given to it as
-    ``wirewatch feed add KIND:ADDRESS``.
+    ``schemes`` are those of the addresses that it polls (``wirewatch feed add SCHEME:…``);
+    ``wirewatch feed add KIND:ADDRESS`` passes it any address.
     """
 
     @property
@@ -163,49 +164,49 @@ class ConnectorKind(Protocol[Cursor]):
         """Schemes of addresses, lower case, without the colon."""
 
     def address(self, given: str) -> str:
-        """Return the address as it is to be stored; it is the source's identity. Does not ask the network.
+        """Return the address to store, which is the source's identity. Makes no network requests.
 
-        Raises UsageError if it can't be one.
+        Raises UsageError if it is not an address.
         """
 
     def open(self, source: Source, tools: Tools) -> Connector[Cursor]:
-        """Make the connector for one poll of ``source``. Asks the network for nothing; raises UsageError."""
+        """Create the connector for one poll of ``source``. Makes no network requests. Raises UsageError."""
 
     def encode(self, cursor: Cursor) -> StoredCursor:
-        """Write a cursor."""
+        """Encode a cursor."""
 
     def decode(self, stored: StoredCursor) -> Cursor:
-        """Read a cursor that this version or an earlier one wrote. Raises ValueError (msgspec's errors are)."""
+        """Decode a cursor that this version or an earlier one wrote. Raises ValueError (as msgspec's errors are)."""
 
     def facts(self, cursor: Cursor) -> SourceFacts:
-        """Return what people see of the source."""
+        """Return the facts about the source for people."""
 
 
 class SavedCursor(NamedTuple, Generic[Cursor]):
-    """A cursor as it was loaded (None: never polled). ``revision`` is the repository's, for its ``save_all``."""
+    """A loaded cursor (None: never polled). ``revision`` is the repository's, for its ``save_all``."""
 
     cursor: Cursor | None = None
     revision: int = 0
 
 
 class SourceRepository(Protocol[Cursor]):
-    """Which sources are due, and the cursors. Its methods are called from one thread and raise StoreError."""
+    """Due sources and their cursors. Its methods are called from one thread and raise StoreError."""
 
     def due(self, now: datetime, *, limit: int, skip: Collection[str] = ()) -> Sequence[str]:
-        """Names of at most ``limit`` sources to poll now, the longest overdue first, without those in ``skip``."""
+        """Names of at most ``limit`` sources to poll now, longest overdue first, except those in ``skip``."""
 
     def next_due(self, *, skip: Collection[str] = ()) -> datetime | None:
         """When the next source is due (UTC); None if there is none."""
 
     def load_all(self, names: Sequence[str]) -> Mapping[str, SavedCursor[Cursor] | StoreError]:
-        """Return the cursors last saved, by name; for one that can't be read, why."""
+        """Return the last saved cursors by name or, if one can't be read, the reason."""
 
     def save_all(self, polls: Sequence[tuple[str, SavedCursor[Cursor], PollResult[Cursor]]]) -> Sequence[bool]:
-        """Save cursor, wake time and health of each (name, cursor before, result), all in one transaction.
+        """Save cursor, wake time and health of each (name, previous cursor, result) in one transaction.
 
-        False: the saved cursor is not the one before any more (another process polled, or the source was removed), and
-        nothing was written for this one.
+        False: the saved cursor has changed (another process polled, or the source was removed), so nothing was written
+        for this one.
         """
 
     def postpone(self, name: str, until: datetime, problem: str) -> None:
-        """Leave the cursor as it is and poll no sooner than ``until``: for a connector that raised."""
+        """Keep the cursor and poll no sooner than ``until``: for a connector that raised."""

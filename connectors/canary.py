@@ -1,4 +1,4 @@
-"""The canary's beginning: an article of our own on the raw stream every few minutes (``core.records.canary``)."""
+"""The start of the canary: an artificial article on the raw stream every few minutes (``core.records.canary``)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from core.store.canary import CanaryRepository
 from core.streams.base import Stream
 
 log = structlog.get_logger()
-# How often the store is asked at most; of several connectors services the first that asks makes the canary.
+# How often the store is checked at most; the first of several connectors services to check makes the canary.
 LOOK_S = 10.0
 
 
 class CanarySource:
-    """Appends a canary when one is due. ``clock`` gives UTC; ``token`` a new one that can't be guessed.
+    """Appends a canary when one is due. ``clock`` returns UTC; ``token`` a new one that can't be guessed.
 
-    It works in the loop of the connectors, so that a loop that hangs makes none. The stream belongs to the caller's thread.
+    It runs in the loop of the connectors, so that a hanging loop makes no canaries. The stream belongs to the caller's thread.
     """
 
     def __init__(
@@ -39,17 +39,17 @@ class CanarySource:
         self._look_at: datetime | None = None
 
     def tend(self) -> bool:
-        """Append one if it is due, and say whether one was. A stream or store that is away is tried again later."""
+        """Append one if it is due; returns whether it was. A stream or store that can't be reached is retried later."""
         now = self._clock()
         pause = timedelta(seconds=min(LOOK_S, self._interval_s))
-        # A clock that was set back must not silence it.
+        # Setting the clock back must not silence it.
         if self._interval_s <= 0 or (self._look_at is not None and self._look_at - pause <= now < self._look_at):
             return False
         self._look_at = now + pause
         try:
             return self._append(to_ms(now))
         except (StreamUnavailable, StoreError) as error:
-            log.warning("the canary could not be appended; it is tried again", error=error.message)
+            log.warning("the canary could not be appended; retrying", error=error.message)
             return False
 
     def _append(self, now_ms: int) -> bool:
@@ -58,7 +58,7 @@ class CanarySource:
         canary = self._repository.claim(self._token(), now_ms=now_ms, interval_s=self._interval_s)
         if canary is None:
             return False
-        # The same bytes at each try: a second copy ends as unchanged.
+        # The same bytes in each attempt: a second copy ends as unchanged.
         page = canary_page(canary.token, from_ms(canary.made_ms))
         records, _ = to_records((page,), self._stream.max_value_bytes)
         self._stream.append(records)

@@ -1,7 +1,7 @@
 """The catalogue of public feeds that comes with Wirewatch, and its check.
 
-``catalogue.toml`` says for each feed where its address was found. None was polled when the list was made: a feed counts
-as unverified until ``wirewatch feed check`` or a poll has read it.
+``catalogue.toml`` records for each feed where its address was found. None was polled when the list was made: a feed
+counts as unverified until ``wirewatch feed check`` or a poll has read it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CatalogueFeed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     found: str
 
     def about(self) -> FeedAbout:
-        """What the store keeps of it."""
+        """The facts that the store keeps."""
         return FeedAbout(
             outlet=self.outlet, country=self.country, language=self.language, kind=self.kind, topics=self.topics
         )
@@ -51,22 +51,24 @@ class FoundIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All of it. ``lists`` by the key that feeds name in ``found``."""
+    """The whole catalogue. ``lists``: by the key in the feeds' ``found``."""
 
     lists: dict[str, FoundIn]
     feed: tuple[CatalogueFeed, ...]
 
     def chosen(self, topics: Sequence[str] = ()) -> list[CatalogueFeed]:
-        """Feeds of any of the topics; all without one. Raises InputError for a topic that no feed has."""
+        """Feeds with any of the topics; all if none is given. Raises InputError for a topic that no feed has."""
         known = sorted({topic for feed in self.feed for topic in feed.topics})
         for topic in topics:
             if topic not in known:
-                raise InputError(topic, "no feed of the catalogue has this topic", hint=f"there are {', '.join(known)}")
+                raise InputError(
+                    topic, "no feed of the catalogue has this topic", hint=f"its topics: {', '.join(known)}"
+                )
         return [feed for feed in self.feed if not topics or set(topics) & set(feed.topics)]
 
 
 def load_catalogue(file: Path = FILE) -> Catalogue:
-    """Read and check a catalogue. Raises InputError naming the file and the feed that is wrong."""
+    """Read and check a catalogue. Raises InputError naming the file and the wrong feed."""
     try:
         values = tomllib.loads(file.read_text("utf-8"))
         catalogue = msgspec.convert(values, Catalogue)

@@ -1,4 +1,4 @@
-"""How each feed does, and what the desk may be missing because of it. Pure."""
+"""The health of each feed, and what the desk may be missing because of it. Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from core.records import from_ms, to_ms
 from core.records.article import WallCount
 
 RECENT = timedelta(days=7)
-"""How long ago a gap or a failed page still counts in the report."""
+"""How far back a gap or a failed page counts in the report."""
 
 EARLY_MS = 3_600_000
-"""A feed that was watched for less has shown no rhythm yet: its state is ``early``, and no full day is expected of it."""
+"""A feed that has been watched for less has no rhythm yet: its state is ``early``, and no full day is expected from it."""
 
 RESTLESS = 3
-"""Polls in a row at which most items had changed, from which on a feed is said to change at every poll."""
+"""Consecutive polls with changes in most items, after which a feed counts as changing at every poll."""
 
 _MANY_FAILED = 0.2
 _STATES = {"over": "given up"}
@@ -31,8 +31,8 @@ class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
     """One feed. ``state``: ok, early (too early to tell), new, unverified (never read well), failing, silent,
     gone, ended, removed.
 
-    ``expected_per_day`` by its own rhythm, beside what came in the last day. ``risks`` say in plain words what may be
-    missing. Times are UTC.
+    ``expected_per_day`` by its own rhythm, to compare with the last day. ``risks``: what may be missing, in plain
+    words. Times are UTC.
     """
 
     url: str
@@ -52,10 +52,10 @@ class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole: feeds by state; for each country and language (working feeds, all feeds); risks, the worst first.
+    """The report: feeds by state; for each country and language (working feeds, all feeds); risks, worst first.
 
-    ``walls``: pages of the last week that stood in an article's place, by outlet and kind, the most first. ``again``: pages
-    that are asked for again, by reason and state (waiting, asked, over).
+    ``walls``: pages of the last week that were walls, by outlet and kind, most frequent first. ``again``: pages to
+    fetch again, by reason and state (waiting, asked, over).
     """
 
     feeds: int
@@ -68,7 +68,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(row: FeedRow, facts: SourceFacts, week: tuple[int, int], day: tuple[int, int], now: datetime) -> FeedHealth:
-    """How the feed does. ``week`` and ``day``: items it brought in that time, and how many of them without a page."""
+    """Judge a feed. ``week`` and ``day``: number of its items in that time, and how many of them without a page."""
     now_ms, rhythm = to_ms(now), facts.rhythm or Rhythm()
     silent = is_silent(rhythm, now_ms)
     if not row.active:
@@ -79,7 +79,7 @@ def judge(row: FeedRow, facts: SourceFacts, week: tuple[int, int], day: tuple[in
         state = "unverified"
     else:
         state = "silent" if silent else row.health
-        # A kind without a rhythm has nothing to wait for.
+        # A kind without a rhythm can't be early.
         state = "early" if state == "ok" and facts.rhythm and _watched_ms(rhythm, now_ms) < EARLY_MS else state
     risks = []
     if state == "unverified" and row.problem:
@@ -120,7 +120,7 @@ def judge(row: FeedRow, facts: SourceFacts, week: tuple[int, int], day: tuple[in
 
 
 def _watched_ms(rhythm: Rhythm, now_ms: int) -> float:
-    # Of the days noted, old ones count less: that matters to none that was watched for so short a time.
+    # Old days count less, which does not matter for a feed watched for such a short time.
     since_last = max(0, now_ms - rhythm.at_ms) if rhythm.at_ms else 0
     return rhythm.days * 86_400_000 + since_last
 
@@ -134,7 +134,7 @@ def coverage(
     for feed in watched:
         states[feed.state] = states.get(feed.state, 0) + 1
     countries, languages = _shares(watched, "country"), _shares(watched, "language")
-    # What was only just added is not a gap yet; one line says it of all of them.
+    # Feeds that were just added are not a gap yet; one line covers all of them.
     unasked = [feed for feed in watched if feed.state == "unverified" and not feed.problem]
     some = f"{len(unasked)} feed{'s' if len(unasked) > 1 else ''}"
     new = (

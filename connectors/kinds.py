@@ -1,4 +1,4 @@
-"""The kinds of connectors that are installed: found by entry points, chosen by an address, opened for a poll."""
+"""The installed kinds of connectors: found by entry points, selected by address, opened for a poll."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.plugins import installed_plugins
 
 GROUP = "wirewatch.connectors"
 FEED = "feed"
-"""The built-in kind, which has the first claim on an address."""
+"""The built-in kind, which takes precedence for an address."""
 
 
 class Kinds:
@@ -33,14 +33,15 @@ class Kinds:
             raise UsageError(self.problems[name])
         if name not in self._kinds:
             raise UsageError(
-                f"there is no connector {name!r}", hint=f"installed are {', '.join(self.names)}; install its package"
+                f"there is no connector {name!r}",
+                hint=f"installed connectors: {', '.join(self.names)}; install its package",
             )
         return self._kinds[name]
 
     def choose(self, given: str) -> tuple[str, str]:
-        """Return kind and stored address for what a person gave: ``KIND:ADDRESS``, or an address by its scheme.
+        """Return kind and address to store for a person's input: ``KIND:ADDRESS``, or an address, by its scheme.
 
-        Raises UsageError for an address that no kind takes.
+        Raises UsageError for an address that no kind accepts.
         """
         scheme, colon, rest = given.strip().partition(":")
         scheme = scheme.lower() if colon else ""
@@ -51,7 +52,7 @@ class Kinds:
             name = FEED if FEED in takers else takers[0]
             return name, self._kinds[name].address(given.strip())
         if takers:
-            raise UsageError(f"{given}: say which connector is to poll it", hint=f"{takers[0]}:{given}")
+            raise UsageError(f"{given}: name the connector that should poll it", hint=f"{takers[0]}:{given}")
         others = [name for name in self.names if name != FEED]
         hint = "give one that begins with http:// or https://"
         if others:
@@ -59,7 +60,7 @@ class Kinds:
         raise UsageError(f"{given or 'nothing'}: not an address", hint=hint)
 
     def opener(self, source_of: Callable[[str], Source], tools: Tools) -> Callable[[str], Connector[Any]]:
-        """Return what makes the connector for a poll of a source, by its name: the runner's ``connect``."""
+        """Return the runner's ``connect``: a function that creates the connector for a poll of a source, by name."""
 
         def connect(name: str) -> Connector[Any]:
             source = source_of(name)
@@ -76,6 +77,6 @@ def installed_kinds() -> Kinds:
         try:
             kinds[name] = plugin.load()()
         except Exception as error:
-            # Another package's code: whatever it raises, the other kinds go on.
+            # Another package's code: whatever it raises, the other kinds must work.
             problems[name] = str(error) or type(error).__name__
     return Kinds(kinds, problems)

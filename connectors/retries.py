@@ -1,9 +1,9 @@
-"""Rejected records that are asked for again (``core.store.retries``), appended to the raw stream once more, each once.
+"""Appends requested retries of rejected records (``core.store.retries``) to the raw stream, each once.
 
-Appends are made under a writer's name, as the relay's are: the stream refuses whoever had the name before, also a process
-that stood still. So once this process has the name, whatever an earlier one appended is there, and what a crash left
-``begun`` is found in the stream by its header or was never appended. The order of steps matters: take the name, read
-what is due, note the ends, append, note the places.
+Like the relay, it appends under a writer's name: the stream refuses the previous owner of the name, even if that
+process was only suspended. So once this process has the name, everything that an earlier one appended is in the stream,
+and a retry that a crash left ``begun`` is either found in the stream by its header or was never appended. The order of
+steps matters: take the name, read what is due, note the ends, append, note the places.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from core.streams.headers import RETRY_OF
 log = structlog.get_logger()
 LOOK_MS = 2_000
 BATCH, BATCH_BYTES = 100, 16 << 20
-"""Records that are read and appended together: pages lie in memory meanwhile."""
+"""How many records are read and appended together, with their pages in memory."""
 GONE = "the stream no longer holds it"
 ELSEWHERE = "it is on another stream than today's"
 
@@ -38,9 +38,9 @@ def writer_of(run: str) -> str:
 
 
 class RetriedRecords:
-    """Appends what is due. ``open_stream`` opens the raw stream, for this alone; ``clock`` gives UTC. For one thread.
+    """Appends due retries. ``open_stream`` opens the raw stream, only for this; ``clock`` returns UTC. For one thread.
 
-    While the store is away it does nothing: polls report that.
+    It does nothing while the store can't be reached, which polls report.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class RetriedRecords:
         self._look = Every(LOOK_MS)
 
     def tend(self) -> int:
-        """Append what is due, if it is time for a look; how many records."""
+        """Append due retries, if it is time for a check; returns their number."""
         now_ms = to_ms(self._clock())
         if not self._look.due(now_ms):
             return 0
@@ -78,7 +78,7 @@ class RetriedRecords:
         return total
 
     def _append(self, stream: Stream, due: Sequence[Retry]) -> int:
-        """Bring these to an end; how many records were appended now or, as it turns out, before."""
+        """Complete these retries; returns how many records were appended now or, as found, earlier."""
         there = found_again(stream, [one for one in due if one.state == BEGUN])
         self._retries.appended(there)
         done = len(there)
@@ -124,7 +124,7 @@ class RetriedRecords:
 
 
 def found_again(stream: Stream, begun: Sequence[Retry]) -> Mapping[Position, tuple[int, int]]:
-    """Which of these are on the stream, by their header, and where: partition and offset."""
+    """Which of these are on the stream, by their header, with partition and offset."""
     since: dict[int, int] = {}
     for one in begun:
         if one.position.stream == stream.uuid and one.partition is not None and one.since is not None:

@@ -1,4 +1,4 @@
-"""The loop of the connectors: poll what is due, append, and only then save the cursor.
+"""The loop of the connectors: polls due sources, appends, and only then saves the cursors.
 
 Polls may run in threads; everything that touches the stream or the repository happens in the thread that called ``run``,
 since a stream instance belongs to one thread.
@@ -25,13 +25,14 @@ from core.records import RawArticle, article_id, encode
 from core.streams.base import Appended, NewRecord
 from core.streams.headers import headers_of
 
-# Characters of pages that are appended together: what is encoded lies in memory twice.
+# Most characters of pages that are appended together: encoded pages are in memory twice.
 _BATCH_CHARS = 16 << 20
 _GATHER_S = 0.05
-"""Polls that end within this time are appended and saved together, and the next ones claimed: each turn of the loop costs
-five transactions, however many feeds they are for."""
+"""Polls that end within this time are appended and saved together before the next ones are claimed: each turn of the
+loop costs five transactions, for any number of feeds.
+"""
 TOO_LARGE = "too_large"
-"""RawArticle.stub of an article whose body the stream would not take."""
+"""RawArticle.stub of an article whose body the stream did not accept."""
 
 _LEAST_BYTES = 1_024
 _LONGEST_BROKEN_S = 86_400.0
@@ -42,7 +43,7 @@ class Appendable(Protocol):
 
     @property
     def max_value_bytes(self) -> int:
-        """The longest value that it takes."""
+        """The longest value that it accepts."""
 
     def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
         """Append and wait until all are acknowledged. Raises StreamError."""
@@ -66,7 +67,7 @@ class Polled:
 
 @dataclass(frozen=True, slots=True)
 class Broke:
-    """A connector raised, which it must not; its cursor stays and it is polled again later."""
+    """A connector raised, which it must not; its cursor stays, and it is polled again later."""
 
     name: str
     problem: str
@@ -75,14 +76,14 @@ class Broke:
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """Someone else saved this source's cursor meanwhile: ours is dropped, and its items may be on the stream twice."""
+    """Another process saved this source's cursor in the meantime: ours is dropped, and its items may be on the stream twice."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The stream or the store can't be reached; the poll's items are kept and tried again after ``wait_s``."""
+    """The stream or the store can't be reached; the poll's items are kept and retried after ``wait_s``."""
 
     name: str
     problem: str
@@ -94,10 +95,10 @@ Event = Polled | Broke | Superseded | Waiting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerOptions:
-    """``workers`` polls at once, each in a thread; 0: one, in the caller's thread.
+    """``workers``: parallel polls, each in a thread; 0: one poll at a time, in the caller's thread.
 
-    ``idle_s``: look for new sources at least so often. ``retry_s`` to ``retry_max_s``: waits while stream or store
-    can't be reached, doubling. ``broken_s``: first pause of a connector that raised; doubling, up to a day.
+    ``idle_s``: longest time between checks for new sources. ``retry_s`` to ``retry_max_s``: waits while stream or store
+    can't be reached, doubling. ``broken_s``: first pause after a connector raised, doubling up to a day.
     """
 
     workers: int = 0
@@ -121,11 +122,11 @@ def run(
 ) -> None:
     """Poll, append, save, until ``stop()``. ``tend`` is called in each turn of the loop, at least every second or so.
 
-    ``connect`` makes the connector of a name of the repository. ``clock`` gives UTC. ``wait`` waits for some seconds, or
-    until something is to be looked at (a threading.Event's ``wait``). A poll under way when ``stop()`` turns true is
-    given up: its cursor is not saved, so nothing is lost. While the stream can't be reached no cursor moves and what
-    was polled is kept and appended later. Raises StreamError if trying again can't help, and what a connector raises
-    that is not an Exception.
+    ``connect`` creates the connector for a name in the repository. ``clock`` returns UTC. ``wait`` waits for a number
+    of seconds, or until there is something to do (a threading.Event's ``wait``). A poll that is running when ``stop()``
+    becomes true is abandoned: its cursor is not saved, so nothing is lost. While the stream can't be reached, no cursor
+    moves, and polled items are kept and appended later. Raises StreamError if a retry can't help, and BaseExceptions
+    from connectors.
     """
     runner = _Runner(repository, connect, stream, clock, wait, stop, on_event or _ignore, options or RunnerOptions())
     with runner.polls:
@@ -145,7 +146,7 @@ class _Task(Generic[Cursor]):
 
 
 class _Polls(Generic[Cursor]):
-    """Polls under way, in threads or (workers = 0) done at once."""
+    """Running polls, in threads or (workers = 0) done at once."""
 
     def __init__(self, workers: int) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="poll") if workers else None
@@ -170,7 +171,7 @@ class _Polls(Generic[Cursor]):
         future.add_done_callback(lambda finished: self._done.put((task, finished)))
 
     def take(self, wait_s: float) -> list[tuple[_Task[Cursor], Future[PollResult[Cursor]]]]:
-        """Return the finished polls, waiting for one while any is under way, and then a moment for others."""
+        """Return the finished polls: waits for one if any is running, then a moment for others."""
         finished = []
         with suppress(queue.Empty):
             finished.append(self._done.get(timeout=wait_s) if self.busy else self._done.get_nowait())
@@ -208,7 +209,7 @@ class _Runner(Generic[Cursor]):
         self._broken: dict[str, int] = {}
 
     def step(self) -> None:
-        """Start what is due and settle what has finished; wait if there is neither."""
+        """Start due polls and settle finished ones; wait if there are neither."""
         try:
             idle_s = self._start_due()
         except StoreError as error:
@@ -241,13 +242,13 @@ class _Runner(Generic[Cursor]):
         return min(max((soon - now).total_seconds(), 0.0), self._options.idle_s)
 
     def _settle(self, finished: Sequence[tuple[_Task[Cursor], Future[PollResult[Cursor]]]]) -> None:
-        """Append what was polled, then save all cursors at once: each append and each commit waits for a disk."""
+        """Append polled items, then save all cursors at once: each append and each commit waits for a disk."""
         batch: list[tuple[_Task[Cursor], PollResult[Cursor]]] = []
         size = 0
         for task, future in finished:
             error = future.exception()
             if isinstance(error, StoreError):
-                # It could not read what it remembers: it stays due.
+                # Its cursor could not be read: it stays due.
                 self._tell(Waiting(task.name, error.message, self._options.retry_s))
                 self._wait(self._options.retry_s)
             elif isinstance(error, Exception):
@@ -290,7 +291,7 @@ class _Runner(Generic[Cursor]):
                 self._tell(polled if fine else Superseded(task.name))
 
     def _trying(self, name: str, action: Callable[[], None]) -> bool:
-        """Do it, again and again while stream or store can't be reached. False: stopped before it was done."""
+        """Do it, retrying while stream or store can't be reached. False: stopped before it was done."""
         pauses, tries = Pauses((self._options.retry_s,), self._options.retry_max_s), 0
         while True:
             try:
@@ -307,9 +308,9 @@ class _Runner(Generic[Cursor]):
 
 
 def append_all(stream: Appendable, polled: Sequence[tuple[RawArticle, ...]]) -> list[int]:
-    """Append what several polls gave, in one go, and return for each how many went without their body.
+    """Append the items of several polls at once; returns for each how many were appended without their body.
 
-    Raises StreamError; nothing is appended then, or all.
+    Raises StreamError; then either nothing was appended or everything.
     """
     limit = stream.max_value_bytes
     while any(polled):
@@ -327,9 +328,9 @@ def append_all(stream: Appendable, polled: Sequence[tuple[RawArticle, ...]]) -> 
 
 
 def to_records(items: tuple[RawArticle, ...], limit_bytes: int) -> tuple[list[NewRecord], int]:
-    """Encode the articles, keyed by article id, and count those that became stubs since they are over the limit.
+    """Encode the articles, keyed by article id, and count those that became stubs because they are over the limit.
 
-    A stub has no body, and no summary, guid and authors if it would be too large with them.
+    A stub has no body; if it would still be too large, it also has no summary, guid and authors.
     """
     records, stubs = [], 0
     for item in items:

@@ -1,4 +1,4 @@
-"""For tests of connectors, ours and others': a contract suite, a scripted connector, a stream and a repository in memory.
+"""For tests of any connector: a contract suite, a scripted connector, and a stream and a repository in memory.
 
 **A kind of connectors** is checked by a subclass of ``ConnectorContract``, which pytest collects::
 
@@ -203,9 +203,9 @@ _MOST_POLLS = 50
 
 
 class ConnectorContract:
-    """What holds for every kind of connectors, as tests for pytest. A subclass says how to make its source speak.
+    """The contract of every kind of connectors, as tests for pytest. A subclass provides a source that it controls.
 
-    The clock is the test's: ``now`` goes on by itself to when the source wants to be polled again.
+    The clock is artificial: ``now`` advances by itself to when the source wants to be polled again.
     """
 
     def kind(self) -> ConnectorKind[Any]:
@@ -217,19 +217,21 @@ class ConnectorContract:
         raise NotImplementedError
 
     def publish(self, name: str) -> None:
-        """Let the source have one more article. Its URL has ``name`` in it."""
+        """Add an article to the source, with ``name`` in its URL."""
         raise NotImplementedError
 
     def break_it(self) -> None:
-        """Let the source be unreadable from now on."""
+        """Make the source unreadable."""
         raise NotImplementedError
 
     def mend(self) -> None:
-        """Let the source be readable again, with what it had."""
+        """Make the source readable again, with its earlier content."""
         raise NotImplementedError
 
     def private_hosts(self) -> Collection[str]:
-        """Return the servers of this machine that the source asks by ``tools.http``, as ``host:port``. None: no network."""
+        """Return the servers on this machine that the source requests through ``tools.http``, as ``host:port``. None:
+        no network.
+        """
         return ()
 
     def tools(self) -> Tools:
@@ -241,7 +243,7 @@ class ConnectorContract:
         return Source("0" * 32, "contract", self.kind().address(self.given()), "outlet")
 
     def test_its_address_is_stable_and_nonsense_is_refused(self) -> None:
-        """What is stored is taken again as it is; what can't be an address is a UsageError."""
+        """A stored address is accepted unchanged; an invalid address raises UsageError."""
         kind = self.kind()
         stored = kind.address(self.given())
         assert kind.address(stored) == stored, f"{stored!r}, as it is stored, becomes {kind.address(stored)!r}"
@@ -254,12 +256,12 @@ class ConnectorContract:
             raise AssertionError(f"{nonsense!r} was taken for an address")
 
     def test_schemes_are_plain(self) -> None:
-        """As they stand before the colon, lower case."""
+        """In the form before the colon, in lower case."""
         for scheme in self.kind().schemes:
             assert scheme == scheme.lower().strip(":/ "), f"{scheme!r} is not a scheme in lower case"
 
     def test_articles_come_once_and_each_has_what_the_pipeline_needs(self) -> None:
-        """All that the source has comes, in the end, and no poll repeats what a saved cursor is past."""
+        """Everything in the source is returned eventually, and no poll repeats items before a saved cursor."""
         self.publish("first")
         self.publish("second")
         seen = self._read_all()
@@ -272,7 +274,7 @@ class ConnectorContract:
             assert article.html or article.text or article.stub, "an article has neither a page nor a text"
 
     def test_news_comes_and_what_was_there_does_not_come_again(self) -> None:
-        """Also if the cursor was written and read in between, by another instance of the kind."""
+        """Also if another instance of the kind encoded and decoded the cursor in between."""
         self.publish("first")
         seen = self._read_all()
         cursor, now = self._cursor, self._now
@@ -284,7 +286,7 @@ class ConnectorContract:
         assert not [article for article in more if article.backfill], "what comes later is news"
 
     def test_polling_again_from_the_same_cursor_gives_the_same_again(self) -> None:
-        """So a crash between append and save repeats items, and loses none."""
+        """So a crash between append and save repeats items but loses none."""
         self.publish("first")
         self.publish("second")
         cursor, now = None, _BEGIN
@@ -300,7 +302,7 @@ class ConnectorContract:
         raise AssertionError("the articles never came")
 
     def test_a_cursor_is_json_and_survives_the_store(self) -> None:
-        """Written, read and written again it is the same text."""
+        """Encoding, decoding and encoding again gives the same text."""
         self.publish("first")
         self._read_all()
         stored = self.kind().encode(self._cursor)
@@ -318,7 +320,7 @@ class ConnectorContract:
             raise AssertionError(f"{damaged!r} was taken for a cursor")
 
     def test_a_source_that_breaks_is_an_error_value_and_comes_back(self) -> None:
-        """No exception; the facts say that it fails, with a kind; afterwards nothing is missing."""
+        """No exception; the facts report the failure with its kind; afterwards nothing is missing."""
         self.publish("first")
         self._read_all()
         cursor, now = self._cursor, self._now
@@ -342,7 +344,7 @@ class ConnectorContract:
         assert facts.ok_at_ms, "the facts don't say when a poll last went well"
 
     def test_a_source_that_was_never_readable_is_an_error_value_too(self) -> None:
-        """Then it waits, and begins when it can be read."""
+        """Then it waits, and starts when it can be read."""
         self.break_it()
         result = self.kind().open(self.source(), self.tools()).poll(None, _BEGIN)
         assert result.error is not None, "the poll has no error"
@@ -353,7 +355,7 @@ class ConnectorContract:
         assert times == 1, f"'first' came {times} times once it could be read"
 
     def test_times_are_utc_and_waits_are_finite(self) -> None:
-        """``wake_at`` has a zone, and a source that has nothing more is not asked all the time."""
+        """``wake_at`` has a zone, and a source without new items is not polled all the time."""
         self.publish("first")
         self._read_all()
         result = self.kind().open(self.source(), self.tools()).poll(self._cursor, self._now)
@@ -362,7 +364,7 @@ class ConnectorContract:
             assert result.wake_at > self._now, "a source that has nothing is asked again at once"
 
     def test_crashes_at_any_place_lose_nothing(self) -> None:
-        """Run as the service runs it, with a process that dies after an append and before a save."""
+        """Runs the service's loop, with a process that dies after an append and before a save."""
         for name in ("first", "second", "third"):
             self.publish(name)
         stream, repository = MemoryStream(), MemoryRepository[Any](["it"])
@@ -399,7 +401,7 @@ class ConnectorContract:
         assert settled(), "an article was lost by a crash"
 
     def _read_all(self, cursor: Any = None, now: datetime = _BEGIN) -> list[RawArticle]:
-        """Poll, at the times that the source asks for, until nothing comes for two polls; note the last cursor."""
+        """Poll at the requested times until two polls return nothing; note the last cursor."""
         seen: list[RawArticle] = []
         quiet = 0
         for _ in range(_MOST_POLLS):

@@ -1,4 +1,4 @@
-"""Archives: files and folders of raw articles → raw articles, for bounded runs and replays."""
+"""Archives: reads raw articles from files and folders, for bounded runs and replays."""
 
 from connectors.archives.items import ArchiveItem
 from connectors.archives.read import read_path

@@ -1,7 +1,7 @@
-"""Our own archive: a folder with one WARC.gz a day (UTC, by event time) and stream, and a note of how far it is.
+"""Our own archive: a folder with one WARC.gz per day (UTC, by event time) and stream, and a note of its progress.
 
-Files are written beside and renamed, the note after them: a crash leaves whole files, and the day that was under way is done
-again.
+Files are written under a temporary name and renamed, and the note is written after them. So after a crash all files are
+complete, and the unfinished day is done again.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _NAME = re.compile(r"raw-(\d{4}-\d\d-\d\d)-[0-9A-Za-z_-]{1,16}\.warc\.gz")
 
 
 class ArchiveNote(msgspec.Struct, frozen=True):
-    """How far each stream (by UUID) is archived: the last day that is done, even if nothing came that day.
+    """The last completed day of each stream (by UUID), even if it has no records.
 
-    ``texts``: file → the mark of what its texts were removed by last (``TextLimits.stamp``).
+    ``texts``: file → the stamp of the last removal of its texts (``TextLimits.stamp``).
     """
 
     through: dict[str, date]
@@ -40,7 +40,7 @@ class ArchiveNote(msgspec.Struct, frozen=True):
 
 
 class DayFile(NamedTuple):
-    """One file of the archive."""
+    """A file of the archive."""
 
     day: date
     path: Path
@@ -58,7 +58,7 @@ def day_files(folder: Path) -> list[DayFile]:
 
 
 def files_between(folder: Path, from_ms: int, to_ms: int) -> list[DayFile]:
-    """Files with records of these event times, and the day before: a late record's place is behind its own time."""
+    """Files with records of these event times, and the day before: the place of a late record is after its own time."""
     day = timedelta(days=1)
     return [
         file
@@ -68,19 +68,19 @@ def files_between(folder: Path, from_ms: int, to_ms: int) -> list[DayFile]:
 
 
 def read_note(folder: Path) -> ArchiveNote:
-    """How far the archive is. Raises InputError for a note that can't be read: guessing would leave days out."""
+    """Read the archive's progress. Raises InputError for a note that can't be read: guessing could omit days."""
     try:
         return msgspec.json.decode((folder / NOTE).read_bytes(), type=ArchiveNote)
     except FileNotFoundError:
         return ArchiveNote({})
     except (OSError, msgspec.DecodeError) as error:
         raise InputError(
-            str(folder / NOTE), f"can't be read: {error}", hint="restore it, or begin a new folder"
+            str(folder / NOTE), f"can't be read: {error}", hint="restore it, or start a new folder"
         ) from error
 
 
 def write_note(folder: Path, note: ArchiveNote) -> None:
-    """Keep how far the archive is."""
+    """Save the archive's progress."""
     _whole(folder / NOTE, lambda file: file.write(msgspec.json.encode(note)))
 
 
@@ -93,9 +93,9 @@ def write_day(
     gone: Mapping[str, str],
     software: str,
 ) -> tuple[Path, int]:
-    """Write one day's records, each with its article id; the file and how many they are. No records: no file.
+    """Write the records of a day, each with its article id; returns the file and their number. No records: no file.
 
-    The same day again replaces the file. ``gone``: article id → reason, of takedowns.
+    Repeating a day replaces its file. ``gone``: article id → reason, for takedowns.
     """
     path = folder / f"raw-{day}-{re.sub('[^0-9A-Za-z_-]', '', stream)[:12]}.warc.gz"
     count = 0
@@ -113,15 +113,15 @@ def write_day(
 
 
 def take_out(file: DayFile, article: str, reason: str) -> int:
-    """Rewrite a day's file without its records of an article, and return how many they were. 0: it stays as it is.
+    """Rewrite a day's file without the records of an article; returns their number. 0: the file is not changed.
 
-    In the place of each stands that it was taken down, so a replay still knows that there was a record.
+    Each is replaced by a note that it was taken down, so a replay still knows that there was a record.
     """
     return _take_out(file, lambda item: reason if _is_of(item, article) else None)
 
 
 def take_out_texts(file: DayFile, why: Callable[[str, int], str | None]) -> int:
-    """As ``take_out``, of all records for whose source and event time (ms) ``why`` gives a reason."""
+    """Like ``take_out``, for all records for whose source and event time (ms) ``why`` returns a reason."""
     return _take_out(file, lambda item: why(item.raw.source, item.kept.event_ms) if item.raw and item.kept else None)
 
 
@@ -129,7 +129,7 @@ def _take_out(file: DayFile, why: Callable[[ArchiveItem], str | None]) -> int:
     going: dict[int, tuple[Kept, str]] = {}
     for item in read_warc(file.path, file.path.name, datetime.fromtimestamp(0, UTC)):
         if item.kept is not None and item.kept.gone is None and (reason := why(item)) is not None:
-            # What is left of a record names its address.
+            # What is left of a record has its address.
             kept = replace(item.kept, url=item.kept.url or (item.raw.url if item.raw else None))
             going[int(item.name.rpartition("@")[2])] = (kept, reason)
     if not going:
@@ -162,7 +162,7 @@ def _is_of(item: ArchiveItem, article: str) -> bool:
 
 
 def _whole(path: Path, write: Callable[[BinaryIO], object], *, keep: Callable[[], bool] = lambda: True) -> None:
-    """A file that is there whole or not at all, also after a power cut."""
+    """Write a file atomically, also in case of a power cut."""
     make_private_folder(path.parent)
     beside = path.with_name(f".{path.name}.part")
     try:

@@ -1,4 +1,4 @@
-"""One item of an archive: a raw article, or why there is none. Each item gets exactly one outcome."""
+"""An item of an archive: a raw article, or why there is none. Each item gets exactly one outcome."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _UNSOUND = re.compile(r"[\x00-\x20\x7f]|^(?:javascript|data|vbscript):", re.IGNO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A record of a raw stream as our own archive keeps it: its bytes, and where and when it lay there.
+    """A raw stream's record in our own archive: its bytes, position and time.
 
-    ``event_ms`` is its event time (ms, UTC), ``article`` and ``digest`` the rest of its order key. ``gone`` is the reason of a
-    takedown: then there is no value any more. ``paged``: its page is a record of its own, directly before it.
+    ``event_ms`` is its event time (ms, UTC), ``article`` and ``digest`` the rest of its order key. ``gone`` is the
+    reason of a takedown, after which there is no value any more. ``paged``: its page is a separate record, directly
+    before it.
     """
 
     event_ms: int
@@ -37,9 +38,9 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveItem:
-    """``name`` says where it lies (file, or file:line). Exactly one of ``raw`` and ``problem`` is set.
+    """``name`` is where it is (file, or file:line). Exactly one of ``raw`` and ``problem`` is set.
 
-    ``kept`` is set beside it for records of our own archive.
+    ``kept`` is set in addition for records of our own archive.
     """
 
     name: str
@@ -49,7 +50,7 @@ class ArchiveItem:
 
 
 class RawLine(Claims, frozen=True, kw_only=True):
-    """A line of a .jsonl archive; ``fetched_at`` and ``feed_url`` are what our own raw records call theirs."""
+    """A line of a .jsonl archive; ``fetched_at`` and ``feed_url`` are the names in our own raw records."""
 
     url: str
     html: str | None = None
@@ -62,7 +63,7 @@ class RawLine(Claims, frozen=True, kw_only=True):
 
 
 def raw_of_line(line: bytes, name: str, fallback: datetime) -> RawArticle:
-    """The raw article of a line. ``fallback`` is its fetched time if it has none. Raises InputError."""
+    """The raw article in a line. ``fallback``: its time of fetching if it has none. Raises InputError."""
     try:
         record = _decoded(line)
     except msgspec.ValidationError as error:
@@ -92,7 +93,8 @@ def _decoded(line: bytes) -> RawLine:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        # Half of a surrogate pair, as other writers leave it when they cut a text: one character is lost, not the article.
+        # Half of a surrogate pair, which other writers leave when they cut a text: one character is lost, not the
+        # article.
         if b"\\ud" not in line.lower():
             raise
         try:
@@ -112,7 +114,7 @@ def _sound(value: object) -> object:
 
 
 def moment(text: str, name: str) -> datetime:
-    """A time as ISO 8601 writes it (UTC if it names no zone), in whole milliseconds. Raises InputError."""
+    """An ISO 8601 time (UTC if it has no zone), in whole milliseconds. Raises InputError."""
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError as error:
@@ -127,6 +129,6 @@ def moment(text: str, name: str) -> datetime:
 
 
 def source_of(url: str) -> str:
-    """A source id for a URL whose outlet is not known: its host without ``www.``, or ``file``."""
+    """A source id for a URL whose outlet is unknown: its host without ``www.``, or ``file``."""
     host = url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0].lower()
     return host.removeprefix("www.") or "file"

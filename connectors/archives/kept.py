@@ -1,8 +1,8 @@
-"""Raw records of our own in WARC files: whatever was on the raw stream comes back to the byte.
+"""Our own raw records in WARC files: every record of the raw stream is read back byte for byte.
 
-A page is a ``response`` that every tool understands, followed by a ``metadata`` record with all that the raw record had beside
-it: the feed's words, when it came, where it lay. What is not a raw article with a page is a ``metadata`` record alone, and so
-is what is left of a URL that was taken down.
+A page is a ``response``, which every tool understands, followed by a ``metadata`` record with the other fields of the
+raw record: the feed's claims, its time and position. A record other than a raw article with a page is only a
+``metadata`` record, and so is the rest of a URL that was taken down.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SPACE = uuid.UUID("6f1c0f52-6f0e-5c39-9f0e-3c7f6a3d1b55")
 
 
 class _Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What stands in a metadata record. One of ``raw`` (a page's, without the page), ``value`` and ``gone`` is set."""
+    """The content of a metadata record. One of ``raw`` (of a page, without the page), ``value`` and ``gone`` is set."""
 
     event_ms: int
     stream: str
@@ -44,19 +44,19 @@ class _Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class KeptWriter:
-    """Writes records of one stream to a file that is open for writing. ``gone``: article id → reason, of takedowns."""
+    """Writes records of one stream to an open file. ``gone``: article id → reason, for takedowns."""
 
     def __init__(self, file: BinaryIO, stream: str, *, gone: Mapping[str, str]) -> None:
         self._writer = WARCWriter(file, gzip=True, warc_version="WARC/1.1")
         self._stream, self._gone = stream, gone
 
     def begin(self, software: str) -> None:
-        """Write what the file is, as the format wants it."""
+        """Write the file's header record, which the format requires."""
         info = self._writer.create_warcinfo_record(None, {"software": software, "format": "WARC File Format 1.1"})
         self._writer.write_record(info)
 
     def write(self, record: StreamRecord, article: str) -> None:
-        """Write one record. ``article`` is its key's article id."""
+        """Write a record. ``article`` is the article id in its key."""
         raw = _exact(record.value)
         note = _Note(
             event_ms=record.timestamp_ms,
@@ -77,7 +77,7 @@ class KeptWriter:
             )
 
     def copy(self, kept: Kept, gone: str) -> None:
-        """Write what is left of a record that an archive holds and that is taken down now."""
+        """Write the rest of an archived record that is taken down now."""
         where = {"stream": kept.stream, "partition": kept.partition, "offset": kept.offset}
         note = _Note(
             event_ms=kept.event_ms,
@@ -118,7 +118,7 @@ class KeptWriter:
 
 
 def read_kept(note: bytes, page: bytes | None, where: str) -> Kept:
-    """A raw record again, to the byte. ``page``: the body of the response that the note belongs to. Raises InputError."""
+    """Restore a raw record byte for byte. ``page``: the body of the response that the note belongs to. Raises InputError."""
     try:
         found = decode(note, _Note)
         if found.gone is not None:
@@ -155,7 +155,7 @@ def _url_of(value: bytes) -> str | None:
 
 
 def _exact(value: bytes) -> RawArticle | None:
-    """The raw article, if writing it again gives the same bytes."""
+    """The raw article, if encoding it again gives the same bytes."""
     try:
         raw = decode(value, RawArticle)
         return raw if encode(raw) == value else None

@@ -1,7 +1,7 @@
-"""Reading a path as an archive: one file, or a folder with its manifest.
+"""Reads a path as an archive: a file, or a folder with its manifest.
 
-What can't be read is an item with a problem; nothing is left out silently but files that are not archives at all
-(``README.md``, hidden files) inside a folder.
+Unreadable input becomes an item with a problem. The only files that are skipped silently are those in a folder that are
+not archives (``README.md``, hidden files).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from core.errors import FeedError, InputError, UsageError
 from core.records import RawArticle
 
 MANIFEST = "manifest.jsonl"
-# A page or a line over this is refused before it fills memory; real pages stay under 8 MiB.
+# A larger page or line is refused before it fills memory; real pages are smaller than 8 MiB.
 MAX_BYTES = 32 << 20
 BOM = b"\xef\xbb\xbf"
 LINES, WARC, FEED, PAGE, TEXT = "lines", "warc", "feed", "page", "text"
@@ -52,7 +52,7 @@ KINDS = {
 
 
 class ManifestLine(msgspec.Struct, frozen=True):
-    """What a manifest says of a file. Other fields are gold for scoring, never input."""
+    """A manifest's line for a file. Other fields are expected results for scoring, never input."""
 
     file: str
     url: str
@@ -60,7 +60,7 @@ class ManifestLine(msgspec.Struct, frozen=True):
 
 
 def read_path(path: Path, *, leave_out: Collection[str] = ()) -> Iterator[ArchiveItem]:
-    """All items of a file or folder, files in the order of their names; ``leave_out``: names in a folder that others read.
+    """All items of a file or folder, files in the order of their names; ``leave_out``: names in a folder to skip.
 
     Raises UsageError if there is no such path.
     """
@@ -72,12 +72,14 @@ def read_path(path: Path, *, leave_out: Collection[str] = ()) -> Iterator[Archiv
         )
     if kind_of(path) is None:
         known = " ".join(sorted(KINDS))
-        raise UsageError(f"{path}: not a kind of file that can be read", hint=f"known are {known}, each also with .gz")
+        raise UsageError(
+            f"{path}: not a kind of file that can be read", hint=f"known kinds: {known}, each also with .gz"
+        )
     return _read_file(path, os.fsencode(path.name).decode("utf-8", "replace"))
 
 
 def kind_of(path: Path) -> str | None:
-    """What a file is by its name (a final .gz does not count), or None."""
+    """The kind of a file by its name (ignoring a final .gz), or None."""
     name = path.name.lower().removesuffix(".gz")
     return KINDS.get(name[name.rfind(".") :]) if "." in name else None
 
@@ -97,7 +99,7 @@ def _read_folder(folder: Path, leave_out: Collection[str]) -> Iterator[ArchiveIt
         manifest.pop(name, None)
     found = sorted(path for path in folder.rglob("*") if not (path.is_dir() or path.name.startswith(".")))
     for path in found:
-        # Names need not be UTF-8; what stands in records must be.
+        # Names need not be UTF-8, but strings in records must be.
         name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
         if name not in leave_out and name != MANIFEST and (kind_of(path) or name in manifest):
             listed = manifest.pop(name, None)
@@ -110,21 +112,21 @@ def _read_folder(folder: Path, leave_out: Collection[str]) -> Iterator[ArchiveIt
 
 
 def unfit(path: Path, folder: Path) -> str | None:
-    """Why what lies in a folder is not read; None if it is a file of it.
+    """Why an entry of a folder is not read; None if it is.
 
-    Folders come from others: a link could make an article of any file of this machine, and a pipe is never at its end. People
-    also collect pages by links, so one to a web page or a WARC file, by the name of what it leads to, is followed.
+    Folders come from others: a link could turn any file of this machine into an article, and a pipe never ends. But
+    people also collect pages as links, so a link to a web page or a WARC file, by the name of its target, is followed.
     """
     if path.is_symlink():
-        # Not ``Path.resolve``, which raises RuntimeError for a link that leads to itself before Python 3.13.
+        # Not ``Path.resolve``, which before Python 3.13 raises RuntimeError for a link to itself.
         target = Path(os.path.realpath(path))
         if not target.is_relative_to(os.path.realpath(folder)) and kind_of(target) not in (PAGE, WARC):
-            return "a link that leads out of the folder, to neither a web page nor a WARC file"
+            return "a link out of the folder to neither a web page nor a WARC file"
     return None if path.is_file() else "not a file"
 
 
 def read_manifest(path: Path) -> Iterator[ManifestLine | ArchiveItem]:
-    """The lines of a manifest, or what is wrong with them; none if there is no such file."""
+    """The lines of a manifest, or problems with them; none if there is no such file."""
     if not path.is_file():
         return
     for number, line in _lines(path, path.name):
@@ -168,7 +170,7 @@ def _read_article(path: Path, name: str, kind: str, fetched_at: datetime, listed
 
 
 def feed_in(path: Path, name: str, url: str | None = None) -> ParsedFeed:
-    """The feed in a file, which was fetched from ``url``. Raises InputError, FeedError, OSError."""
+    """The feed in a file that was fetched from ``url``. Raises InputError, FeedError, OSError."""
     return parse_feed(_bytes(path, name), url=url or f"file:{name}")
 
 
@@ -201,7 +203,7 @@ def _read_lines(path: Path, name: str, fetched_at: datetime) -> Iterator[Archive
 
 
 def _lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank, with their numbers. Raises InputError for what is not text, and an endless blank."""
+    """Non-blank lines with their numbers. Raises InputError for content that is not text, and for endless blank lines."""
     with _open(path) as file:
         if file.peek(3)[:3] == BOM:
             file.read(3)
@@ -236,22 +238,22 @@ class Readable(Protocol):
 
 
 MAX_BLANK = 256 << 20
-"""So much of nothing in a row and the file is given up: a gzip file of some kilobytes can hold gigabytes of it."""
+"""Blank bytes in a row after which a file is given up: a gzip file of some kilobytes can contain gigabytes of them."""
 
 _SOMETHING = re.compile(rb"\S")
 
 
 def text_lines(file: Readable, name: str, max_bytes: int, *, block_bytes: int = 1 << 20) -> Iterator[tuple[int, bytes]]:
-    """Lines with something in them, numbered from 1 as they stand in the file, each cut off behind ``max_bytes`` + 1.
+    """Non-blank lines with their numbers in the file, from 1, each truncated to ``max_bytes`` + 1.
 
-    Blank lines cost no Python step each. Raises InputError behind 256 MiB of blank.
+    Blank lines need no Python step each. Raises InputError after 256 MiB of blank.
     """
     number, blank, held = 1, 0, b""
     while block := file.read(block_bytes):
         data = held + block
         end = data.rfind(b"\n") + 1
         at = 0
-        # The quickest question first: a block of nothing need not be searched.
+        # The fastest check first: a blank block need not be searched.
         something = not data.isspace()
         while something and (found := _SOMETHING.search(data, at, end)):
             start, after = data.rfind(b"\n", at, found.start()) + 1 or at, data.find(b"\n", found.start()) + 1
@@ -273,7 +275,7 @@ def text_lines(file: Readable, name: str, max_bytes: int, *, block_bytes: int = 
 
 
 def _behind_the_line(file: Readable, block_bytes: int) -> bytes:
-    """Skip the rest of a line, and return what was read behind it."""
+    """Skip the rest of a line, and return what was read after it."""
     while block := file.read(block_bytes):
         end = block.find(b"\n") + 1
         if end:

@@ -1,9 +1,9 @@
-"""Archives as history: files and folders as ``read_path`` reads them, and snapshots of feeds as a poller saw the feeds.
+"""Archives as history: files and folders as in ``read_path``, and snapshots of feeds as a poller would have seen them.
 
-A folder of snapshots is read in the order of their times: from the manifest (``fetched``), else from the file's name
-(``2026-03-05T10-00-00Z``, ``20260305T100000Z``, ``20260305100000``), else the file's own. Snapshots of one feed have one
-URL in the manifest, or one name but for the time. As in a poll, what the first of several held was there before
-(``backfill``), and an item that stays as it was gives nothing again.
+A folder of snapshots is read in the order of their times: from the manifest (``fetched``), otherwise from the file's
+name (``2026-03-05T10-00-00Z``, ``20260305T100000Z``, ``20260305100000``), otherwise the file's own time. Snapshots of
+one feed have the same URL in the manifest, or names that differ only in the time. As in a poll, the items of the first
+of several are ``backfill``, and an unchanged item is not returned again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Snapshot(NamedTuple):
 
 
 class HistoryReader:
-    """The items of a path. ``repeats`` counts items of snapshots that were as before, once all is read."""
+    """The items of a path. ``repeats``: the number of unchanged items in snapshots, valid once everything is read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -63,12 +63,12 @@ class HistoryReader:
             if path.name.startswith(".") or path.is_dir() or kind_of(path) != FEED:
                 continue
             if unfit(path, self._path):
-                # ``read_path`` says why.
+                # ``read_path`` reports why.
                 continue
             try:
                 found.append(_snapshot(path, name, listed.get(name)))
             except (OSError, InputError):
-                # ``read_path`` says what is wrong with it.
+                # ``read_path`` reports what is wrong with it.
                 continue
         return sorted(found)
 
@@ -111,7 +111,7 @@ def _snapshot(path: Path, name: str, line: ManifestLine | None) -> _Snapshot:
 
 
 def time_in(name: str) -> datetime | None:
-    """The time that stands in a file's name, UTC; None where none does."""
+    """The time in a file's name, UTC; None if there is none."""
     found = _TIME.search(name)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""WARC files, as news crawls publish them: the HTML responses in them are pages. Our own archive comes back to the byte."""
+"""Reads WARC files, such as those of news crawls: their HTML responses are pages. Our own archive is restored byte for byte."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _PAGES = ("response", "resource")
 def read_warc(path: Path, name: str, fetched_at: datetime) -> Iterator[ArchiveItem]:
     """An item for each page; other records (requests, robots, images) are not articles. Names are ``file@offset``.
 
-    A damaged record is one item with the problem, and reading goes on behind it. ``fetched_at`` is the time of records that
-    have none.
+    A damaged record becomes an item with the problem, and reading continues after it. ``fetched_at`` is the time for
+    records that have none.
     """
     waiting: tuple[str, ArcWarcRecord, bytes] | None = None
     for frame in read_frames(path):
@@ -63,12 +63,12 @@ def _parsed(frame: Frame) -> tuple[ArcWarcRecord | None, str | None]:
         return None, f"damaged at offset {frame.offset}: {frame.problem}"
     try:
         record = next(iter(ArchiveIterator(io.BytesIO(frame.data))), None)
-    except Exception as error:  # damaged headers fail deep inside the library, in ways of its own
+    except Exception as error:  # damaged headers raise various errors deep inside the library
         if b"warc-target-uri:" not in frame.data.partition(b"\r\n\r\n")[0].lower():
             return None, f"damaged at offset {frame.offset}: a response without an address"
         return None, f"damaged at offset {frame.offset}: {error}"
     if record is None or not record.rec_type:
-        return None, f"damaged at offset {frame.offset}: it does not say what it is"
+        return None, f"damaged at offset {frame.offset}: it has no type"
     return record, None
 
 
@@ -90,7 +90,7 @@ def _item(record: ArcWarcRecord, where: str, fetched_at: datetime) -> ArchiveIte
         return _page(record, where, fetched_at)
     except InputError as error:
         return ArchiveItem(where, problem=error.problem)
-    except Exception as error:  # chunks and compressions that are none fail inside the library
+    except Exception as error:  # invalid chunks and compressions raise inside the library
         return ArchiveItem(where, problem=f"damaged: {error}")
 
 
@@ -113,7 +113,7 @@ def _page(record: ArcWarcRecord, where: str, fetched_at: datetime) -> ArchiveIte
     fetched = _fetched(header("WARC-Date"), where, fetched_at)
     body = record.content_stream().read(MAX_PAGE_BYTES + 1)
     if not said:
-        # A server that says nothing of the kind: what begins as a page is one.
+        # No content type: a body that begins like a page is one.
         if not _PAGE_START.match(body[:_SNIFFED]):
             return None
         kind = "text/html"
@@ -134,7 +134,7 @@ _FOURTEEN = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
 
 
 def _fetched(date: str | None, where: str, otherwise: datetime) -> datetime:
-    """The record's time; some writers put down fourteen digits, as CDX files have them."""
+    """The record's time; some writers use fourteen digits, as in CDX files."""
     if not date or not date.strip():
         return otherwise
     digits = _FOURTEEN.fullmatch(date.strip())
@@ -142,7 +142,7 @@ def _fetched(date: str | None, where: str, otherwise: datetime) -> datetime:
 
 
 MAX_RECORD = 64 << 20
-"""A larger record is left out: videos and the like."""
+"""Larger records, such as videos, are left out."""
 
 _HEADER = 64 << 10
 _CHUNK = 256 << 10
@@ -156,7 +156,7 @@ _Find = Callable[[BinaryIO, int, int], int]
 
 
 class Frame(NamedTuple):
-    """A record's bytes, headers and block; or what is wrong at this ``offset`` of the file."""
+    """A record's bytes, headers and block, or what is wrong at this ``offset`` of the file."""
 
     offset: int
     data: bytes = b""
@@ -164,11 +164,11 @@ class Frame(NamedTuple):
 
 
 class _Damage(Exception):
-    """The record can't be read; the message says why."""
+    """The record can't be read; the message is the reason."""
 
 
 def read_frames(path: Path) -> Iterator[Frame]:
-    """All records in the file's order. Raises OSError."""
+    """All records, in file order. Raises OSError."""
     with path.open("rb") as file:
         if file.read(3) == _MAGIC:
             if _is_one_member(file):
@@ -195,7 +195,7 @@ def _each(file: BinaryIO, read: _Read, find: _Find) -> Iterator[Frame]:
 
 
 def _member(file: BinaryIO, offset: int, _size: int) -> tuple[bytes, int]:
-    """The record of the gzip member at ``offset``, and where the next one begins."""
+    """The record in the gzip member at ``offset``, and where the next one begins."""
     file.seek(offset)
     unpacker = zlib.decompressobj(31)
     parts, length, position = [], 0, offset
@@ -207,7 +207,7 @@ def _member(file: BinaryIO, offset: int, _size: int) -> tuple[bytes, int]:
         try:
             part = unpacker.decompress(chunk, MAX_RECORD)
             while unpacker.unconsumed_tail:
-                # Only counted: what is larger than a record may be is thrown away.
+                # Only counted: data beyond the size limit of a record is discarded.
                 length += len(part)
                 part = unpacker.decompress(unpacker.unconsumed_tail, MAX_RECORD)
         except zlib.error as error:
@@ -226,15 +226,15 @@ def _check(data: bytes) -> None:
     start, length = _head(data)
     rest = len(data) - start - length
     if rest < 0:
-        raise _Damage(f"its length is wrong: {length} bytes are announced, {len(data) - start} are there")
+        raise _Damage(f"its length is wrong: {length} bytes are announced, but there are {len(data) - start}")
     if data[start + length :].strip():
-        raise _Damage(f"its length is wrong: {length} bytes are announced, {rest} more follow")
+        raise _Damage(f"its length is wrong: {length} bytes are announced, but {rest} more follow")
 
 
 def _head(data: bytes) -> tuple[int, int]:
-    """Where the block begins, and how long it says that it is."""
+    """Where the block begins, and its announced length."""
     if not data.startswith(b"WARC/"):
-        raise _Damage("no WARC record")
+        raise _Damage("not a WARC record")
     end = _END.search(data, 0, _HEADER)
     if end is None:
         raise _Damage("its headers do not end")
@@ -254,12 +254,12 @@ def _plain(file: BinaryIO, offset: int, size: int) -> tuple[bytes, int]:
     end = offset + start + length
     if end > size:
         raise _Damage(
-            f"its length is wrong, or it is cut off: {length} bytes are announced, {size - offset - start} follow"
+            f"its length is wrong, or it is cut off: {length} bytes are announced, but {size - offset - start} follow"
         )
     file.seek(end)
     behind = file.read(9)
     if behind and not behind.lstrip(b"\r\n").startswith(b"WARC/"[: len(behind.lstrip(b"\r\n"))]):
-        raise _Damage(f"its length is wrong: {length} bytes are announced, and no record follows them")
+        raise _Damage(f"its length is wrong: {length} bytes are announced, but no record follows them")
     if length > MAX_RECORD:
         return b"", end
     file.seek(offset)
@@ -279,7 +279,8 @@ def _next_member(file: BinaryIO, offset: int, size: int) -> int:
 
 
 def _next_plain(file: BinaryIO, offset: int, size: int) -> int:
-    # A page may quote a record's first line; behind a blank line it is taken for one, and judged like any other.
+    # A page may quote a record's first line; after a blank line this is treated as a record, and checked like any
+    # other.
     found = _find(file, b"\r\n\r\nWARC/", max(0, offset - 4), size)
     return size if found >= size else found + 4
 
@@ -295,7 +296,7 @@ def _find(file: BinaryIO, wanted: bytes, offset: int, size: int) -> int:
 
 
 def _is_one_member(file: BinaryIO) -> bool:
-    """Whether the file was compressed as a whole, so that its first member holds more than a record."""
+    """Whether the file was compressed as a whole, so that its first member has more than one record."""
     file.seek(0)
     try:
         data = zlib.decompressobj(31).decompress(file.read(4 * _CHUNK), 8 * _CHUNK)
@@ -306,7 +307,7 @@ def _is_one_member(file: BinaryIO) -> bool:
 
 
 MOST_TIMES = 100
-"""So many times its size a file of records may have when it is unpacked; pages take five to twenty times theirs."""
+"""Most times its size that a file may have when unpacked; pages have five to twenty times."""
 
 
 def _unpacked(path: Path) -> Iterator[Frame]:
@@ -316,11 +317,11 @@ def _unpacked(path: Path) -> Iterator[Frame]:
             with gzip.open(path) as packed:
                 while piece := packed.read(_CHUNK):
                     if plain.tell() + len(piece) > most:
-                        problem = f"it unpacks to more than {MOST_TIMES} times its size: all that follows is left out"
+                        problem = f"it unpacks to more than {MOST_TIMES} times its size: the rest is left out"
                         break
                     plain.write(piece)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            problem = f"damaged: {error}; it was compressed as a whole, so all that follows is lost"
+            problem = f"damaged: {error}; it was compressed as a whole, so the rest is lost"
         yield from _each(plain, _plain, _next_plain)
         if problem is not None:
             yield Frame(path.stat().st_size, problem=problem)

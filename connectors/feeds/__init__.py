@@ -1,7 +1,7 @@
 """Feeds: RSS, RDF, Atom and JSON Feed.
 
-``parse`` (bytes → items) ► ``decide`` (what is new, what is due) ► ``connector`` (asks the network, carries). The first
-two are pure; ``cursor`` is what is remembered between polls.
+``parse`` (bytes → items) ► ``decide`` (what is new, what is due) ► ``connector`` (makes requests and carries out the
+decisions). The first two are pure; ``cursor`` is the state between polls.
 """
 
 from connectors.feeds.connector import FeedConnector

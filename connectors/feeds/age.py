@@ -1,12 +1,12 @@
-"""Whether an item that a feed lists for the first time is news or archive, from dates and places. Pure.
+"""Decides from dates and places whether an item that a feed lists for the first time is news or archive. Pure.
 
 A feed that was empty, a list that was rebuilt or grew at its old end, and a part of a sitemap that was not read before
-bring old items as new ones. Archive is stored and searchable and never alerted (backfill). By an item's own date it is
-archive if that is clearly before the newest date that the feed had shown, and before the last time it was read. A date that
-most of a list shares tells nothing. Dates that are neither RFC 822's nor ISO's (in other languages and calendars) are read
-by what the connector is given for it: feedparser makes a year of an epoch's digits. Without a date its place tells: archive
-is what comes below all that was known in a feed that has put its new items on top, and what is in a part of a sitemap that
-was not read before.
+bring old items as new ones. Archive is stored and searchable, but never alerted (backfill). By its date, an item is
+archive if that is clearly before the newest date that the feed has shown, and before the last time it was read. A date
+shared by most of a list is ignored. Dates in other formats than RFC 822 and ISO (in other languages and calendars) are
+read by the function that the connector gets for it, since feedparser reads the digits of an epoch as a year. Without a
+date, its place decides: an item is archive if it is below all known items in a feed that puts new items on top, or in a
+part of a sitemap that was not read before.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from core.durations import DAY_MS
 from core.records import to_ms
 
 ReadDate = Callable[[str, str | None], datetime | None]
-"""The moment (UTC) of a date as a publisher writes it, given the language's tag or None; None if it can't be read."""
+"""Returns the moment (UTC) of a publisher's date, given the language's tag or None; None if it can't be read."""
 
 _EARLIEST_MS = 631_152_000_000
 """1990: earlier dates are defaults of programs."""
@@ -33,10 +33,10 @@ _LEAST_KNOWN = 3
 
 
 class Past(NamedTuple):
-    """What a feed showed before this list. ``read_ms``: when it was last read well, ``newest_ms``: the newest date of an item.
+    """The state of a feed before this list. ``read_ms``: its last successful read, ``newest_ms``: the newest date of an item.
 
-    ``on_top``: polls that found something new above all that was known, less those that found it below.
-    ``new_part``: the list is a part of a sitemap that was not read before.
+    ``on_top``: polls with new items above all known ones, minus those with new items below. ``new_part``: the list is a
+    part of a sitemap that was not read before.
     """
 
     read_ms: int | None = None
@@ -50,14 +50,15 @@ _USUAL = re.compile(
     r"(?:\s+\d\d?:\d\d(?::\d\d)?(?:\s*(?:[+-]\d\d:?\d\d|GMT|UTC?|Z|[ECMP][SD]T))?)?"
     r"|(?:19|20)\d\d-\d\d-\d\d(?:[T\s]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)\s*"
 )
-"""Forms that feedparser reads rightly. It takes a zone that it does not know, such as BST or MSK, for UTC, and loses the time
-before one in words behind a date of ISO 8601."""
+"""Formats that feedparser reads correctly. It treats unknown zones such as BST or MSK as UTC, and loses the time before
+a named zone after an ISO 8601 date.
+"""
 _SMALL_ZONE = re.compile(r"(?<=:\d\d )[a-z]{2,4}(?=\s*$)")
-"""In a text, "est" and "met" are words; here they can only be zones."""
+"""In text, "est" and "met" may be words; here they can only be zones."""
 
 
 def with_dates(listed: Sequence[FeedItem], language: str | None, read_date: ReadDate) -> tuple[FeedItem, ...]:
-    """The items, with dates that are not of the usual forms read by ``read_date`` if it can. ``language``: the feed's."""
+    """The items, with dates in unusual formats read by ``read_date`` if possible. ``language``: the feed's."""
 
     def dated(item: FeedItem) -> FeedItem:
         for claim in filter(None, (item.published, item.updated)):
@@ -72,7 +73,7 @@ def with_dates(listed: Sequence[FeedItem], language: str | None, read_date: Read
 
 
 def told_dates(listed: Sequence[FeedItem], now_ms: int) -> list[int | None]:
-    """The items' dates that tell something: not in the future, not a default, not shared by most of the list."""
+    """The items' meaningful dates: not in the future, not a default, not shared by most of the list."""
     dates = [
         item.dated_ms if item.dated_ms is not None and _EARLIEST_MS < item.dated_ms <= now_ms + DAY_MS else None
         for item in listed
@@ -83,7 +84,7 @@ def told_dates(listed: Sequence[FeedItem], now_ms: int) -> list[int | None]:
 
 
 def archived(dates: Sequence[int | None], known: Sequence[bool], past: Past, age_days: float) -> list[bool]:
-    """For each item of a list whether it is archive. ``known``: it was known before. ``age_days`` 0: none is."""
+    """Whether each item of a list is archive. ``known``: it was known before. ``age_days`` 0: none is."""
     if age_days <= 0:
         return [False] * len(dates)
     bounds = [bound for bound in (past.read_ms, past.newest_ms) if bound is not None]
@@ -100,7 +101,7 @@ def archived(dates: Sequence[int | None], known: Sequence[bool], past: Past, age
 
 
 def seen_on_top(known: Sequence[bool]) -> int:
-    """1 if something new is above all that was known, -1 if below all of it, else 0."""
+    """1 if a new item is above all known ones, -1 if below all, otherwise 0."""
     if sum(known) < _LEAST_KNOWN or all(known):
         return 0
     first, last = known.index(True), len(known) - 1 - list(reversed(known)).index(True)
@@ -108,5 +109,5 @@ def seen_on_top(known: Sequence[bool]) -> int:
 
 
 def newest(dates: Sequence[int | None], before_ms: int | None, now_ms: int) -> int | None:
-    """The newest date that the feed has shown by now."""
+    """The newest date that the feed has shown so far."""
     return max((min(date, now_ms) for date in (*dates, before_ms) if date is not None), default=None)

@@ -15,10 +15,10 @@ from core.html_tokens import tokens
 from core.records import HttpFacts, RawArticle, claims_of
 
 FETCH_FAILED = "fetch_failed"
-"""RawArticle.stub of an item whose page could not be fetched and whose feed gives no text either."""
+"""RawArticle.stub of an item whose page could not be fetched and that has no text in the feed either."""
 
 FULL_TEXT = 500
-"""Characters from which on a feed's content counts as the article itself and not as a teaser."""
+"""Least characters for a feed's content to count as the article itself and not as a teaser."""
 
 
 def raw_article(
@@ -31,12 +31,11 @@ def raw_article(
     backfill: bool,
     now: datetime,
 ) -> RawArticle:
-    """Make the raw article. ``page`` None: it has no address. ``language`` is the feed's; ``now``, UTC, the fetch's.
+    """Create the raw article. ``page`` None: it has no address. ``language`` is the feed's; ``now``: time of fetching, UTC.
 
-    With its page, ``html`` is the page (``text`` if the server sent plain text) and ``url`` its final address;
-    ``text`` is then the feed's own full text, if that is of some length: an extraction that is shorter was cut off.
-    Without, ``text`` is the longer of the feed's full text and summary, and ``http`` holds the status that was
-    answered, if any.
+    With its page, ``html`` is the page (``text`` if the server sent plain text) and ``url`` its final address; ``text``
+    is then the feed's own full text, if it is long enough: a shorter extraction was cut off. Without a page, ``text``
+    is the longer of the feed's full text and summary, and ``http`` has the response's status, if any.
     """
     claims = claims_of(item)
     claims |= {"published": item.published or item.updated, "language": item.language or language}
@@ -53,7 +52,7 @@ def raw_article(
         return replace(common, url=page.url, http=http, html=text, text=full)
     body = max(content or "", item.summary or "", key=len) or None
     status = page.status if page else None
-    # A headline without text or link is all there is; nothing was fetched that could have failed.
+    # There is only a headline without text or link, so no fetch has failed.
     failed = page is not None and not body
     return replace(
         common, text=body, stub=FETCH_FAILED if failed else None, http=HttpFacts(status=status) if status else None
@@ -72,7 +71,7 @@ _REFERENCE = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w*);")
 
 
 def looks_like_html(text: str) -> bool:
-    """Whether there is a tag or a character reference in it."""
+    """Whether it contains a tag or a character reference."""
     if "<" not in text and "&" not in text:
         return False
     tag = _TAG_BEGINS.search(text)
@@ -83,7 +82,7 @@ _ESCAPED = re.compile(r"\s*&lt;[a-zA-Z][^<>]*&gt;\s*")
 
 
 def once_escaped(html: str) -> str:
-    """``html``, or what it shows if that is markup from its first character to its last: it was escaped twice."""
+    """``html``, or its visible text if that is markup from its first character to its last: it was escaped twice."""
     if "<" in html or not _ESCAPED.fullmatch(html):
         return html
     return unescape(html)
@@ -96,7 +95,7 @@ def plain_text(html: str) -> str:
     for token in tokens(html):
         if isinstance(token, str):
             if hidden is None:
-                # Line breaks of the source are mere space; only blocks break lines.
+                # Line breaks in the source are white space; only blocks break lines.
                 parts.append(token.replace("\n", " "))
         elif token.name == hidden:
             hidden = None if token.closing else hidden

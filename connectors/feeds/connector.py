@@ -1,4 +1,4 @@
-"""The connector for one feed: asks the network and carries; what to do is decided in ``decide``.
+"""The connector for a feed: makes the requests; ``decide`` decides what to do.
 
 ::
 
@@ -53,12 +53,12 @@ class _Listing(NamedTuple):
 class FeedConnector:
     """Polls the feed at ``url`` for the source ``source``.
 
-    First poll: no items, only the list, with every item marked as backfill. Saved before anything is appended, so that
-    a crash in between makes no news into backfill. Later polls give an article per new or changed item: its page as
-    ``html``; if the page can't be fetched after a few attempts, the feed's own text as ``text``, or, with no text at
-    all, a stub (``fetch_failed``). An item without an address gives its text under a made-up one. ``stopwatch``
-    (seconds, monotonic) measures the time that passes while polling. ``robots`` None: pages are fetched unasked.
-    ``read_date`` reads dates that a feed's parser can't.
+    First poll: no items, only the list, with every item marked as backfill. It is saved before anything is appended, so
+    that a crash in between can't turn news into backfill. Later polls return an article per new or changed item: its
+    page as ``html``; if the page can't be fetched after a few attempts, the feed's own text as ``text`` or, without any
+    text, a stub (``fetch_failed``). An item without an address gets an artificial one. ``stopwatch`` (seconds,
+    monotonic) measures the time of polling. ``robots`` None: robots.txt is not checked. ``read_date`` reads dates that
+    a feed's parser can't.
     """
 
     def __init__(
@@ -133,13 +133,13 @@ class FeedConnector:
             last_modified=facts.last_modified if conditional else None,
         )
         if not isinstance(answer, Failure) and host_of(answer.url) != host_of(address):
-            # A redirect to another host was a request to that one too.
+            # A redirect to another host was also a request to that host.
             self._pacing.take(answer.url, now)
         if isinstance(answer, Failure):
             rest_host(self._pacing, address, answer, now)
             return self._failed(cursor, answer.error(), now_ms, answer)
         if answer.not_modified and not (conditional and facts.listed):
-            problem = "says that nothing changed (304) although it was not asked that"
+            problem = "answers 304 (not modified) to an unconditional request"
             return self._failed(cursor, FeedError(answer.url, problem), now_ms, None)
         digest = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
         if answer.not_modified or (facts.listed and digest == facts.body_digest):
@@ -164,7 +164,7 @@ class FeedConnector:
             past=Past(facts.ok_at_ms, facts.newest_ms, facts.on_top, part is not None and part not in facts.parts),
             restless=facts.restless,
         )
-        # What was deferred must come again, so the next answer may be neither a 304 nor taken for the same.
+        # Deferred items must come again, so the next response must not be a 304 or treated as unchanged.
         whole = not merged.deferred
         size = 0 if "sitemap" in feed.format else len(feed.items)
         listed = Listed(merged.new, merged.changed + merged.unchanged, size)
@@ -189,21 +189,21 @@ class FeedConnector:
         return _Listing(replace(cursor, facts=facts, items=merged.items), report, None)
 
     def _entered(self, cursor: FeedCursor, index: ParsedFeed, now_ms: int) -> _Listing:
-        """Go on at once with the sitemap that the index leads to."""
+        """Continue at once with the sitemap that the index leads to."""
         child = index.children[0]
         facts = replace(cursor.facts, child=child, child_ms=now_ms, poll_at_ms=now_ms, failures=0)
         return _Listing(replace(cursor, facts=facts), PollReport(), None)
 
     def _chance(self, now_ms: int) -> random.Random:
-        # From the feed's own name: the same wherever it is polled, different for each feed and poll.
+        # From the feed's address: the same in every process, different for each feed and poll.
         return self._rng or random.Random(f"{self._url} {now_ms}")
 
     def _learnt(
         self, facts: FeedFacts, address: str, answer: Fetched, now_ms: int, listed: Listed, *, conditional: bool
     ) -> FeedFacts:
-        """Remember what every good answer says: where the feed is now, and its validators."""
+        """Store facts from every good response: the feed's current address, and its validators."""
         facts = decide.feed_went_well(facts, now_ms, self._policy, self._chance(now_ms), listed)
-        # A learnt address has no credentials, so a feed that needs some keeps its own.
+        # A learnt address has no credentials, so a feed that needs these keeps its own.
         if address != facts.child:
             moved_to = answer.moved_to or (address if address != self._url else None)
             facts = replace(facts, moved_to=moved_to if without_credentials(self._url) == self._url else None)
@@ -259,5 +259,5 @@ def _with_pending(report: PollReport, cursor: FeedCursor, pages: PageRound | Non
 
 
 def _header(value: str | None) -> str | None:
-    """Keep a validator only if it is of sane length: it is stored and sent back."""
+    """Keep a validator only if its length is reasonable, since it is stored and sent back."""
     return value if value and len(value) <= 1_000 and value.isprintable() else None

@@ -1,4 +1,4 @@
-"""What is remembered of a feed between polls. Times are milliseconds since the epoch, UTC."""
+"""The state of a feed between polls. Times are milliseconds since the epoch, UTC."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.errors import FailureKind
 
 
 class ItemStatus(StrEnum):
-    """``pending``: its article is still to be made. ``done``: appended with its page. ``failed``: appended without."""
+    """``pending``: its article is not made yet. ``done``: appended with its page. ``failed``: appended without."""
 
     PENDING = "pending"
     DONE = "done"
@@ -21,13 +21,12 @@ class ItemStatus(StrEnum):
 
 
 class ItemState(msgspec.Struct, frozen=True, kw_only=True):
-    """One item of a feed. ``item`` is kept while pending: it may leave the feed before its page was fetched.
+    """An item of a feed. ``item`` is kept while pending: it may leave the feed before its page is fetched.
 
-    ``digest`` is the ``identity.ItemMarks`` of the item as last seen.
-    ``retry_at_ms``: pending, not before then. ``done_at_ms``: when it was
-    last appended. ``left_at_ms``: when it was first missing from the feed, None while it is in it. ``place`` orders
-    items that were found in one poll, 0 at the end of the feed. ``again``: how often it was taken up again because it
-    changed, without a quiet time between.
+    ``digest`` is the ``identity.ItemMarks`` of the item as last seen. ``retry_at_ms``: pending until then at least.
+    ``done_at_ms``: when it was last appended. ``left_at_ms``: when it was first missing from the feed; None while it is
+    in it. ``place`` orders items that were found in one poll, 0 at the end of the feed. ``again``: how often it was
+    refetched because it changed, without a quiet time between.
     """
 
     digest: str
@@ -46,15 +45,15 @@ class ItemState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The feed itself. ``listed``: its first list of items is saved, so what comes now is news.
+    """The feed itself. ``listed``: its first list of items is saved, so new items are news.
 
-    ``moved_to`` was learnt from lasting redirects. ``full_at_ms``: when it was last fetched unconditionally.
-    ``child`` is the sitemap that an index led to, learnt at ``child_ms``; ``checked_url`` what the validators are of.
-    ``asked_ms``: when it was last asked, ``hub`` and ``topic``: where WebSub pushes of it come from.
-    ``parts``: digests of the sitemaps that were read. ``newest_ms``: the newest date of an item, ``on_top``: see
-    ``age.Past``. ``restless``: polls in a row at which most of what was known had changed.
-    ``poll_at_ms``: when to fetch it next. ``page_turn``: the feed was asked last, so now
-    its pages have the first claim on their host. ``failures`` counts polls that failed since the last good one.
+    ``moved_to`` was learnt from permanent redirects. ``full_at_ms``: when it was last fetched unconditionally.
+    ``child`` is the sitemap that an index led to, learnt at ``child_ms``; ``checked_url`` is what the validators belong
+    to. ``asked_ms``: its last request; ``hub`` and ``topic``: where its WebSub pushes come from. ``parts``: digests of
+    the sitemaps that were read. ``newest_ms``: the newest date of an item, ``on_top``: see ``age.Past``. ``restless``:
+    polls in a row in which most known items had changed. ``poll_at_ms``: when to fetch it next. ``page_turn``: the last
+    request was for the feed, so now its pages have priority on their host. ``failures`` counts failed polls since the
+    last good one.
     """
 
     listed: bool = False
@@ -86,7 +85,7 @@ class FeedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FeedCursor(msgspec.Struct, frozen=True, kw_only=True):
-    """Facts and items by key."""
+    """The feed's facts, and its items by key."""
 
     facts: FeedFacts = FeedFacts()
     items: Mapping[str, ItemState] = msgspec.field(default_factory=dict)

@@ -1,7 +1,7 @@
-"""What to do about a feed: decisions only, on values only. Pure.
+"""Decides what to do about a feed. Pure: works on values only.
 
-The shell (``connector``) fetches and asks here: which listed items are new or changed, whose page is due, what a
-failure means, when to come again.
+The shell (``connector``) fetches, and calls this module to decide which listed items are new or changed, whose page is
+due, what a failure means, and when to poll again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MOST_AGAIN = 16
 _NOTHING = Listed()
 NO_PAST = Past()
 RETIRED_AFTER = 3
-"""Polls in a row that said 410 until the feed is left alone for good."""
+"""Consecutive polls with 410 after which the feed is given up."""
 
 _HOPELESS = frozenset(
     {FailureKind.URL, FailureKind.REFUSED, FailureKind.TOO_LARGE, FailureKind.NO_PAGE, FailureKind.ROBOTS}
@@ -39,19 +39,19 @@ _HOPELESS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedPolicy:
-    """How a feed is treated. Seconds, unless the name says otherwise.
+    """The parameters of polling. In seconds, unless the name says otherwise.
 
-    ``interval_s``: between polls that go well; with a ``ceiling_s``, at least so long, at most that, by the feed's own
-    rhythm and ``worth_s`` (see ``schedule``). ``max_wait_s``: longest wait after failures. ``jitter``: waits
-    are stretched by up to this part. ``full_fetch_s``: at least so often without If-None-ItemMatch, since some
-    servers keep an ETag although the feed changed. ``pages_per_poll``: at most so many page fetches a poll,
-    ``poll_budget_s``: no new fetch begins after this. ``page_retries_s``: waits between attempts at a page; after the
-    last the feed's own text has to do. ``change_gap_s``: a changed item's page is not fetched again sooner,
-    ``touch_gap_s`` if only its date or full text changed; both double while it goes on changing, up to
-    ``longest_gap_s``. ``archive_days``: see ``age``. ``seen_for_s`` and ``seen_count``: how long, and how many
-    at least, items are remembered that left the feed. ``max_pending``: items beyond are left for later polls.
-    ``max_backfill``: of what the feed held at first, the first so many are fetched, the others only known (a sitemap
-    lists a thousand). ``index_s``: an index of sitemaps is read again so often.
+    ``interval_s``: between successful polls; with a ``ceiling_s``, the minimum and maximum, chosen by the feed's own
+    rhythm and ``worth_s`` (see ``schedule``). ``max_wait_s``: longest wait after failures. ``jitter``: waits are
+    extended by up to this share. ``full_fetch_s``: at least so often without If-None-ItemMatch, since some servers keep
+    an ETag although the feed changed. ``pages_per_poll``: most page fetches per poll; ``poll_budget_s``: no new fetch
+    begins after this. ``page_retries_s``: waits between attempts at a page; after the last, the feed's own text is
+    used. ``change_gap_s``: least time before a changed item's page is fetched again, ``touch_gap_s`` if only its date
+    or full text changed; both double while it keeps changing, up to ``longest_gap_s``. ``archive_days``: see ``age``.
+    ``seen_for_s`` and ``seen_count``: how long, and how many at least, items that left the feed are remembered.
+    ``max_pending``: further items are left for later polls. ``max_backfill``: how many of the feed's first items are
+    fetched; the others are only remembered (a sitemap lists a thousand). ``index_s``: how often an index of sitemaps is
+    read again.
     """
 
     interval_s: float = 300.0
@@ -76,7 +76,7 @@ class FeedPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The items after a list came in, and how many of the listed were what. The last three are as in ``FeedFacts``."""
+    """The items after reading a list, and counts of the listed ones. The last three are as in ``FeedFacts``."""
 
     items: Mapping[str, ItemState]
     new: int = 0
@@ -89,11 +89,11 @@ class Merged:
 
 
 class Change(IntEnum):
-    """How a known item differs from what was known, the least first."""
+    """How a known item has changed, in ascending order."""
 
     NONE = 0
     TOUCHED = 1
-    """Its date of change, or the full text in the feed."""
+    """Its date of change, or its full text in the feed."""
     FIGURES = 2
     """Numbers in title or summary."""
     WORDS = 3
@@ -110,10 +110,10 @@ def merge(
     past: Past = NO_PAST,
     restless: int = 0,
 ) -> Merged:
-    """Bring the known items up to date with what the feed lists now. ``first``: it has never been listed before.
+    """Update the known items with the feed's current list. ``first``: it has never been listed before.
 
-    Which is which is decided in ``identity``, what of the new is old in ``age``. Every listed item stays remembered, of
-    those that left the feed the last ``seen_count`` for ``seen_for_s``.
+    ``identity`` matches listed and known items, ``age`` decides which new ones are archive. Every listed item is
+    remembered; of those that left the feed, the last ``seen_count``, for ``seen_for_s``.
     """
     items: dict[str, ItemState] = {}
     about = {key: read_marks(state.digest) for key, state in known.items()}
@@ -162,10 +162,10 @@ def merge(
 def _change(before: ItemMarks, match: ItemMatch) -> Change:
     after = match.marks
     if match.by_text:
-        # Its guid and link are other ones; they change at every poll in such a feed.
+        # Its guid and link differ; in such a feed they change at every poll.
         return Change.NONE
     same_words = (before.words, before.when) == (after.words, after.when)
-    # A link that changes while words and date stay is another way to the same page.
+    # A link that changes while words and date stay the same is another way to the same page.
     moved = before.link != after.link and not (same_words and after.when)
     if before.words != after.words or moved:
         return Change.WORDS
@@ -175,16 +175,16 @@ def _change(before: ItemMarks, match: ItemMatch) -> Change:
 
 
 def _most(changes: Sequence[Change], least: Change) -> bool:
-    """Whether most of the known items changed at least so much."""
+    """Whether most known items changed at least this much."""
     count = sum(change >= least for change in changes)
     return count >= _LEAST_NOISY and 2 * count > len(changes)
 
 
 def _noise(changes: Sequence[Change], restless: int) -> Change:
-    """The strongest kind of change that says nothing of an item, since most of the list changes so.
+    """The strongest kind of change that is noise, since most of the list changes that way.
 
-    Counters and dates of now do so from the first time; words only in a feed that changes at every poll, since a site
-    may rewrite all its summaries once.
+    Counters and current dates count as noise from the first time; words only in a feed that changes at every poll,
+    since a site may rewrite all its summaries once.
     """
     for kind in (Change.WORDS, Change.FIGURES, Change.TOUCHED):
         if _most(changes, kind) and (kind is not Change.WORDS or restless >= _RESTLESS):
@@ -211,7 +211,7 @@ def _seen_again(before: ItemState, match: ItemMatch, change: Change, now_ms: int
         digest=digest,
         item=item,
         status=ItemStatus.PENDING,
-        # What is written now is news, also in an old item.
+        # What is written now is news, even in an old item.
         backfill=before.backfill and change is Change.TOUCHED,
         again=min(again + 1, _MOST_AGAIN),
         attempts=0,
@@ -224,7 +224,7 @@ def _seen_again(before: ItemState, match: ItemMatch, change: Change, now_ms: int
 def _left(
     known: Mapping[str, ItemState], listed: Mapping[str, ItemState], now_ms: int, policy: FeedPolicy, listed_count: int
 ) -> dict[str, ItemState]:
-    """Those that are not listed any more, but still remembered."""
+    """Items that are not listed any more, but still remembered."""
     gone = {
         key: state if state.left_at_ms is not None else replace(state, left_at_ms=now_ms)
         for key, state in known.items()
@@ -236,14 +236,14 @@ def _left(
         key=lambda key: gone[key].left_at_ms or 0,
         reverse=True,
     )
-    # A feed that swaps its whole content for another and back again must not bring everything twice.
+    # A feed that replaces its whole content and then restores it must not bring everything twice.
     kept = settled[: max(policy.seen_count, 2 * listed_count)]
     forgotten = set(settled) - {key for key in kept if (gone[key].left_at_ms or 0) >= oldest_ms}
     return {key: state for key, state in gone.items() if key not in forgotten}
 
 
 def pending(items: Mapping[str, ItemState]) -> Mapping[str, ItemState]:
-    """Those whose article is still to be made; ``items`` may have them at hand (``connectors.store.feeds``)."""
+    """The items whose article is not made yet; ``items`` may have them loaded (``connectors.store.feeds``)."""
     at_hand: Mapping[str, ItemState] | None = getattr(items, "pending", None)
     if at_hand is not None:
         return at_hand
@@ -251,7 +251,7 @@ def pending(items: Mapping[str, ItemState]) -> Mapping[str, ItemState]:
 
 
 def due_pages(items: Mapping[str, ItemState], now_ms: int) -> list[str]:
-    """Keys of the pending items whose turn has come: news before backfill, new before changed, older before newer."""
+    """Keys of the pending items that are due: news before backfill, new before changed, older before newer."""
     waiting = pending(items)
 
     def turn(key: str) -> tuple[bool, bool, int, int]:
@@ -262,22 +262,22 @@ def due_pages(items: Mapping[str, ItemState], now_ms: int) -> list[str]:
 
 
 def pages_come_first(facts: FeedFacts, items: Mapping[str, ItemState], now_ms: int) -> bool:
-    """Whether pages go before the feed. It and they often share a host that may be asked once in a while: they take turns."""
+    """Whether pages have priority over the feed. They often share a host that allows few requests, so they take turns."""
     return facts.page_turn and any(
         state.item is not None and state.item.fetchable for state in map(items.__getitem__, due_pages(items, now_ms))
     )
 
 
 def page_failed(state: ItemState, failure: Failure, now_ms: int, policy: FeedPolicy) -> ItemState | None:
-    """Return the state that tries again later; None if trying again is useless or was done often enough."""
+    """Return the state for a later retry; None if a retry is useless or there were enough."""
     if failure.kind in _HOPELESS or failure.status == 410:
         return None
     wait_s = Pauses(policy.page_retries_s).after(state.attempts, least_s=failure.retry_after_s)
     if wait_s is None:
         return None
     if failure.kind is FailureKind.ELSEWHERE and state.item is not None:
-        # There next time: one request, not the chain again. It counts as an attempt, since two hosts may point at
-        # each other.
+        # Next time, request that address directly, without the chain. It counts as an attempt, since two hosts may
+        # redirect to each other.
         at_ms = now_ms + int((failure.retry_after_s or 0.0) * 1000)
         return replace(state, attempts=state.attempts + 1, retry_at_ms=at_ms, item=replace(state.item, url=failure.url))
     return replace(
@@ -290,7 +290,7 @@ def page_failed(state: ItemState, failure: Failure, now_ms: int, policy: FeedPol
 
 
 def settled(state: ItemState, now_ms: int, failure: Failure | None = None) -> ItemState:
-    """Return the state after its article was made; ``failure`` says why without the page."""
+    """Return the state after its article was made; ``failure``: why without the page."""
     return replace(
         state,
         status=ItemStatus.FAILED if failure else ItemStatus.DONE,
@@ -311,10 +311,10 @@ def feed_failed(
     rng: random.Random,
     failure: Failure | None = None,
 ) -> FeedFacts:
-    """Back off: the wait doubles with every failure and is never shorter than the server asked for.
+    """Back off: the wait doubles with every failure and is never shorter than the server requested.
 
-    A dead feed is still asked once in ``max_wait_s``: dead feeds come back. ``retired`` says when one that reports
-    that it is gone (410) is believed.
+    A dead feed is still polled once in ``max_wait_s``, since dead feeds come back. ``retired`` decides when to believe
+    a feed that reports that it is gone (410).
     """
     gone = failure is not None and failure.status == 410
     steps_s = (policy.max_wait_s if gone else policy.interval_s,)
@@ -332,7 +332,7 @@ def feed_failed(
 
 
 def retired(facts: FeedFacts) -> bool:
-    """Whether the feed said often enough that it is gone for good."""
+    """Whether the feed has reported often enough that it is gone."""
     return facts.gone and facts.failures >= RETIRED_AFTER
 
 
@@ -343,7 +343,7 @@ def feed_went_well(
     rng: random.Random,
     listed: Listed = _NOTHING,
 ) -> FeedFacts:
-    """Poll again when the feed's rhythm says so. ``listed`` is what this poll found."""
+    """Poll again by the feed's rhythm. ``listed`` is what this poll found."""
     first = not facts.listed
     rhythm = observed(facts.rhythm, listed, now_ms, first=first)
     wait_s = policy.interval_s
@@ -351,7 +351,7 @@ def feed_went_well(
         wait_s = next_wait_s(
             rhythm, now_ms, floor_s=policy.interval_s, ceiling_s=policy.ceiling_s, worth_s=policy.worth_s
         )
-    # The jitter parts feeds that were added, or failed, at the same moment.
+    # The jitter separates feeds that were added, or failed, at the same moment.
     wait_ms = int(wait_s * 1000 * (1 + policy.jitter * (5 if first else 1) * rng.random()))
     return replace(
         facts,
@@ -366,9 +366,9 @@ def feed_went_well(
 
 
 def feed_address(url: str, facts: FeedFacts, now_ms: int, policy: FeedPolicy) -> str:
-    """Where to ask: the address learnt from a lasting redirect, the first one again if that keeps failing.
+    """The address to request: the one learnt from a permanent redirect, or the original one if that keeps failing.
 
-    For an index of sitemaps: the one that it led to, and every ``index_s`` the index again.
+    For an index of sitemaps: the sitemap that it led to, and every ``index_s`` the index again.
     """
     if facts.failures >= 3:
         return url
@@ -378,6 +378,6 @@ def feed_address(url: str, facts: FeedFacts, now_ms: int, policy: FeedPolicy) ->
 
 
 def asks_conditionally(facts: FeedFacts, address: str, now_ms: int, policy: FeedPolicy) -> bool:
-    """Whether ETag and date may be sent, or the feed is to be fetched whole to be sure."""
+    """Whether ETag and date may be sent; otherwise the feed is fetched unconditionally, to be sure."""
     same = facts.checked_url is None or facts.checked_url == address
     return facts.listed and same and now_ms - facts.full_at_ms < policy.full_fetch_s * 1000

@@ -1,6 +1,6 @@
-"""Finding a site's feeds: its home page is read, then what it names, robots.txt's sitemaps and the usual places are tried.
+"""Finds a site's feeds: reads its home page, then tries feeds named there, sitemaps in robots.txt, and the usual addresses.
 
-Each candidate is fetched and parsed, so what is found works. Few requests, at the host's pace.
+Each candidate is fetched and parsed, so every result works. It makes few requests, at the host's pace.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_REQUESTS = 25
 
 @dataclass(frozen=True, slots=True)
 class FoundFeed:
-    """A feed that was fetched and read. ``how`` it was found, in plain words."""
+    """A feed that was fetched and read. ``how``: how it was found, in plain words."""
 
     url: str
     feed: ParsedFeed
@@ -35,7 +35,7 @@ class FoundFeed:
 
 
 class FeedFinder:
-    """``wait`` waits for some seconds; ``clock`` gives UTC. At most 25 requests a site."""
+    """``wait`` waits for a number of seconds; ``clock`` returns UTC. Makes at most 25 requests per site."""
 
     def __init__(
         self, http: Http, pacing: HostPacing, *, clock: Callable[[], datetime], wait: Callable[[float], object]
@@ -44,7 +44,7 @@ class FeedFinder:
         self._left = 0
 
     def find(self, url: str) -> Iterator[FoundFeed]:
-        """The feeds of the site at ``url``, as they are found. Raises FeedError if the page itself can't be fetched."""
+        """Yields the feeds of the site at ``url`` as they are found. Raises FeedError if the page itself can't be fetched."""
         self._left = MAX_REQUESTS
         page = self._fetch(url)
         if isinstance(page, Failure):
@@ -119,7 +119,7 @@ _NAMING = frozenset({"base", "link", "a"})
 
 
 class _Links:
-    """The feeds that tags name, in their order."""
+    """Collects the feeds named by tags, in order."""
 
     def __init__(self, base: str) -> None:
         self.base = base
@@ -127,7 +127,7 @@ class _Links:
         self.hinted: dict[str, str | None] = {}
 
     def read(self, tag: str, values: dict[str, str]) -> None:
-        """Look at a tag and its attributes."""
+        """Process a tag and its attributes."""
         href = values.get("href", "")
         if tag == "base" and href:
             self.base = self._joined(href) or self.base
@@ -156,19 +156,19 @@ class _Links:
 
 
 def feeds_named(html: str, url: str) -> list[str]:
-    """Addresses that the page gives as its feeds: ``<link rel=alternate>`` first, then links that look like feeds.
+    """Feed addresses on the page: ``<link rel=alternate>`` first, then links that look like feeds.
 
     At most 30, each once. Never raises.
     """
     reader = _Links(url)
     for token in tokens(html[: 2 << 20]):
         if isinstance(token, Tag) and not token.closing and token.name in _NAMING:
-            with contextlib.suppress(ValueError):  # a broken address: the others count
+            with contextlib.suppress(ValueError):  # a broken address: continue with the others
                 reader.read(token.name, token.attributes())
     return list(dict.fromkeys([*reader.named, *reader.hinted]))[:MAX_CANDIDATES]
 
 
 def usual_places(url: str) -> list[str]:
-    """Where feeds usually lie on the site of ``url``."""
+    """The usual addresses of feeds on the site of ``url``."""
     split = urlsplit(url)
     return [f"{split.scheme}://{split.netloc}{path}" for path in WELL_KNOWN]

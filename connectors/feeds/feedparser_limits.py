@@ -1,8 +1,8 @@
-"""feedparser, without the work of its own that grows with the square of what a feed holds.
+"""feedparser without its quadratic work.
 
-It looks for a mail address in each author with a pattern that starts again at every letter (80,000 letters without an ``@``
-take half a minute, in which Python runs nothing else), and compares each tag with all before it. Authors are cut off behind
-what is ever kept of them, and a feed or item has only its first tags: nothing here reads them.
+It searches each author for a mail address with a pattern that restarts at every letter (80,000 letters without an ``@``
+take half a minute, in which Python runs nothing else), and compares each tag with all before it. Here authors are
+truncated to the length that is kept, and a feed or item keeps only its first tags, which Wirewatch does not read.
 
 It also copies a dictionary at the end of each title and text, which is cheaper here if the dictionary holds only text.
 
@@ -27,7 +27,7 @@ MOST_TAGS = 100
 
 
 class _Limited:
-    """Goes before feedparser's own classes."""
+    """A mixin before feedparser's own classes."""
 
     def _sync_author_detail(self, key: str = "author") -> None:
         context = self._get_context()  # type: ignore[attr-defined]
@@ -42,9 +42,9 @@ class _Limited:
 
 
 def _copied(self: FeedParserDict, memo: dict[int, Any]) -> FeedParserDict:
-    """What ``copy.deepcopy`` gives of one, for those that hold only text without a look at each value.
+    """The same as ``copy.deepcopy``, but without examining each value if the dictionary contains only text.
 
-    A thirtieth of what a first poll costs.
+    It saves a thirtieth of a first poll.
     """
     if all(type(value) is str or value is None for value in self.values()):
         return FeedParserDict(self)
@@ -57,7 +57,7 @@ _LIMITED = {name: type(name, (_Limited, theirs), {}) for name, theirs in _THEIRS
 
 
 def limit() -> None:
-    """Let ``feedparser.parse`` use the limited parsers and the cheaper copies. Doing it twice is harmless."""
+    """Make ``feedparser.parse`` use the limited parsers and the cheaper copies. Calling it twice is harmless."""
     for name, limited in _LIMITED.items():
         setattr(feedparser.api, name, limited)
     FeedParserDict.__deepcopy__ = _copied
@@ -65,7 +65,7 @@ def limit() -> None:
 
 @contextmanager
 def unlimited() -> Iterator[None]:
-    """``feedparser.parse`` as it is installed, in all threads: for benches and tests that compare with it."""
+    """The original ``feedparser.parse``, in all threads, for benches and tests that compare with it."""
     for name, theirs in _THEIRS.items():
         setattr(feedparser.api, name, theirs)
     if "__deepcopy__" in vars(FeedParserDict):

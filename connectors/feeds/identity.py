@@ -1,16 +1,16 @@
-"""Which item of a list is which: by guid, link and text, weighed by what the feed has shown before. Pure.
+"""Matches the items of a list with known ones by guid, link and text, depending on what the feed has shown before. Pure.
 
-A key is given once, when an item is first seen, and found again in later lists. The rules, first hit first:
+An item gets its key when it is first seen, and is matched with it in later lists. The rules, of which the first match counts:
 
 1. The same guid, unless several items of the list share it with different links. A guid that stays while link and words
    change is the same item with news.
-2. The same link, if the link tells items apart: when a feed writes new guids at every poll, links do. It does not if
-   several items of one list share it with words of their own, if an item identified by its guid has it, or if it
-   is the front page of a site. An item with another guid and other words than the known one is another item, unless its
-   guid is only the link with another fragment.
+2. The same link, if links identify items, as in a feed with new guids at every poll. A link does not identify an item
+   if several items of one list share it with different words, if an item identified by its guid has it, or if it is the
+   front page of a site. An item with another guid and other words than the known one is another item, unless its guid
+   is only the link with another fragment.
 3. The same title, summary and date, or without a date the same link: an item whose guid and link both change.
 
-An item whose link doesn't tell it apart is an article of its own: its address is the link with a fragment that names its
+An item whose link doesn't identify it is a separate article: its address is the link with a fragment that contains its
 guid (or the link's own fragment and its title), and its text is the feed's, since the page at the link is not its page.
 """
 
@@ -33,10 +33,10 @@ _DIGITS = re.compile(r"\d+")
 
 
 class ItemMarks(NamedTuple):
-    """Digests of what identifies an item, and of what can change in it. Those of what is missing are empty.
+    """Digests of what identifies an item and of what can change in it. They are empty for missing parts.
 
-    ``title`` and ``rest`` (the summary) leave out digits, which are in ``figures``; ``touch`` is of what changes
-    lightly: the date of the last change, and the full text. ``apart``: ``+`` if its link doesn't tell it apart.
+    ``title`` and ``rest`` (the summary) leave out digits, which are in ``figures``; ``touch`` is of minor changes: the
+    date of the last change, and the full text. ``apart``: ``+`` if its link doesn't identify it.
     """
 
     guid: str
@@ -53,7 +53,7 @@ class ItemMarks(NamedTuple):
 
     @property
     def words(self) -> tuple[str, str]:
-        """Of title and summary."""
+        """The digests of title and summary."""
         return self.title, self.rest
 
 
@@ -81,15 +81,15 @@ def marks_of(item: FeedItem) -> ItemMarks:
 
 
 def read_marks(digest: str) -> ItemMarks:
-    """The marks that ``str`` of them gave; empty ones if they are of another version."""
+    """Parse the marks from their ``str``; empty ones if they are from another version."""
     parts = digest.split(".")
     return ItemMarks(*parts) if len(parts) == len(ItemMarks._fields) else _NO_MARKS
 
 
 class ItemMatch(NamedTuple):
-    """A listed item with its key, which is made unique if need be.
+    """A listed item with its key, made unique if necessary.
 
-    ``known``: it is one of the known items; ``by_text``: only rule 3 found it.
+    ``known``: it is one of the known items; ``by_text``: found only by rule 3.
     """
 
     item: FeedItem
@@ -99,12 +99,12 @@ class ItemMatch(NamedTuple):
 
 
 def matched(about: Mapping[str, ItemMarks], listed: Sequence[FeedItem]) -> list[ItemMatch]:
-    """The listed items in their order, each key once; twins are left out. ``about``: the marks of known items by key."""
+    """The listed items in order, each key once, without duplicates. ``about``: the marks of known items by key."""
     marks = [marks_of(item) for item in listed]
     shared = _shared_links(marks)
     shared.update(one.link for one in about.values() if one.apart)
     weak = _shared_guids(marks)
-    # Nearly all lists hold no item that was told apart before. Marks of another version don't say.
+    # Nearly all lists have no item that was separated before. Marks of another version don't record it.
     some_apart = any(one.apart or one == _NO_MARKS for one in about.values())
     found: list[ItemMatch | None] = [None] * len(listed)
     taken: set[str] = set()
@@ -118,7 +118,7 @@ def matched(about: Mapping[str, ItemMarks], listed: Sequence[FeedItem]) -> list[
     for place, (item, one) in enumerate(zip(listed, marks, strict=True)):
         apart = _told_apart(item, one, weak) if some_apart else None
         if item.key in about and (one.link not in shared or one.guid or about[item.key].words == one.words):
-            # What was known before its link came to be shared keeps its address. The page there is not its own.
+            # An item that was known before its link became shared keeps its address, but the page there is not its own.
             take(place, msgspec.structs.replace(item, fetchable=item.fetchable and one.link not in shared), one)
         elif apart is not None and apart.key in about:
             take(place, apart, marks_of(apart))
@@ -155,14 +155,14 @@ def matched(about: Mapping[str, ItemMarks], listed: Sequence[FeedItem]) -> list[
 
 
 def _shared_links(marks: Sequence[ItemMarks]) -> set[str]:
-    """Links that several items of the list have, each with words of its own."""
+    """Links that several items of the list share, with different words."""
     several = {link for link, count in Counter(one.link for one in marks if one.link).items() if count > 1}
     kinds = Counter(link for link, *_ in {(one.link, *one.words) for one in marks if one.link in several})
     return {link for link, count in kinds.items() if count > 1}
 
 
 def _shared_guids(marks: Sequence[ItemMarks]) -> set[tuple[str, str]]:
-    """Links and guids that several items of the list have in common, each with words of its own."""
+    """Pairs of link and guid that several items of the list share, with different words."""
     kinds = Counter((link, guid) for link, guid, *_ in {(one.link, one.guid, *one.words) for one in marks if one.guid})
     return {pair for pair, count in kinds.items() if count > 1}
 
@@ -187,7 +187,7 @@ def _text(one: ItemMarks) -> tuple[str, ...]:
 
 
 def _is_same(item: FeedItem, one: ItemMarks, other: ItemMarks) -> bool:
-    """Whether it is the known item that has its link."""
+    """Whether it is the known item with the same link."""
     similar = one.title == other.title or bool(one.rest and one.rest == other.rest)
     return similar or not one.guid or not other.guid or _guid_is_link(item)
 
@@ -197,7 +197,7 @@ def _guid_is_link(item: FeedItem) -> bool:
 
 
 def _is_front_page(item: FeedItem) -> bool:
-    """Whether the link is that of a site: never an article's."""
+    """Whether the link is a site's front page, which is never an article."""
     if not item.fetchable:
         return False
     split = urlsplit(canonical_url(item.url))
@@ -205,9 +205,9 @@ def _is_front_page(item: FeedItem) -> bool:
 
 
 def _told_apart(item: FeedItem, one: ItemMarks, weak: Container[tuple[str, str]]) -> FeedItem | None:
-    """The item as an article of its own beside others with its link; None if nothing tells it apart.
+    """The item as a separate article among others with its link; None if nothing distinguishes it.
 
-    ``weak``: links and guids that don't.
+    ``weak``: links and guids that don't identify items.
     """
     if not one.link:
         return None

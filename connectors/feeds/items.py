@@ -1,4 +1,4 @@
-"""What a feed holds, whatever its format. Pure."""
+"""The content of a feed, whatever its format. Pure."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ MAX_AUTHORS = 50
 MAX_NAME = 200
 
 ITEM_PARAMETER = "wirewatch-item"
-"""Query parameter in the made-up address of an item without one: the feed's address plus the item's key."""
+"""Query parameter in the artificial address of an item without one: the feed's address plus the item's key."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _GOOGLE = re.compile(r"(?:www\.)?google\.[a-z]{2,3}(?:\.[a-z]{2})?")
 
 
 class FeedItem(Claims, frozen=True, kw_only=True, omit_defaults=True):
-    """One item as the feed claims it. ``title`` and ``summary`` are plain text; ``content`` is the full text, if given, as the
-    feed has it: its markup may be hostile, its addresses relative.
+    """An item with the feed's claims. ``title`` and ``summary`` are plain text; ``content`` is the full text, if given,
+    verbatim: its markup may be hostile, its addresses relative.
 
-    ``key`` tells the feed's items apart: a digest of the guid, or of the link or text if there is none. ``url`` is
-    absolute; where ``fetchable`` is False the item has no address, and ``url`` is a made-up one that names it.
-    ``updated`` is verbatim; ``dated_ms`` is the first of the dates that can be read, in milliseconds since the epoch, UTC.
+    ``key`` identifies an item within the feed: a digest of the guid, or of the link or text if there is none. ``url``
+    is absolute; if ``fetchable`` is False, the item has no address, and ``url`` is an artificial one. ``updated`` is
+    verbatim; ``dated_ms`` is the first of the dates that can be read, in milliseconds since the epoch, UTC.
     """
 
     key: str
@@ -47,9 +47,9 @@ class FeedItem(Claims, frozen=True, kw_only=True, omit_defaults=True):
 class ParsedFeed(msgspec.Struct, frozen=True, kw_only=True):
     """A feed. ``format`` is like ``rss20``, ``atom10``, ``json11``, ``newssitemap``, ``sitemapindex``.
 
-    ``items`` are in the feed's order, each key once. ``notes`` are plain words on what was mended or left out.
-    ``children`` are the sitemaps of an index, the best first. ``hub`` is the WebSub hub that the feed names, ``topic``
-    the address that the hub knows it by. ``moved_to``: where it says that it is from now on (podcasts do).
+    ``items`` are in the feed's order, each key once. ``notes`` describe repairs and omissions in plain words.
+    ``children`` are the sitemaps of an index, best first. ``hub`` is the feed's WebSub hub, ``topic`` the feed's
+    address at the hub. ``moved_to``: the feed's announced new address (podcasts do that).
     """
 
     format: str
@@ -64,11 +64,11 @@ class ParsedFeed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_items(drafts: Iterable[FeedItem], feed_url: str) -> tuple[FeedItem, ...]:
-    """Give drafts their keys and addresses; twins are left out.
+    """Give drafts their keys and addresses; duplicates are left out.
 
     A draft's ``key`` is empty, and its ``url`` if it has none. A guid that several items share with different links
-    does not identify them: then the link counts too. With one link and three titles it says nothing. Nor does a link
-    that several share with different titles.
+    does not identify them; then the link counts too. A guid with one link and three titles means nothing, nor does a
+    link that several items share with different titles.
     """
     drafts = list(drafts)
     same = Counter((guid, url) for guid, url, _ in {(draft.guid, draft.url, draft.title) for draft in drafts})
@@ -93,7 +93,7 @@ def build_items(drafts: Iterable[FeedItem], feed_url: str) -> tuple[FeedItem, ..
 
 
 def one_line(text: object, limit: int = MAX_TITLE) -> str | None:
-    """Plain text on one line, at most ``limit`` characters; None for what is empty or no text."""
+    """Plain text on one line, at most ``limit`` characters; None if it is empty or not text."""
     if not isinstance(text, str):
         return None
     line = " ".join(sound(text[: limit * 4]).split())
@@ -109,7 +109,7 @@ def sound(text: str) -> str:
 
 
 def web_address(url: object) -> str:
-    """``url`` if it is an absolute http or https address of sane length, else an empty string."""
+    """``url`` if it is an absolute http or https address of reasonable length, otherwise an empty string."""
     if not isinstance(url, str):
         return ""
     text = sound(url).strip()
@@ -122,7 +122,7 @@ def web_address(url: object) -> str:
 
 
 def link_target(address: str) -> str:
-    """The article's address in a link through Google (``/url?url=…``), as the feeds of Google Alerts have them.
+    """The article's address in a Google redirect (``/url?url=…``), which Google Alerts' feeds use.
 
     Google's robots.txt disallows the redirect, so the page could not be fetched through it. Any other address is returned
     unchanged.
@@ -135,7 +135,7 @@ def link_target(address: str) -> str:
 
 
 def iso_moment(text: str | None) -> datetime | None:
-    """The moment of an ISO 8601 date, UTC unless it names a zone; None if it is none."""
+    """The moment of an ISO 8601 date, in UTC unless it has a zone; None if it is not one."""
     try:
         found = datetime.fromisoformat(text) if text else None
         return None if found is None else (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
@@ -144,7 +144,7 @@ def iso_moment(text: str | None) -> datetime | None:
 
 
 def first_ms(*dates: datetime | str | None) -> int | None:
-    """The first date that there is and that can be read, in milliseconds; text is ISO 8601."""
+    """The first date that can be read, in milliseconds; text must be ISO 8601."""
     moments = (iso_moment(date) if isinstance(date, str) else date for date in dates)
     return next((to_ms(moment) for moment in moments if moment is not None), None)
 

@@ -1,6 +1,6 @@
 """JSON Feed 1.0 and 1.1. Pure.
 
-Read leniently, field by field: a value of the wrong type counts as missing, so one odd item spoils no feed.
+It reads leniently, field by field: a value of the wrong type counts as missing, so one odd item does not spoil a feed.
 """
 
 from __future__ import annotations

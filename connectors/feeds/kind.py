@@ -1,4 +1,4 @@
-"""Feeds as a kind of connectors: ``feed``, the built-in one."""
+"""``feed``, the built-in kind of connectors."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ LOOK_AGAIN = timedelta(minutes=10)
 
 
 class PollBudget:
-    """Gives the policy for a poll. Safe for threads: while one works it out, the others take the last one.
+    """Provides the policy for a poll. Thread-safe: while one thread computes it, the others use the previous one.
 
-    ``facts`` gives those of all feeds, whoever polls them, so that several processes come to the same answer; it may
-    raise StoreError. ``average_s``: all feeds together get as many polls as if each were asked once in so many seconds.
+    ``facts`` returns those of all feeds, whichever process polls them, so that several processes get the same result;
+    it may raise StoreError. ``average_s``: all feeds together get as many polls as if each were polled once in this
+    many seconds.
     """
 
     def __init__(self, policy: FeedPolicy, facts: Callable[[], Collection[FeedFacts]], average_s: float) -> None:
@@ -35,7 +36,7 @@ class PollBudget:
         self._lock = threading.Lock()
 
     def policy(self, now: datetime) -> FeedPolicy:
-        """Return the policy. Without a ceiling there is no rhythm, and nothing to compute."""
+        """Return the policy. Without a ceiling, rhythms are not used and nothing is computed."""
         ceiling_s = self._policy.ceiling_s
         if ceiling_s is None or (self._look_at and now < self._look_at) or not self._lock.acquire(blocking=False):
             return self._policy
@@ -113,7 +114,7 @@ class FeedKind:
 
 
 def _budget(kind: str, tools: Tools) -> PollBudget:
-    # The cursors' source and not the tools: else they would keep themselves alive.
+    # A reference to the tools would keep them alive in a cycle, so only to their source of cursors.
     cursors = tools.cursors
     return PollBudget(
         policy_of(tools.settings), lambda: [one.facts for one in cursors(kind)], tools.settings.poll_average_s
@@ -121,7 +122,7 @@ def _budget(kind: str, tools: Tools) -> PollBudget:
 
 
 def policy_of(settings: ConnectorSettings) -> FeedPolicy:
-    """How feeds are treated, by the settings."""
+    """The policy for feeds, from the settings."""
     policy = FeedPolicy(
         interval_s=settings.poll_interval_s,
         pages_per_poll=settings.pages_per_poll,

@@ -1,8 +1,8 @@
-"""Mends the XML of feeds before a parser sees it: document types, entities and character references. Pure, linear.
+"""Repairs the XML of feeds before parsing: document types, entities and character references. Pure, linear.
 
-A parser that meets an entity of an external document type drops it in silence, and one that meets a reference to no
-character, or an ampersand alone, gives up the whole feed. So what a document type declares goes, entities become the
-characters that they stand for, and what stands for nothing becomes U+FFFD or stays visible as it is written.
+A parser silently drops entities of an external document type, and gives up the whole feed for an invalid character
+reference or a lone ampersand. So document type declarations are removed, entities become their characters, and invalid
+references become U+FFFD or stay visible as written.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ _PROLOG_CHARS = 65_536
 _MAX_ENTITIES = 500
 _MAX_VALUE = 1_000
 _MAX_GROWTH = 1 << 20
-"""Characters that the entities of a feed may add in all; beyond, they stay as they are written."""
+"""Most characters that a feed's entities may add in total; further ones stay as written."""
 
 _DOCTYPE = re.compile(r"(<!DOCTYPE\b[^>\[]*+)(?:>|\[(.*?)\]\s*+>)", re.IGNORECASE | re.DOTALL)
 _BEFORE = re.compile(r"(?:\s|<\?(?:[^?]|\?(?!>))*+\?>|<!--(?:[^-]|-(?!->))*+-->)*+")
 _ENTITY = re.compile(r"<!ENTITY\s+([A-Za-z_][\w.:-]{0,99})\s+(?:\"([^\"]*)\"|'([^']*)')\s*>")
 _VERBATIM = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
 _NAMED = re.compile(r"&(?:([A-Za-z_][\w.:-]{0,99});|(?!#))")
-"""A reference by name, or an ampersand that begins none: many feeds write "R&D"."""
+"""A named reference, or an ampersand that does not begin one: many feeds write "R&D"."""
 _NUMBER = re.compile(r"&#(?:[xX]([0-9A-Fa-f]++)|([0-9]++));")
 _XML = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _HIGH, _LOW, _END, _BEYOND = 0xD800, 0xDC00, 0xE000, 0x110000
 
 
 def mended(text: str) -> str:
-    """``text`` without what its document type declares, each entity and reference one that XML knows.
+    """``text`` without its document type's declarations, and with only entities and references that XML knows.
 
-    The same text if nothing has to be mended.
+    The same text if nothing needs repair.
     """
     declared: dict[str, str] = {}
     before = _BEFORE.match(text, 0, _PROLOG_CHARS)
@@ -46,7 +46,7 @@ def mended(text: str) -> str:
 
 
 def _declared(subset: str) -> Iterator[tuple[str, str]]:
-    """The general entities of an internal subset, as plain text. Those of files and of other entities are none."""
+    """The general entities of an internal subset, as plain text, without those that refer to files or other entities."""
     for count, match in enumerate(_ENTITY.finditer(subset)):
         if count >= _MAX_ENTITIES:
             return
@@ -55,7 +55,7 @@ def _declared(subset: str) -> Iterator[tuple[str, str]]:
 
 
 def _pieces(text: str, declared: dict[str, str]) -> Iterator[str]:
-    """The text with its named entities resolved; CDATA and comments are left as they are."""
+    """The text with its named entities resolved; CDATA and comments are unchanged."""
     grown = 0
 
     def resolve(match: re.Match[str]) -> str:
@@ -69,7 +69,7 @@ def _pieces(text: str, declared: dict[str, str]) -> Iterator[str]:
         if value is None:
             return f"&amp;{name};"
         grown += len(value)
-        # One that a person reads as text: what it holds is never markup.
+        # A field that is read as text: its content is never markup.
         return html.escape(value, quote=True) if grown <= _MAX_GROWTH else f"&amp;{name};"
 
     last = 0
@@ -87,7 +87,7 @@ _PAIR = re.compile(
 
 
 def _joined_pairs(text: str) -> str:
-    """Two references to the halves of a surrogate pair as the one character that was meant."""
+    """Two references to the halves of a surrogate pair, as the intended character."""
     return _PAIR.sub(_pair, text)
 
 
@@ -104,7 +104,7 @@ def _code(match: re.Match[str]) -> int:
 
 
 def _character(match: re.Match[str]) -> str:
-    """A reference as it is if XML has its character; what browsers read for Windows' numbers; else U+FFFD."""
+    """A reference, unchanged if XML allows its character; for Windows' numbers, as in browsers; otherwise U+FFFD."""
     code = _code(match)
     if code in (0x9, 0xA, 0xD) or 0x20 <= code < 0x80 or 0xA0 <= code < _HIGH or _END <= code < 0xFFFE:
         return match[0]

@@ -1,4 +1,4 @@
-"""OPML: lists of feeds, in and out. Pure."""
+"""OPML: reads and writes lists of feeds. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_DEPTH = 50
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed of a list. ``folders`` lead to it, the outermost first; ``source`` is our own attribute."""
+    """A feed in a list. ``folders`` lead to it, outermost first; ``source`` is our own attribute."""
 
     url: str
     title: str | None = None
@@ -32,7 +32,7 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpmlList(msgspec.Struct, frozen=True, kw_only=True):
-    """The feeds, each address once, in the list's order; ``notes`` say in plain words what was left out."""
+    """The feeds, each address once, in the list's order; ``notes`` describe omissions in plain words."""
 
     outlines: tuple[Outline, ...]
     notes: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ _BARE = re.compile(r"&(?!(?:[A-Za-z_][\w.-]{0,99}|#[0-9]{1,20}|#[xX][0-9A-Fa-f]{
 
 
 class _Refused(Exception):
-    """The list is not read any further."""
+    """Reading of the list stops."""
 
 
 def parse_opml(body: bytes, name: str) -> OpmlList:
@@ -82,7 +82,7 @@ def parse_opml(body: bytes, name: str) -> OpmlList:
         if not url:
             skipped.append(_named(title, address))
         elif "+" in lower.get("type", ""):
-            # FreshRSS: how to make a feed of a page, such as HTML+XPath.
+            # FreshRSS: how to make a feed from a page, such as HTML+XPath.
             scraped.append(_named(title, address))
         elif url in found:
             repeated += 1
@@ -99,7 +99,7 @@ def parse_opml(body: bytes, name: str) -> OpmlList:
         if tag == "outline" and path:
             path.pop()
 
-    # Lists are written by hand and by scripts: entities and bare ampersands in addresses are mended first.
+    # Lists are written by hand and by scripts: entities and bare ampersands in addresses are repaired first.
     text = _BARE.sub("&amp;", mended(decode_body(body).text.lstrip("\ufeff \t\r\n")))
     parser = expat.ParserCreate("utf-8")
     parser.StartElementHandler, parser.EndElementHandler = start, end
@@ -110,7 +110,7 @@ def parse_opml(body: bytes, name: str) -> OpmlList:
         except expat.ExpatError as error:
             words = f"{expat.errors.messages.get(error.code, 'broken XML')}, line {error.lineno}"
             if roots[:1] != ["opml"]:
-                raise InputError(name, f"no OPML list of feeds: {words}") from error
+                raise InputError(name, f"not an OPML list of feeds: {words}") from error
             for seen in (found, path, skipped, scraped, lists, settings):
                 seen.clear()
             repeated = 0
@@ -121,12 +121,12 @@ def parse_opml(body: bytes, name: str) -> OpmlList:
                     if token.closing or token.empty:
                         end(token.name)
             if not found:
-                raise InputError(name, f"no OPML list of feeds: {words}") from error
-            notes.append(f"not well-formed, read all the same: {words}")
+                raise InputError(name, f"not an OPML list of feeds: {words}") from error
+            notes.append(f"not well-formed, but read: {words}")
     except _Refused as error:
         raise InputError(name, f"not read: {error}") from error
     if roots[:1] != ["opml"]:
-        raise InputError(name, f"no OPML list of feeds: its root element is {roots[0][:60]}")
+        raise InputError(name, f"not an OPML list of feeds: its root element is {roots[0][:60]}")
     left_out = [f"{name} ({count})" for name, count in settings.most_common()]
     for named, one, many in (
         (skipped, "without an http or https address left out", None),

@@ -1,4 +1,4 @@
-"""One poll's round over the pending items: fetch the pages whose turn it is, as far as pace and budget allow."""
+"""A poll's round over the pending items: fetches the pages that are due, as far as pace and budget allow."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MakeArticle = Callable[[FeedItem, ItemState, Fetched | Failure | None, datetime]
 
 
 def rest_host(pacing: HostPacing, url: str, failure: Failure, now: datetime) -> None:
-    """Leave a host alone that says it has enough (429, 503): as long as it asks for, at least 30 s."""
+    """Stop requests to an overloaded host (429, 503) for as long as it asks for, at least 30 s."""
     if failure.status in (429, 503):
         wait_s = max(failure.retry_after_s or 0.0, _LEAST_PAUSE_S)
         pacing.slow_down(url, now + timedelta(seconds=wait_s))
@@ -62,7 +62,7 @@ class PageRound:
         return {**self._before, **self._changed} if self._changed else self._before
 
     def collect(self) -> list[RawArticle]:
-        """Fetch what is due and give the articles, in the order in which they are to be appended."""
+        """Fetch the due pages and return the articles, in the order of appending."""
         began = self._moment()
         budget = timedelta(seconds=self._policy.poll_budget_s)
         articles: list[RawArticle] = []
@@ -90,7 +90,7 @@ class PageRound:
         return articles
 
     def _refused(self, url: str, now: datetime) -> Failure | None:
-        """What the site's robots.txt has against fetching the page: read once a day, as a request like any other."""
+        """Why the site's robots.txt disallows the page, or None. It is fetched once a day, as a request like any other."""
         if self._robots is None:
             return None
         if not self._robots.known(url, now):
@@ -101,7 +101,7 @@ class PageRound:
         return self._robots.refusal(url, now)
 
     def _may_follow(self, asked: str, now: datetime, url: str) -> Failure | None:
-        """A page may be at another host than its link: then that one's robots.txt and pace count too."""
+        """A page may be on another host than its link; then that host's robots.txt and pace apply too."""
         if host_of(url) == host_of(asked):
             robots = self._robots
             return robots.refusal(url, now) if robots and robots.known(url, now) else None

@@ -1,4 +1,4 @@
-"""Bytes to a feed. Pure: no network, no files, no clock."""
+"""Parses bytes into a feed. Pure: no network, no files, no clock."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
     """Parse RSS, RDF, Atom, JSON Feed or a sitemap. ``url`` is where it came from: the base of relative links,
     and for messages.
 
-    Broken XML and wrong encodings are read as well as possible and noted in ``notes``. Raises FeedError for what is no
-    feed, saying what it looks like.
+    Broken XML and wrong encodings are read as well as possible, with a note in ``notes``. If it is not a feed, raises
+    FeedError that says what it looks like.
     """
-    url = without_credentials(url)  # else relative links would carry them into records
+    url = without_credentials(url)  # otherwise relative links would carry them into records
     text, encoding = text_of(body, url=url, content_type=content_type)
     if is_json(text):
         return parse_json_feed(text, url=url)
@@ -57,13 +57,13 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
     parsed = read_xml(text, url=url, base=url, for_items=True)
     notes = []
     if parsed.get("bozo"):
-        notes.append(f"not well-formed, read all the same: {one_line(str(parsed.get('bozo_exception')), 200)}")
+        notes.append(f"not well-formed, but read: {one_line(str(parsed.get('bozo_exception')), 200)}")
     if encoding != "utf-8":
         notes.append(f"read as {encoding}")
     about = parsed.get("feed") or {}
     entries = parsed.get("entries") or []
     if len(entries) > 1 and parsed.get("bozo") and _ends_in_an_item(text):
-        # The next poll has it whole: half a title would be an article of its own.
+        # The next poll gets it complete; half a title would become a separate article.
         entries = entries[:-1]
         notes.append("cut short in an item, which is left out")
     authors = _authors(about) if parsed.get("version") == "atom10" else ()
@@ -85,7 +85,7 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
 
 
 def _related(about: Any, rel: str, base: str) -> str | None:
-    """Return the first link of this kind that the feed itself has."""
+    """Return the feed's own first link of this kind."""
     for link in about.get("links") or ():
         if str(link.get("rel")).lower() == rel and (address := web_address(_joined(base, link.get("href")))):
             return address
@@ -100,9 +100,9 @@ def _ends_in_an_item(text: str) -> bool:
 
 
 def _drafts(entries: list[Any], url: str, authors: tuple[str, ...]) -> Iterator[FeedItem]:
-    """``authors``: those of an entry that names none (RFC 4287, 4.2.1)."""
-    # Plain dictionaries: each question to feedparser's own costs a look at its map of other names for a field. And with
-    # its own, "updated" would be answered with "published" if there is none.
+    """``authors``: for entries without any (RFC 4287, 4.2.1)."""
+    # Plain dictionaries: each access to feedparser's own looks up its map of alternative names. It also returns
+    # "published" for a missing "updated".
     for entry in map(dict, entries):
         content, is_html = _content(entry)
         summary = entry.get("summary")
@@ -133,7 +133,8 @@ def _link(entry: Any, base: str) -> str:
     for part in entry.get("content") or ():
         if part.get("src") and (address := web_address(_joined(base, part["src"]))):
             return address
-    # A guid is the address if there is no other, even if it says it is not a permalink: trying it costs one request.
+    # A guid is used as the address if there is no other, even if it is not marked as a permalink: trying it costs one
+    # request.
     return web_address(_joined(base, guid) if isinstance(guid, str) and guid.startswith("/") else guid)
 
 
@@ -141,7 +142,7 @@ def _joined(base: str, link: object) -> str:
     if not isinstance(link, str) or not (link := link.strip()):
         return ""
     if _ABSOLUTE.fullmatch(link):
-        # As nearly all are. Joining gives them as they are, and takes a quarter of the time that an item takes here.
+        # Nearly all links are absolute. Joining would return them unchanged, in a quarter of an item's time here.
         return link
     try:
         return urljoin(base, link)
@@ -171,7 +172,7 @@ def _title(holder: Any) -> str | None:
 
 
 def _bare(html: str) -> str:
-    """``html`` without a section of CDATA around it, which was escaped: to XML it is text."""
+    """``html`` without an enclosing CDATA section that was escaped and so is text in XML."""
     match = _ESCAPED_CDATA.fullmatch(html) if "<![CDATA[" in html[:100] else None
     return match[1] if match else html
 
@@ -186,7 +187,7 @@ def _authors(entry: Any) -> tuple[str, ...]:
     named = [author.get("name") for author in entry.get("authors") or () if hasattr(author, "get")]
     whole = entry.get("author")
     if len(named) < 2 and isinstance(whole, str) and (found := _NAMED_ADDRESS.fullmatch(whole.strip()[:1_000])):
-        # feedparser takes the end of an address with a long last part for the name.
+        # feedparser treats the end of an address with a long last part as the name.
         named = [(found[1] or found[2]).strip(' "')]
     names = [line for name in (named if any(named) else [whole]) if (line := one_line(name, MAX_NAME))]
     return tuple(dict.fromkeys(names))[:MAX_AUTHORS]
@@ -217,7 +218,7 @@ _HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b"
 
 
 def bytes_of(body: bytes, *, url: str) -> bytes:
-    """Unpack. Raises FeedError."""
+    """The unpacked bytes. Raises FeedError."""
     if not body.strip(b"\0 \t\r\n"):
         raise FeedError(url, "not a feed: empty", kind=FailureKind.NO_FEED)
     try:
@@ -227,7 +228,7 @@ def bytes_of(body: bytes, *, url: str) -> bytes:
 
 
 def text_of(body: bytes, *, url: str, content_type: str | None) -> Decoded:
-    """Unpack and decode. Raises FeedError for what can be no feed by its first bytes."""
+    """Unpack and decode. Raises FeedError if the first bytes show that it can't be a feed."""
     body = bytes_of(body, url=url)
     if name := binary_kind(body):
         raise FeedError(url, f"not a feed: {name}", kind=FailureKind.NO_FEED)
@@ -262,20 +263,20 @@ def read_moment(parsed: object) -> datetime | None:
 
 
 def read_as_sent(body: bytes, *, base: str, content_type: str | None) -> Any:
-    """Give feedparser's result for the bytes as they came, its own rules for encodings included; None if it fails."""
+    """Return feedparser's result for the original bytes, with its own rules for encodings; None if it fails."""
     headers = {"content-location": base} | ({"content-type": content_type} if content_type else {})
     try:
         return feedparser.parse(io.BytesIO(body), response_headers=headers)
-    except Exception:  # feedparser lets errors of its own (of re, of codecs) through on hostile bytes.
+    except Exception:  # On hostile bytes feedparser may raise internal errors (from re or codecs).
         return None
 
 
 def read_xml(text: str, *, url: str, base: str, for_items: bool = False) -> Any:
-    """Give feedparser's result for RSS, RDF or Atom. ``base`` is what relative links are relative to, may be empty.
+    """Return feedparser's result for RSS, RDF or Atom. ``base``: the base of relative links; may be empty.
 
-    ``for_items``: only what items are made of. Guids stay as they are written (feedparser makes addresses of guids like
-    "4711"; then they would change when the feed moves), markup in texts stays as it is (items keep its plain text),
-    and links may stay relative. Raises FeedError for what is not a feed, or is broken and gives nothing.
+    ``for_items``: only what items are made from. Guids stay as written (feedparser turns guids such as "4711" into
+    addresses, which would change if the feed moves), markup in texts is unchanged (items keep its plain text), and
+    links may stay relative. Raises FeedError if it is not a feed, or so broken that nothing can be read.
     """
     if text.count("<") > MAX_MARKS:
         raise FeedError(url, f"more than {MAX_MARKS:,} elements: not read", kind=FailureKind.TOO_LARGE)
@@ -296,7 +297,7 @@ def read_xml(text: str, *, url: str, base: str, for_items: bool = False) -> Any:
             resolve_relative_uris=not for_items,
             sanitize_html=not for_items,
         )
-    except Exception as error:  # As above: any of its errors means that this text can't be read.
+    except Exception as error:  # As above: any error means that this text can't be read.
         raise FeedError(
             url, f"not a feed: could not be read ({type(error).__name__})", kind=FailureKind.NO_FEED
         ) from error
@@ -310,14 +311,14 @@ def read_xml(text: str, *, url: str, base: str, for_items: bool = False) -> Any:
 
 
 def _looks_usable(root: str, entries: list[Any]) -> bool:
-    """Whether what names no version of a feed is one: feedparser finds items in nearly anything."""
+    """Whether a document without a feed's version is a feed: feedparser finds items in nearly anything."""
     if root in (*_HTML_ROOTS, "opml", "svg"):
         return False
     return (root == "channel" and bool(entries)) or any(entry.get("title") or entry.get("link") for entry in entries)
 
 
 def _after_prolog(text: str) -> str:
-    """The beginning of a text from its first element on: declarations and comments before it are left out."""
+    """The text from its first element on, without declarations and comments before it."""
     start = text[:65_536]
     prolog = _PROLOG.match(start)
     return start[prolog.end() :] if prolog else start

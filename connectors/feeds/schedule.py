@@ -1,13 +1,14 @@
-"""When to poll a feed again, from its own rhythm. Pure.
+"""Decides when to poll a feed again, by its own rhythm. Pure.
 
-The rhythm is what was seen: items by hour of the day (UTC), halved every week. The next poll is due when the items
-expected since this one have together waited ``worth_s`` seconds: so a feed of rate r is polled every
-sqrt(2 * worth_s / r) seconds, which for a given number of requests over many feeds gives the least delay, and a feed
-that sleeps at night is left alone at night. Against missing items (Media Cloud's rule of thumb): never so late that more than a
-third of the list is expected to be new, and if less than a third of it was known already, half the wait.
+The rhythm is the observed number of items by hour of the day (UTC), with a half-life of a week. The next poll is due
+when the items expected since this one have together waited ``worth_s`` seconds: so a feed with rate r is polled every
+sqrt(2 * worth_s / r) seconds, which gives the least delay for a given number of requests over many feeds, and a feed
+that is silent at night is not polled at night. To avoid missing items (Media Cloud's rule of thumb), the wait is never
+so long that more than a third of the list is expected to be new, and it is halved if less than a third was already
+known.
 
-What the worth has to be for a given number of requests depends on the feeds, so it is computed from their rhythms
-(``worth_for``): one worth for all feeds gives the least delay.
+The value of ``worth_s`` for a given number of requests depends on the feeds, so it is computed from their rhythms
+(``worth_for``). One value for all feeds gives the least delay.
 """
 
 from __future__ import annotations
@@ -24,27 +25,27 @@ from core.durations import HOUR_MS
 HOURS = 24
 _DAY_MS = HOURS * HOUR_MS
 _HALF_LIFE_MS = 7 * _DAY_MS
-# What is believed before anything was seen: 2.4 items a day, with the weight of half a day's watching.
+# The prior: 2.4 items a day, with the weight of half a day's observation.
 _PRIOR_PER_HOUR = 0.1
 _PRIOR_DAYS = 0.5
 _LEAST_LIST = 5
 SILENT_EXPECTED = 8.0
-"""So many items were to be expected since the last one: by chance that happens to one feed in 3,000."""
+"""The number of expected items without any after which a feed is silent: by chance that happens to one feed in 3,000."""
 
 SILENT_LEAST_MS = 6 * HOUR_MS
 LEAST_WORTH_S, MOST_WORTH_S = 5.0, 5_000.0
-"""At the least, a feed of one item a day is asked every quarter of an hour already."""
+"""With the least value, a feed with one item a day is already polled every quarter of an hour."""
 
 _STEPS = 30
 
 
 class Rhythm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of a feed's pace. ``hours``: items seen in each hour of the day, old ones counting less.
+    """The observed pace of a feed. ``hours``: items seen in each hour of the day; old ones count less.
 
-    ``days``: days watched, weighted alike. ``at_ms``: when it was last brought up to date. ``last_new_ms``: when
-    something new was last seen. ``wait_ms``: the wait chosen last. ``size``: items in the list. ``tight``: polls
-    that found less than a third known; ``gaps``: those that found nothing known, so that items were missed, the last
-    at ``gap_ms``.
+    ``days``: days observed, weighted in the same way. ``at_ms``: when it was last updated. ``last_new_ms``: when
+    something new was last seen. ``wait_ms``: the last chosen wait. ``size``: items in the list. ``tight``: polls that
+    found less than a third known; ``gaps``: polls that found nothing known, so that items were missed, the last at
+    ``gap_ms``.
     """
 
     hours: tuple[float, ...] = (0.0,) * HOURS
@@ -60,7 +61,7 @@ class Rhythm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Listed(NamedTuple):
-    """What a good poll found: how many items were new, how many known, how many listed; all 0 for a 304."""
+    """The result of a good poll: numbers of new, known and listed items; all 0 for a 304."""
 
     new: int = 0
     known: int = 0
@@ -94,7 +95,7 @@ def observed(rhythm: Rhythm, listed: Listed, now_ms: int, *, first: bool) -> Rhy
 
 
 def per_hour(rhythm: Rhythm, hour: int) -> float:
-    """Items expected in this hour of the day (UTC), smoothed over its neighbours."""
+    """Items expected in this hour of the day (UTC), smoothed over neighbouring hours."""
     hours = rhythm.hours
     seen = (hours[hour - 1] + 2 * hours[hour] + hours[(hour + 1) % HOURS]) / 4
     return (seen + _PRIOR_PER_HOUR * _PRIOR_DAYS) / (rhythm.days + _PRIOR_DAYS)
@@ -110,7 +111,7 @@ def expected(rhythm: Rhythm, from_ms: int, to_ms: int) -> float:
 
 
 def next_wait_s(rhythm: Rhythm, now_ms: int, *, floor_s: float, ceiling_s: float, worth_s: float) -> float:
-    """Seconds until the next poll, from ``floor_s`` to ``ceiling_s``. See the module's words on ``worth_s``."""
+    """Seconds until the next poll, from ``floor_s`` to ``ceiling_s``. The module explains ``worth_s``."""
     rates = [per_hour(rhythm, hour) / HOUR_MS for hour in range(HOURS)]
     most = rhythm.size / 3 if rhythm.size >= _LEAST_LIST else float("inf")
     waited_ms = count = 0.0
@@ -131,7 +132,7 @@ def next_wait_s(rhythm: Rhythm, now_ms: int, *, floor_s: float, ceiling_s: float
 
 
 def is_silent(rhythm: Rhythm, now_ms: int) -> bool:
-    """Whether the feed has been quiet for so long that something is likely wrong with it."""
+    """Whether the feed has been silent for so long that something is probably wrong."""
     if not rhythm.last_new_ms or rhythm.days < 1 or now_ms - rhythm.last_new_ms < SILENT_LEAST_MS:
         return False
     # As of the last new item: while it is silent, the rate fades.
@@ -143,7 +144,7 @@ def is_silent(rhythm: Rhythm, now_ms: int) -> bool:
 
 
 def _hours_between(from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
-    """Each hour of the day that lies between, with its milliseconds. For long spans an hour may come again."""
+    """Each hour of the day in between, with its milliseconds. In long spans an hour may occur several times."""
     at_ms = from_ms
     while at_ms < to_ms:
         until_ms = min((at_ms // HOUR_MS + 1) * HOUR_MS, to_ms)
@@ -152,9 +153,9 @@ def _hours_between(from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
 
 
 def worth_for(rhythms: Sequence[Rhythm], average_s: float, *, floor_s: float, ceiling_s: float) -> float:
-    """Find ``worth_s`` so that the feeds are polled as often, all together, as if each were every ``average_s`` seconds.
+    """Find ``worth_s`` such that all feeds together are polled as often as if each were polled every ``average_s`` seconds.
 
-    Bounded, see above: with few and quiet feeds fewer polls are made than may be.
+    It is bounded, so with few and quiet feeds there are fewer polls than allowed.
     """
     if not rhythms:
         return LEAST_WORTH_S
@@ -171,6 +172,6 @@ def worth_for(rhythms: Sequence[Rhythm], average_s: float, *, floor_s: float, ce
 
 
 def _polls_a_day(rates: NDArray[np.float64], worth_s: float, floor_s: float, ceiling_s: float) -> float:
-    """``rates``: items a second, by feed and hour."""
+    """``rates``: items per second, by feed and hour."""
     waits = np.clip(np.sqrt(2 * worth_s / rates), floor_s, ceiling_s)
     return float((3_600 / waits).sum())

@@ -1,7 +1,7 @@
 """Sitemaps: lists of pages (with Google's news extension or without) and indexes of such lists. Pure.
 
-Read as a stream by expat with every document type refused, so no entity is ever declared or fetched, and what is
-broken in the middle gives what came before.
+They are streamed through expat with every document type refused, so no entity is ever declared or fetched, and a file
+that is broken in the middle gives the part before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from connectors.feeds.items import (
 from core.errors import FailureKind, FeedError
 
 MAX_LISTED = 1_000
-"""The newest so many pages of a sitemap count; it may list 50,000, most of them years old."""
+"""Only this many of a sitemap's newest pages are used; it may list 50,000, most of them years old."""
 
 MAX_ENTRIES = 60_000
 MAX_DEPTH = 12
@@ -33,7 +33,7 @@ _PIECE = 1 << 16
 
 
 class _Enough(Exception):
-    """Reading stops here; what was read counts."""
+    """Stops reading; entries so far are used."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ class _Reader:
         self.count += 1
         if self.count > MAX_ENTRIES:
             raise _Enough(f"more than {MAX_ENTRIES:,} entries")
-        # Of equal dates the first counts as newer: feeds and news sitemaps put the newest first.
+        # Among equal dates the first counts as newer: feeds and news sitemaps list the newest first.
         row = (entry.when, -entry.place, entry)
         if len(self.entries) < MAX_LISTED:
             heapq.heappush(self.entries, row)
@@ -105,10 +105,10 @@ class _Reader:
 
 
 def parse_sitemap(text: str, *, url: str) -> ParsedFeed:
-    """Parse a sitemap or an index of them. Items are the newest 1,000, the newest first.
+    """Parse a sitemap or an index of them. Items are the newest 1,000, newest first.
 
-    An index has no items but ``children``, the likeliest to hold news first: named "news", then the latest changed.
-    Raises FeedError for one that declares a document type or gives nothing.
+    An index has no items, only ``children``, those most likely to have news first: named "news", then the most recently
+    changed. Raises FeedError for one that declares a document type or has no entries.
     """
     reader = _Reader(url)
     problem = _read(reader, text)
@@ -127,7 +127,9 @@ def parse_sitemap(text: str, *, url: str) -> ParsedFeed:
         )
     items = build_items((_item(url, entry) for entry in newest if _address(url, entry)), url)
     if reader.count > len(items):
-        notes.append(f"{reader.count - len(items)} of {reader.count} pages left out: older, repeated or no address")
+        notes.append(
+            f"{reader.count - len(items)} of {reader.count} pages left out: older, repeated or without address"
+        )
     is_news = any(entry.values.get("publication_date") for entry in newest)
     return ParsedFeed(
         format="newssitemap" if is_news else "sitemap", title=None, language=None, items=items, notes=tuple(notes)
@@ -143,7 +145,7 @@ def is_list_of_addresses(text: str) -> bool:
 
 
 def parse_list_of_addresses(text: str, *, url: str) -> ParsedFeed:
-    """Parse such a list. Items are its first 1,000: it has no dates."""
+    """Parse such a list. Items are the first 1,000, since it has no dates."""
     addresses = text.split()
     items = build_items((FeedItem(key="", url=address) for address in addresses[:MAX_LISTED]), url)
     left = len(addresses) - len(items)

@@ -1,7 +1,7 @@
-"""A feed's entries exactly as feedparser gives them, for people and programs that look at a feed. Pure.
+"""A feed's entries exactly as feedparser returns them, for people and programs that inspect a feed. Pure.
 
-The connector itself works with ``parse``'s items: the same entries, cut to sane lengths, titles as plain text, links
-absolute, twins left out.
+The connector itself uses the items of ``parse``: the same entries with bounded lengths, plain text titles and absolute
+links, without duplicates.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def feed_entries(body: bytes, *, url: str, base: str = "", content_type: str | None = None) -> tuple[FeedEntry, ...]:
-    """All entries in the feed's order. ``url`` is for messages; ``base`` what relative links are relative to.
+    """All entries in the feed's order. ``url`` is for messages; ``base``: the base of relative links.
 
-    Of a JSON Feed or a sitemap, which feedparser does not read, our own items. Raises FeedError for what is not a feed.
+    For a JSON Feed or a sitemap, which feedparser does not read, it returns our own items. Raises FeedError if it is
+    not a feed.
     """
     url = without_credentials(url)
     text = text_of(body, url=url, content_type=content_type).text
@@ -58,8 +59,8 @@ def feed_entries(body: bytes, *, url: str, base: str = "", content_type: str | N
         return tuple(_of_item(item) for item in parse_feed(body, url=base or url, content_type=content_type).items)
     base = without_credentials(base)
     parsed = read_xml(text, url=url, base=base)
-    # Shown is what feedparser makes of it by itself. If its rules for encodings find nothing, ours may; what had to be
-    # mended is shown mended.
+    # Returns feedparser's own result. If its rules for encodings find nothing, ours may; repaired text is then shown
+    # repaired.
     whole = mended(text) == text
     as_sent = read_as_sent(bytes_of(body, url=url), base=base, content_type=content_type) if whole else None
     return tuple(_entries(as_sent if as_sent is not None and as_sent.get("entries") else parsed))
@@ -76,7 +77,7 @@ def _entries(parsed: Any) -> Iterator[FeedEntry]:
             authors=tuple(name for author in entry.get("authors") or () if (name := _text(author.get("name")))),
             published=_text(entry.get("published")),
             published_at=read_moment(entry.get("published_parsed")),
-            # Not entry.get("updated"): if there is none, feedparser answers with "published".
+            # Not entry.get("updated"): if it is missing, feedparser returns "published".
             updated=_text(dict.get(entry, "updated")),
             updated_at=read_moment(dict.get(entry, "updated_parsed")),
             summary=_text(entry.get("summary")),

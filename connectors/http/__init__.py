@@ -1,1 +1,1 @@
-"""Asking outlets by HTTP: addresses, pace, robots.txt, limits, answers as values."""
+"""HTTP requests to outlets: addresses, pace, robots.txt, limits, and responses as values."""

@@ -1,4 +1,4 @@
-"""What a request gave: an answer or a failure in plain words. Values only."""
+"""The result of a request: a response, or a failure in plain words. Values only."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from core.errors import FailureKind, FeedError
 
-PRIVATE_HINT = "a host of your own may be fetched once the setting allow_private names it"
+PRIVATE_HINT = "to fetch from your own host, add it to the setting allow_private"
 _LINK = re.compile(r"<([^<>\s]{1,2000})>((?:\s*;[^,<]{0,200})*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A request that gave nothing. ``url`` is the address asked last, without credentials."""
+    """A failed request. ``url`` is the last requested address, without credentials."""
 
     url: str
     problem: str
@@ -24,17 +24,17 @@ class Failure:
     retry_after_s: float | None = None
 
     def error(self) -> FeedError:
-        """Make an exception of it, for callers that raise."""
+        """The failure as an exception, for callers that raise."""
         hint = PRIVATE_HINT if self.kind is FailureKind.REFUSED else None
         return FeedError(self.url, self.problem, kind=self.kind, retry_after_s=self.retry_after_s, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer: 200 to 299, or 304 with an empty body (``not_modified``).
+    """A response: 200 to 299, or 304 with an empty body (``not_modified``).
 
-    ``url`` is the final address, ``moved_to`` the one to ask from now on (after 301 or 308), both without credentials.
-    ``body`` is decompressed. ``link`` is the Link header.
+    ``url`` is the final address, ``moved_to`` the one to request from now on (after 301 or 308), both without
+    credentials. ``body`` is decompressed. ``link`` is the Link header.
     """
 
     url: str
@@ -48,7 +48,7 @@ class Fetched:
 
     @property
     def not_modified(self) -> bool:
-        """The server says that nothing changed since the given ETag or date."""
+        """Whether the server reports no change since the given ETag or date."""
         return self.status == HTTPStatus.NOT_MODIFIED
 
 

@@ -1,4 +1,4 @@
-"""Bodies, decompressed within bounds: HTTP's own encodings, and gzip inside of what was unpacked already."""
+"""Decompresses bodies within bounds: HTTP's content codings, and gzip inside unpacked content."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import httpx
 
 _TEXT = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*+[<{\[]")
-"""How markup and JSON begin, and packed bytes do not."""
+"""How markup and JSON begin, unlike compressed bytes."""
 _STEP = 1 << 16
 _UNPACKED_STEP = 1 << 20
 _GZIP = b"\x1f\x8b"
 _INFLATED = frozenset({"gzip", "x-gzip", "deflate"})
 _CODINGS = _INFLATED | {"br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "x-bzip2", "bzip2"}
-"""Content codings by IANA's registry, and two that servers use; all but the first three are never asked for."""
+"""Content codings in IANA's registry, and two that servers use; only the first three are ever requested."""
 
 MAX_LEVELS = 3
 """Servers and archives compress twice by mistake; more often than that is an attack."""
@@ -26,16 +26,16 @@ class BodyTooLarge(Exception):
 
 
 class BadBody(Exception):
-    """The body can't be decoded; the message says why in plain words."""
+    """The body can't be decoded; the message is the reason in plain words."""
 
 
 def decoded(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
-    """Decompress the body piece by piece: httpx would unpack a whole chunk, however much that gives."""
+    """Decompress the body piece by piece: httpx would unpack a whole chunk, whatever its size."""
     declared = response.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and len(declared) < 19 and int(declared) > max_bytes:
         raise BodyTooLarge
     named = [word.strip().lower() for word in response.headers.get("content-encoding", "").split(",")]
-    # What is no coding (a charset, "none", "binary", "aws-chunked") says nothing about the bytes, as for curl.
+    # As in curl, values that are not codings (a charset, "none", "binary", "aws-chunked") are ignored.
     codings = [word for word in named if word in _CODINGS]
     if not codings:
         pieces: Iterator[bytes] = response.iter_raw()
@@ -57,7 +57,7 @@ def _inflated(chunks: Iterator[bytes], *, gzip: bool, max_bytes: int) -> Iterato
     as_it_is = False
     for chunk in chunks:
         if not received and _TEXT.match(chunk):
-            # Some servers say gzip and send the text as it is.
+            # Some servers declare gzip but send plain text.
             as_it_is = gzip
         received += len(chunk)
         if received > max_bytes:
@@ -68,7 +68,7 @@ def _inflated(chunks: Iterator[bytes], *, gzip: bool, max_bytes: int) -> Iterato
         data = chunk
         while data:
             if machine is None:
-                # "deflate" means zlib's format, but some servers send it bare.
+                # "deflate" means zlib's format, but some servers send raw deflate.
                 bare = not gzip and (data[0] & 0x0F) != 8
                 machine = zlib.decompressobj(31 if gzip else -15 if bare else 15)
             try:
@@ -81,17 +81,17 @@ def _inflated(chunks: Iterator[bytes], *, gzip: bool, max_bytes: int) -> Iterato
                     return
             else:
                 data = machine.unconsumed_tail
-    # A body without its trailer is taken as it is: HTTP's own framing said that it is whole.
+    # A body without its trailer is accepted: by HTTP's own framing it is complete.
 
 
 class NotUnpacked(ValueError):
-    """The bytes can't be unpacked; the message says why in plain words."""
+    """The bytes can't be unpacked; the message is the reason in plain words."""
 
 
 def unpacked(body: bytes, max_bytes: int) -> bytes:
-    """Undo gzip, up to three times one in the other. Raises NotUnpacked if it is broken or gives more than the cap.
+    """Undo gzip, nested up to three times. Raises NotUnpacked if it is broken or larger than the cap when unpacked.
 
-    What is cut off behind some content gives that content.
+    Truncated data gives the content up to there.
     """
     for _ in range(MAX_LEVELS):
         if not body.startswith(_GZIP):
@@ -104,7 +104,7 @@ def unpacked(body: bytes, max_bytes: int) -> bytes:
 
 def _once(body: bytes, max_bytes: int) -> bytes:
     plain = bytearray()
-    # Several members in a row are one content.
+    # Consecutive members are one content.
     while body.startswith(_GZIP):
         machine = zlib.decompressobj(31)
         while body and not machine.eof:

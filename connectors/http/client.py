@@ -1,9 +1,9 @@
-"""Polite, bounded, guarded HTTP: the connectors' only way out.
+"""Polite, bounded, guarded HTTP: the connectors' only access to the network.
 
-Every request has a cap on decoded bytes and on total time, follows redirects by hand, and connects only to addresses
-that ``core.net.guard`` lets through. Proxies of the environment are not used, only one that is given: it connects
-to what the guard never saw, so names are looked up and checked here first. What goes wrong is a value (``Failure``) in
-plain words.
+Every request has a cap on decoded bytes and on total time, follows redirects itself, and connects only to addresses
+that ``core.net.guard`` allows. Proxies from the environment are not used, only a configured one: it connects to
+addresses that the guard can't see, so names are looked up and checked here first. Problems are returned as values
+(``Failure``) in plain words.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ FEED_BYTES = 10 << 20
 PAGE_BYTES = 8 << 20
 TOTAL_S = 20.0
 _MOST_HEADER = 4_096
-"""Characters of a header that is sent back; servers refuse requests with longer ones."""
+"""Most characters of a header that is sent back; servers refuse requests with longer ones."""
 MAX_HOPS = 5
 
 MayFollow = Callable[[str], Failure | None]
-"""Whether a redirect to this address may be followed; a failure if not."""
+"""Returns None if a redirect to this address may be followed, otherwise the failure."""
 
 _PERMANENT = frozenset({301, 308})
 _HOST = re.compile(rb"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+")
@@ -48,7 +48,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Http:
-    """A client for many threads. Closing it breaks off what is under way.
+    """A client for many threads. Closing it aborts running requests.
 
     ``contact`` (an address or page) goes into the user agent, so that a publisher can complain before blocking.
     ``allow_private`` lists hosts (``host`` or ``host:port``) that may be in a private network. ``total_s`` bounds one
@@ -78,7 +78,7 @@ class Http:
 
     @classmethod
     def of_settings(cls, settings: ConnectorSettings) -> Self:
-        """The client that the settings ask for: contact, allowed hosts, proxy."""
+        """The client by the settings: contact, allowed hosts, proxy."""
         return cls(contact=settings.contact or None, allow_private=settings.allow_private, proxy=settings.proxy or None)
 
     def close(self) -> None:
@@ -104,10 +104,10 @@ class Http:
         last_modified: str | None = None,
         may_follow: MayFollow | None = None,
     ) -> Fetched | Failure:
-        """GET ``url``, conditional on ``etag`` and ``last_modified`` where given. ``now`` (UTC) is for Retry-After.
+        """GET ``url``, conditional on ``etag`` and ``last_modified`` if given. ``now`` (UTC) is for Retry-After.
 
-        ``may_follow`` is asked before a redirect is followed: a failure that it gives is the answer.
-        Blocks for at most ``total_s``. Never raises for what a server or a URL can do.
+        ``may_follow`` is called before a redirect is followed; a failure that it returns is the result. Blocks for at
+        most ``total_s``. Never raises because of a server or a URL.
         """
         headers = {"User-Agent": self.user_agent, "Accept": accept, "Accept-Encoding": "gzip, deflate"}
         if etag and _can_be_sent(etag):
@@ -117,7 +117,7 @@ class Http:
         return self._timed(url, headers, max_bytes, now, None, may_follow)
 
     def post(self, url: str, form: bytes, *, now: datetime, max_bytes: int = 64 << 10) -> Fetched | Failure:
-        """POST a form that is already encoded. A redirect is a failure: what was posted is for that address only."""
+        """POST an encoded form. A redirect is a failure: the form is only for that address."""
         headers = {
             "User-Agent": self.user_agent,
             "Accept-Encoding": "gzip, deflate",
@@ -165,7 +165,7 @@ class Http:
                     shown, str(error) if isinstance(error, _BadUrlError) else "not a valid address", FailureKind.URL
                 )
             except httpx.RemoteProtocolError:
-                # httpx looks at the Location header although it is not to follow it.
+                # httpx parses the Location header although it does not follow it.
                 return Failure(shown, "redirects to an address that is not valid", FailureKind.REDIRECTS)
             except Exception as error:
                 return self._failure(shown, error)
@@ -174,7 +174,7 @@ class Http:
                 if response.status_code not in _REDIRECTS or not location:
                     return self._answer(shown, moved_to, response, max_bytes, now)
                 if form is not None:
-                    return Failure(shown, "redirects what was posted", FailureKind.REDIRECTS)
+                    return Failure(shown, "redirects a posted form", FailureKind.REDIRECTS)
                 if hop == MAX_HOPS:
                     break
                 cookies.extract_cookies(response)
@@ -236,19 +236,21 @@ class Http:
             case httpcore.ConnectError():
                 return Failure(url, "could not connect", FailureKind.CONNECTION)
             case httpcore.NetworkError() | httpcore.RemoteProtocolError() | OSError():
-                return Failure(url, "the connection broke off or spoke no HTTP", FailureKind.CONNECTION)
+                return Failure(
+                    url, "the connection was lost, or the server does not speak HTTP", FailureKind.CONNECTION
+                )
             case httpcore.LocalProtocolError() | httpcore.UnsupportedProtocol():
                 return Failure(url, "the address or a header cannot be sent", FailureKind.URL)
         raise error
 
 
 def _can_be_sent(value: str) -> bool:
-    """Whether what a server gave us can be a header of a request: it may hold letters and lengths that none may have."""
+    """Whether a value from a server can be sent in a header: its characters or length may not be allowed."""
     return value.isascii() and value.isprintable() and len(value) <= _MOST_HEADER
 
 
 def _drop_odd(cookies: httpx.Cookies) -> None:
-    """Drop the cookies that can't be sent."""
+    """Drop cookies that can't be sent."""
     for one in list(cookies.jar):
         if not _can_be_sent(f"{one.name}={one.value}"):
             cookies.jar.clear(one.domain, one.path, one.name)
@@ -268,7 +270,7 @@ def _checked(url: str) -> httpx.URL:
 
 
 def _target(asked: httpx.URL, location: str) -> httpx.URL:
-    """Return where a redirect leads. Credentials go along only to the host they are for, never from https to http."""
+    """Return the target of a redirect. Credentials are kept only for the same host, and never from https to http."""
     target = asked.join(location).copy_with(fragment=None, userinfo=b"")
     if asked.userinfo and target.host == asked.host and (target.scheme == "https" or asked.scheme == "http"):
         return target.copy_with(userinfo=asked.userinfo)
@@ -291,7 +293,7 @@ def _ssl_words(error: ssl.SSLError) -> str:
 class Transport(httpx.BaseTransport):
     """httpx on httpcore's pool with our backend. httpcore's exceptions pass through as they are.
 
-    Raises UsageError where ``proxy`` is not ``http://[user:password@]host:port``.
+    Raises UsageError if ``proxy`` is not ``http://[user:password@]host:port``.
     """
 
     def __init__(self, backend: GuardedBackend, context: ssl.SSLContext, proxy: str | None = None) -> None:
@@ -351,7 +353,7 @@ def _proxy(address: str) -> httpcore.Proxy:
     except (httpx.InvalidURL, ValueError):
         url, port = httpx.URL(), 0
     if url.scheme != "http" or not url.host or not port:
-        # The address may hold a password: it is not shown.
-        raise UsageError("the proxy's address can't be understood", hint="write it as http://host:port")
+        # The address may contain a password, so it is not shown.
+        raise UsageError("the proxy's address is invalid", hint="write it as http://host:port")
     auth = (url.username.encode(), url.password.encode()) if url.userinfo else None
     return httpcore.Proxy(httpcore.URL(scheme=b"http", host=url.raw_host, port=port, target=b"/"), auth=auth)

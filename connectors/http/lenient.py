@@ -1,8 +1,8 @@
-"""Reads the heads of HTTP answers as leniently as curl and browsers do.
+"""Reads the heads of HTTP responses as leniently as curl and browsers do.
 
-httpcore's parser refuses an answer for one header line that is not in order, and with it a whole feed. Between the
-connection and the parser each head is put in order first: lines that name no header go, the space before a colon goes,
-control characters go. Bodies pass through as they are.
+httpcore's parser refuses a response, and so a whole feed, for one malformed header line. So each head is repaired
+between the connection and the parser: lines that are not headers, the space before a colon, and control characters are
+removed. Bodies pass through unchanged.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from typing import Any
 import httpcore
 
 MOST_HEAD = 64 << 10
-"""A head that has no end after so many bytes is given to the parser as it is."""
+"""A head without an end after this many bytes is passed to the parser unchanged."""
 
 _END = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(rb"\A([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([^\r\n]*)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _INTERIM = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+1\d\d\b", re.IGNORECASE)
-"""Answers that come before the true one. None was asked for, so they are left out."""
+"""Interim responses before the final one. None was requested, so they are skipped."""
 _STATUS = re.compile(rb"(?:HTTP/(\d)(?:\.(\d))?|ICY)[ \t]+(\d{3})([^\r\n]*)", re.IGNORECASE)
 
 
 def in_order(head: bytes) -> bytes:
-    """The head of an answer (status line and header lines, without the empty line) as a strict parser takes it. Pure."""
+    """The head of a response (status line and headers, without the empty line), repaired for a strict parser. Pure."""
     first, *lines = re.split(rb"\r?\n", head)
     status = _STATUS.match(first.strip())
     if status is None:
         return head
-    # HTTP/2 on a connection that never agreed on it is a server's slip; its bytes are those of 1.1.
+    # HTTP/2 without negotiation is a server's mistake; its bytes are those of 1.1.
     version = b"1.0" if status[2] == b"0" else b"1.1"
     kept = [b"HTTP/%s %s%s" % (version, status[3], _CONTROL.sub(b"", status[4]))]
     seen: dict[bytes, bytes] = {}
     for line in lines:
         if line[:1] in (b" ", b"\t"):
-            # A folded line goes on with the one before.
+            # A folded line continues the previous one.
             if len(kept) > 1:
                 kept[-1] += b" " + _CONTROL.sub(b"", line).strip()
             continue
@@ -51,7 +51,7 @@ def in_order(head: bytes) -> bytes:
 
 
 def _counts(name: bytes, value: bytes, seen: dict[bytes, bytes]) -> bool:
-    """Whether a field that says how long the body is says so in a way that can be used, and for the first time."""
+    """Whether a field with the body's length is usable, and the first one."""
     if name == b"transfer-encoding":
         fine = value.lower() == b"chunked" and name not in seen
     elif name == b"content-length":
@@ -59,13 +59,13 @@ def _counts(name: bytes, value: bytes, seen: dict[bytes, bytes]) -> bool:
         fine = len(numbers) == 1 and min(numbers).isdigit() and seen.get(name) != value
     else:
         return True
-    # Two lengths that differ stay: the parser refuses them, since one of two readers would be deceived.
+    # Two different lengths stay, and the parser refuses them: otherwise two readers might disagree.
     seen.setdefault(name, value)
     return fine
 
 
 class LenientBackend(httpcore.NetworkBackend):
-    """Connections of ``inner`` whose answers' heads are in order."""
+    """Connections from ``inner`` with repaired response heads."""
 
     def __init__(self, inner: httpcore.NetworkBackend) -> None:
         self._inner = inner
@@ -83,7 +83,7 @@ class LenientBackend(httpcore.NetworkBackend):
 
 
 class _LenientStream(httpcore.NetworkStream):
-    """A connection without pipelining: what comes after something was written begins with a head."""
+    """A connection without pipelining: the first data after a write begins with a head."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
@@ -109,7 +109,7 @@ class _LenientStream(httpcore.NetworkStream):
         return self._passed_on()
 
     def _passed_on(self) -> bytes:
-        """What is held; from here on bytes pass through."""
+        """The held bytes; from here on, bytes pass through."""
         self._in_head, held, self._held = False, self._held, b""
         return held
 

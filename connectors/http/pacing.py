@@ -1,7 +1,7 @@
-"""How soon a host may be asked again. One instance serves all connectors of a process; a store makes several one.
+"""When the next request to a host is allowed. One instance serves all connectors of a process; the store coordinates several.
 
-Publishers block pollers that come twice within a second, and many feeds live on few hosts: so the pace is the host's,
-not the feed's. What a site's robots.txt asks for (Crawl-delay) makes its pace slower, never quicker.
+Publishers block pollers that make two requests within a second, and many feeds are on few hosts, so the pace is per
+host, not per feed. A site's Crawl-delay in robots.txt can only make its pace slower, never faster.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 MAX_CRAWL_DELAY_S = 60.0
-"""A Crawl-delay above is cut: some sites ask for a day, and an hour's news would take weeks."""
+"""Longest Crawl-delay: some sites ask for a day, at which an hour's news would take weeks."""
 
 _PAST = datetime.min.replace(tzinfo=UTC)
 _PRUNE_OVER = 1_000
@@ -33,17 +33,17 @@ class Shared(Protocol):
     """The pace that other processes keep too (``shared_pace``)."""
 
     def take(self, host: str, now: datetime, until: datetime) -> datetime | None:
-        """Take the host's turn until then. Not None: another process has it, and the host is free at that time."""
+        """Take the host's turn until then. Returns None, or, if another process has it, when the host will be free."""
 
     def hold(self, host: str, until: datetime) -> None:
-        """Keep every process from asking the host until then."""
+        """Keep all processes from requests to the host until then."""
 
 
 class HostPacing:
-    """When each host may be asked next. ``gap_s``: at least so many seconds between the starts of two requests.
+    """When the next request to each host is allowed. ``gap_s``: least seconds between the starts of two requests.
 
-    Safe for threads. Remembers a host only as long as it has to wait, and the delays that hosts asked for. With
-    ``shared``, a turn counts for all processes that share it. Without a gap nothing is asked of it.
+    Thread-safe. Remembers hosts only while they have to wait, and the delays that hosts asked for. With ``shared``, a
+    turn counts for all processes that share it; without a gap, it is not used.
     """
 
     def __init__(self, gap_s: float = 5.0, shared: Shared | None = None) -> None:
@@ -54,7 +54,7 @@ class HostPacing:
         self._lock = threading.Lock()
 
     def take(self, url: str, now: datetime) -> bool:
-        """Return True if the host may be asked now: then the next one has to wait. False: see ``free_at``."""
+        """Return True if a request to the host is allowed now; then the next one has to wait. False: see ``free_at``."""
         host = host_of(url)
         with self._lock:
             if self._free.get(host, _PAST) > now:
@@ -63,7 +63,7 @@ class HostPacing:
             self._free[host] = now + gap
             if len(self._free) > _PRUNE_OVER:
                 self._free = {name: free for name, free in self._free.items() if free > now}
-        # Outside of the lock: it may wait for a disk. Other threads see the turn as taken already.
+        # Outside the lock: it may wait for a disk. Other threads already see the turn as taken.
         free = self._shared.take(host, now, now + gap) if self._shared and gap else None
         if free is not None:
             with self._lock:
@@ -71,12 +71,12 @@ class HostPacing:
         return free is None
 
     def free_at(self, url: str) -> datetime:
-        """When the host may be asked; a time long past if it may be at once."""
+        """When a request to the host is allowed; a time long past if it is at once."""
         with self._lock:
             return self._free.get(host_of(url), _PAST)
 
     def slow_down(self, url: str, until: datetime) -> None:
-        """Leave the host alone until then: it asked for that (429, 503)."""
+        """Make no requests to the host until then, as it asked (429, 503)."""
         host = host_of(url)
         with self._lock:
             self._free[host] = max(self._free.get(host, _PAST), until)
@@ -84,7 +84,7 @@ class HostPacing:
             self._shared.hold(host, until)
 
     def keep_apart(self, url: str, delay_s: float | None) -> None:
-        """Ask the host no more often than once in ``delay_s`` (at most 60 s counts); None: as any other."""
+        """Make at most one request to the host per ``delay_s`` (at most 60 s); None: like any other host."""
         host = host_of(url)
         with self._lock:
             if delay_s is None or not delay_s > 0:
@@ -95,7 +95,7 @@ class HostPacing:
             delay, before = timedelta(seconds=min(delay_s, MAX_CRAWL_DELAY_S)), self._delays.get(host, timedelta())
             self._delays[host] = delay
             if host in self._free:
-                # The request for robots.txt has just been made at the pace known before.
+                # The request for robots.txt has just been made at the earlier pace.
                 self._free[host] += max(delay - max(self._gap, before), timedelta())
             free = self._free.get(host)
         if self._shared and self._gap and free:

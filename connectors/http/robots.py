@@ -1,7 +1,7 @@
-"""robots.txt: whether a site wants its article pages fetched by us, and how slowly.
+"""robots.txt: whether a site allows us to fetch its article pages, and at what pace.
 
-By RFC 9309: a file that is not there (4xx) allows all; one that can't be reached forbids all for now; at most five
-redirects; kept for at most a day. Feeds themselves are not asked about: they are published for programs to poll.
+By RFC 9309: a missing file (4xx) allows all; one that can't be reached forbids all for now; at most five redirects;
+cached for at most a day. Feeds themselves are not checked: they are published for programs to poll.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from core.charset import decode_body
 from core.errors import FailureKind
 
 ROBOTS_BYTES = 512 << 10
-"""RFC 9309 asks for at least 500 KiB; what is larger is cut there by others, and here not read at all."""
+"""RFC 9309 requires at least 500 KiB; a larger file, which others truncate, is not read at all."""
 
 AGENT = "Wirewatch"
 MAX_LINES = 20_000
@@ -34,7 +34,7 @@ _SLOW = frozenset({429})
 
 @dataclass(frozen=True, slots=True)
 class RobotsRules:
-    """The rules of a site that apply to Wirewatch. ``problem``: they could not be fetched, so nothing else is for now."""
+    """A site's rules for Wirewatch. ``problem``: they could not be fetched, so for now its pages aren't either."""
 
     until: datetime
     parsed: Protego | None = None
@@ -46,7 +46,7 @@ class RobotsRules:
 
     @property
     def crawl_delay_s(self) -> float | None:
-        """What Crawl-delay or Request-rate ask for, in seconds; None if neither does."""
+        """The delay by Crawl-delay or Request-rate, in seconds; None if there is neither."""
         if self.parsed is None:
             return None
         rate = self.parsed.request_rate(AGENT)
@@ -56,7 +56,7 @@ class RobotsRules:
 
 
 class Robots:
-    """The rules of many sites, kept for a day each. Safe for threads."""
+    """The rules of many sites, cached for a day each. Thread-safe."""
 
     def __init__(self, http: Http, pacing: HostPacing) -> None:
         self._http, self._pacing = http, pacing
@@ -64,11 +64,11 @@ class Robots:
         self._lock = threading.Lock()
 
     def known(self, url: str, now: datetime) -> bool:
-        """Whether the rules of the page's site are at hand, so that ``refusal`` makes no request."""
+        """Whether the rules of the page's site are cached, so that ``refusal`` makes no request."""
         return self._held(_origin(url), now) is not None
 
     def load(self, url: str, now: datetime) -> None:
-        """Ask the page's site for its rules. The host's pace is the caller's business."""
+        """Fetch the rules of the page's site. The caller is responsible for the host's pace."""
         origin = _origin(url)
         rules = self._ask(f"{origin}/robots.txt", now)
         self._pacing.keep_apart(url, rules.crawl_delay_s)
@@ -79,7 +79,7 @@ class Robots:
                 self._rules.popitem(last=False)
 
     def refusal(self, url: str, now: datetime) -> Failure | None:
-        """Why the page may not be fetched, by rules that are at hand; None if it may."""
+        """Why the page must not be fetched, by cached rules; None if it may."""
         rules = self._held(_origin(url), now)
         if rules is None:
             return Failure(url, "robots.txt has not been read yet", FailureKind.ROBOTS_UNREAD)
@@ -87,7 +87,7 @@ class Robots:
             wait_s = max((rules.until - now).total_seconds(), 0.0)
             return Failure(url, f"robots.txt: {rules.problem}", FailureKind.ROBOTS_UNREAD, retry_after_s=wait_s)
         if not rules.allows(url):
-            return Failure(url, "the site's robots.txt asks not to fetch this page", FailureKind.ROBOTS)
+            return Failure(url, "the site's robots.txt disallows this page", FailureKind.ROBOTS)
         return None
 
     def _held(self, origin: str, now: datetime) -> RobotsRules | None:
@@ -107,7 +107,7 @@ class Robots:
 
 
 def parse_robots(text: str, now: datetime) -> RobotsRules:
-    """The rules in ``text``. Never raises: what is not a robots.txt (an HTML page, say) allows all."""
+    """The rules in ``text``. Never raises: anything else than a robots.txt (such as an HTML page) allows all."""
     until = now + timedelta(seconds=KEEP_S)
     if text.lstrip()[:1] == "<":
         return RobotsRules(until)

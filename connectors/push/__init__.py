@@ -1,1 +1,1 @@
-"""What is pushed to us: WebSub hubs (``websub``) and articles (``webhook``), over one small server (``server``)."""
+"""Pushes: from WebSub hubs (``websub``) and of articles (``articles``), over one small server (``server``)."""

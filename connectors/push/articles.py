@@ -1,8 +1,8 @@
-"""Pushed articles: ``POST /articles`` with JSON Lines of raw articles, as ``wirewatch run`` reads them.
+"""Pushed articles: ``POST /articles`` with JSON Lines of raw articles, in the form that ``wirewatch run`` reads.
 
-The sender shows a bearer token, or signs the body with it (``X-Signature: sha256=<hex HMAC>``). 202 comes after the
-stream has acknowledged all of them; nothing is taken of a request with a bad line. Pushing again after an error repeats
-articles at most.
+The sender sends a bearer token, or signs the body with it (``X-Signature: sha256=<hex HMAC>``). The answer is 202 after
+the stream has acknowledged all articles; if a line is bad, none is accepted. Pushing again after an error can only
+repeat articles.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class ArticlePush:
         self._token, self._append, self._clock = token, append, clock
 
     def proves(self, request: Request) -> bool | None:
-        """Whether a request shows the token; None if it is signed, which its body must be there for."""
+        """Whether a request has the token; None if it is signed, which can only be checked with its body."""
         if request.method != "POST":
             return False
         return self._has_token(request) or (None if request.headers.get("x-signature") else False)
 
     def handle(self, request: Request) -> Response:
-        """Take what is pushed, or say what is wrong with it."""
+        """Accept a push, or answer what is wrong with it."""
         if request.method != "POST":
             return Response(405, "method not allowed\n")
         if not self._is_allowed(request):
@@ -57,7 +57,7 @@ class ArticlePush:
                 return Response(400, f"{error.message}\n")
             if not web_address(article.url):
                 return Response(400, f"line {number}: not an http or https address\n")
-            # Its time is ours: order must not be a stranger's choice.
+            # We set its time: a sender must not choose the order.
             articles.append(replace(article, fetched_at=now))
         try:
             self._append(articles)

@@ -1,6 +1,6 @@
-"""A small HTTP server for pushes, bounded in everything: connections, time, headers, bodies.
+"""A small HTTP server for pushes, with limits on connections, time, headers and bodies.
 
-It speaks plain HTTP and belongs behind a proxy that does TLS. Starlette and uvicorn are imported when a server starts.
+It speaks plain HTTP and should be behind a proxy that terminates TLS. Starlette and uvicorn are imported when a server starts.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ BUSY = Response(503, "try again later\n")
 T = TypeVar("T")
 Handle = Callable[[Request], Response]
 Proves = Callable[[Request], bool | None]
-"""Whether a request, which has no body yet, shows a token; None: its body has to come first, since it is signed."""
+"""Whether a request, still without its body, has a token; None: its body is needed first, since it is signed."""
 
 
 def is_signed(body: bytes, signature: str | None, secret: str) -> bool:
@@ -69,14 +69,15 @@ def is_signed(body: bytes, signature: str | None, secret: str) -> bool:
 
 
 class PushServer:
-    """Serves ``handle``, which is called from several threads. Bound on creation (``port``); answers within a ``with``.
+    """Serves ``handle``, which is called from several threads. The socket is bound on creation (``port``); it answers
+    within a ``with``.
 
-    A connection has ``headers_s`` for the head of a request, and is closed after ``idle_s`` of silence and ``whole_s`` in all.
-    ``proves`` says which requests show a token: 32 such are served at once, and those that show none keep no one out (see
-    ``core.net.connections``). A request that can't prove itself is answered without waiting for its body.
+    A connection has ``headers_s`` for the head of a request, and is closed after ``idle_s`` of silence and ``whole_s``
+    in all. ``proves`` decides which requests have a token: 32 of these are served at once, and others can't keep anyone
+    out (see ``core.net.connections``). A request that can't be proven is answered without waiting for its body.
 
-    Raises OSError or OverflowError if the address can't be bound. Nothing is logged: paths hold secret tokens. ``on_error``
-    gets the words of a WirewatchError that ``handle`` raised; the sender gets 503.
+    Raises OSError or OverflowError if the address can't be bound. Nothing is logged, since paths contain secret tokens.
+    ``on_error`` gets the message of a WirewatchError raised by ``handle``; the sender gets 503.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class PushServer:
                 whole_s=whole_s,
                 by_client=self._by_client,
             ),
-            # Longer than what is refused here, in plain words and with a status that says why.
+            # Longer than the limit here, which answers in plain words and with the right status.
             h11_max_incomplete_event_size=4 * _TARGET_CHARS,
         )
         self.port = self._thread.port
@@ -151,7 +152,7 @@ class PushServer:
         if proves and connection is not None and not self._connections.proved(connection):
             return BUSY
         if proves is False:
-            # Whatever its body is, the answer is that it may not; so it need not come.
+            # It is refused whatever its body is, so the body is not needed.
             return await run_in_threadpool(self._asked, self._handle, found)
         whole = Request(found.method, found.path, found.query, found.headers, await request.body())
         return await run_in_threadpool(self._asked, self._handle, whole)
@@ -165,7 +166,7 @@ class PushServer:
 
 
 def _read(request: HttpRequest) -> Request | Response:
-    """The request without its body, or why it is refused before the body is read. h11 holds the body to its length."""
+    """The request without its body, or why it is refused before the body is read. h11 enforces the body's length."""
     if request.method not in _METHODS:
         return Response(405, "method not allowed\n")
     target = request.scope["raw_path"] + b"?" + request.scope["query_string"]

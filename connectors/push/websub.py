@@ -1,7 +1,7 @@
-"""A WebSub subscriber: asks hubs for pushes, verifies intent, checks signatures, renews leases.
+"""A WebSub subscriber: subscribes at hubs, verifies intent, checks signatures, renews leases.
 
-What a hub pushes is taken as word that there is news: the feed is polled at once. So there is one way from a feed to
-the stream, with one cursor, and a forged or repeated push can at worst make us ask the feed, at its host's pace.
+A push only triggers an immediate poll of the feed. So there is a single path from a feed to the stream, with one
+cursor, and a forged or repeated push can at worst cause a poll, at the host's pace.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _AT_ONCE = 20
 
 
 class WebSub:
-    """``public_url`` is where hubs reach this server, without a slash at the end. Safe for threads."""
+    """``public_url`` is where hubs reach this server, without a trailing slash. Thread-safe."""
 
     def __init__(
         self, hubs: HubRepository, feeds: FeedRepository, http: Http, public_url: str, *, clock: Callable[[], datetime]
@@ -44,7 +44,7 @@ class WebSub:
         self._hubs, self._feeds, self._http, self._public, self._clock = hubs, feeds, http, public_url, clock
 
     def subscribe(self) -> list[tuple[HubSubscription, str | None]]:
-        """Ask the hubs whose time has come; return what was asked, with what went wrong. Call it now and then."""
+        """Subscribe at the hubs that are due; returns the requests, with problems. Call it regularly."""
         now = self._clock()
         asked = []
         for one in self._hubs.wanting(to_ms(now), renew_ms=_RENEW_MS, retry_ms=_RETRY_MS, limit=_AT_ONCE):
@@ -79,7 +79,7 @@ class WebSub:
             return Response(405, "method not allowed\n")
         if one.status != "active":
             return Response(410, "not subscribed\n")
-        # By the standard, a push with a wrong signature is answered like a right one, and ignored.
+        # By the standard, a push with a wrong signature gets the same answer as a valid one, and is ignored.
         if is_signed(request.body, request.headers.get("x-hub-signature"), one.secret):
             now = self._clock()
             self._feeds.request_poll(one.feed, now)
@@ -121,16 +121,16 @@ class HubSubscription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HubRepository:
-    """Which feed is subscribed at which hub. Safe for threads and processes."""
+    """The subscriptions of feeds at hubs. Safe for threads and processes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def wanting(self, now_ms: int, *, renew_ms: int, retry_ms: int, limit: int) -> Sequence[HubSubscription]:
-        """Subscriptions to ask a hub for now: feeds that name a hub and have none, or one that soon ends.
+        """Subscriptions to request from hubs now: for feeds that name a hub and have none, or one that ends soon.
 
-        They are marked as asked, so that no process asks again for ``retry_ms``. A feed that names another hub starts
-        again, no sooner than that.
+        They are marked as asked, so that no process repeats the request for ``retry_ms``. A feed that names another hub
+        starts over, no sooner than that.
         """
         asked: list[HubSubscription] = []
         with self._store.writing() as connection:
@@ -145,7 +145,8 @@ class HubRepository:
                 topic = facts.topic or facts.moved_to or row.url
                 before = known.get(row.id)
                 fresh = before is None or (before.hub, before.topic) != (facts.hub, topic)
-                # Also of one that names another hub each time: or a feed could make us post to strangers at every poll.
+                # This also applies to a feed that names another hub each time: it could make us post to others at every
+                # poll.
                 if before is not None and now_ms - before.asked_at < retry_ms:
                     continue
                 held = before is not None and before.status == "active" and before.lease_until - now_ms > renew_ms
@@ -158,7 +159,7 @@ class HubRepository:
         self, connection: Any, feed: str, hub: str, topic: str, before: Row[Any] | None, now_ms: int
     ) -> HubSubscription:
         if before is not None:
-            # A renewal keeps callback and secret: pushes go on meanwhile.
+            # A renewal keeps callback and secret, so that pushes continue meanwhile.
             status = "active" if before.status == "active" and before.lease_until > now_ms else "asked"
             mine = update(hub_subscriptions).where(hub_subscriptions.c.feed == feed)
             connection.execute(mine.values(asked_at=now_ms, status=status))

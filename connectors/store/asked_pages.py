@@ -1,4 +1,4 @@
-"""Pages that are asked for again, handed to the feeds that led to them: there they are pending items like others.
+"""Pages to fetch again, passed to the feeds that listed them, where they become ordinary pending items.
 
 So one mechanism fetches them, with a feed's pace, robots.txt, pauses and limit, whatever the reason: a page that was a wall
 or that a person wants (``core.store.page_requests``), or one that failed by itself (``connectors.feeds.decide.page_failed``).
@@ -30,14 +30,14 @@ LOOK_MS = 2_000
 
 
 class AskedPages:
-    """Hands over what is due. ``clock`` gives UTC. While the store is away it does nothing: polls report that."""
+    """Passes on due requests. ``clock`` returns UTC. It does nothing while the store can't be reached, which polls report."""
 
     def __init__(self, store: Store, run: str, clock: Callable[[], datetime]) -> None:
         self._store, self._requests, self._clock = store, PageRequests(store, run), clock
         self._look = Every(LOOK_MS)
 
     def tend(self) -> int:
-        """Hand over what is due, if it is time for a look; how many pages."""
+        """Pass on due requests, if it is time for a check; returns the number of pages."""
         now_ms = to_ms(self._clock())
         if not self._look.due(now_ms):
             return 0
@@ -52,7 +52,7 @@ class AskedPages:
             found = hand_over(self._store, one, now_ms)
             self._requests.asked(one, found=found)
             log.info(
-                "a page is asked for again" if found else "a page can't be asked for again: its feed is not watched",
+                "a page will be fetched again" if found else "a page can't be fetched again: its feed is not watched",
                 url=one.url, reason=one.reason, tries=one.tries,
             )  # fmt: skip
         return len(due)
@@ -63,7 +63,7 @@ def hand_over(store: Store, one: PageRequest, now_ms: int) -> bool:
     c, i = feeds.c, feed_items.c
     keys = sorted(keys_of(one.url))
     with store.writing() as connection:
-        # Only addresses with credentials are not what is shown of them.
+        # Only addresses with credentials differ from their shown form.
         named = (c.url == one.feed_url) | c.url.contains("@")
         watched = connection.execute(
             sa.select(c.id, c.url).where(c.active.is_(True), c.kind == FEED, c.next_poll_at < NEVER_MS, named)
@@ -75,7 +75,7 @@ def hand_over(store: Store, one: PageRequest, now_ms: int) -> bool:
         key = keys[0] if known is None else known.key
         item = FeedItem(key=key, url=one.url, title=one.title)
         if known is None:
-            # Nothing tells the feed's own item by these marks, and it counts as none that was seen today.
+            # No item of the feed matches these marks, and it does not count as seen today.
             state = ItemState(
                 digest="", first_seen_ms=0, backfill=one.backfill, done_at_ms=1, left_at_ms=now_ms, item=item
             )

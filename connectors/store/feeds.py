@@ -1,13 +1,13 @@
-"""The feeds in the store: which are due, their cursors, and how people see them.
+"""The feeds in the store: which are due, their cursors, and their facts for people.
 
 Values are computed first, then written in one short transaction that begins with a write, so it takes SQLite's write lock
 at once and never has to upgrade. A cursor is saved only over the one it was made from (``revision``): if two processes
 poll one feed, the second save writes nothing and returns False.
 
-Several processes share the feeds by leases (``core.store.leases``): a process that takes a feed has it while it polls, and
-with it its host, since each process keeps the pace of hosts by itself. A lease is not given back but runs on for ``linger_s``
-after a poll, so that the next process keeps the host's pace too. When a process dies, the next one on its machine takes its
-feeds at once, others once its leases run out; the hosts' pace is in the store (``shared_pace``).
+Several processes share the feeds by leases (``core.store.leases``): a process that takes a feed also has its host while
+it polls, since each process keeps the pace of hosts itself. A lease is not given back but continues for ``linger_s``
+after a poll, so that the next process also keeps the host's pace. When a process dies, the next one on its machine
+takes its feeds at once, others once its leases run out; the hosts' pace is in the store (``shared_pace``).
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ Poll = tuple[str, SavedCursor[Any], PollResult[Any]]
 
 
 class StoredItems(Mapping[str, ItemState]):
-    """The pending items are at hand; all of them (a busy feed has thousands) are loaded at the first other question.
+    """The pending items are loaded; all items (a busy feed has thousands) are loaded on the first access to others.
 
-    Most polls find nothing new (a 304, the same bytes) and never ask. ``load`` may raise StoreError, at that question.
-    Not for several threads at once.
+    Most polls find nothing new (a 304, the same bytes) and never need the rest. ``load`` may raise StoreError, on that
+    access. Not for several threads at once.
     """
 
     def __init__(self, pending: Mapping[str, ItemState], load: Callable[[], Mapping[str, ItemState]]) -> None:
@@ -134,14 +134,14 @@ class FeedRepository:
         return _source(row)
 
     def address(self, name: str) -> str:
-        """The address of a source for people, without credentials; its id if it was not loaded yet."""
+        """The address of a source for people, without credentials; its id if it is not loaded yet."""
         known = self._sources.get(name)
         return name if known is None else without_credentials(known.url)
 
     def due(self, now: datetime, *, limit: int, skip: Collection[str] = ()) -> Sequence[str]:
-        """See SourceRepository.due. With an owner, what is returned is leased to it.
+        """See SourceRepository.due. With an owner, the returned sources are leased to it.
 
-        What waited for its pages when this process began goes first: those of a process that died may be hours behind.
+        Feeds that had pending pages when this process started go first: those of a process that died may be hours behind.
         """
         asked = {"now": to_ms(now), "skip": list(skip), "most": limit, "owner": self._owner, "kinds": self.kinds.names}
         asked["latest"] = to_ms(now) + 2 * max(self._lease_ms, self._linger_ms)
@@ -156,7 +156,7 @@ class FeedRepository:
         names: list[str] = []
         if self._first:
             names = self._claim(asked | {"names": self._first[:_CHUNK]}, sql.FREE_OF, sql.CLAIM_OF)
-            # If that was all that is free of them, the rest is being polled by another process.
+            # If these are all free ones, another process is polling the rest.
             gone = {*names, *(self._first[:_CHUNK] if len(names) < limit else ())}
             self._first = [name for name in self._first if name not in gone]
         if len(names) < limit:
@@ -165,7 +165,7 @@ class FeedRepository:
         return names
 
     def _claim(self, asked: Mapping[str, Any], free: sa.Select[Any], claim: sa.Select[Any]) -> list[str]:
-        # A look first: most looks find nothing, and need not wait for SQLite's one writer.
+        # A read first: most reads find nothing, and need not wait for SQLite's single writer.
         with self.store.reading() as connection:
             if connection.execute(free, {**asked, "most": 1}).first() is None:
                 return []
@@ -179,7 +179,7 @@ class FeedRepository:
         return names
 
     def release(self, now: datetime) -> None:
-        """Give back all leases of this process, which ends; hosts keep their pause."""
+        """Give back all leases when this process ends; hosts keep their pause."""
         self.leases.forget()
         if self._owner is not None:
             with self.store.writing() as connection:
@@ -194,7 +194,7 @@ class FeedRepository:
             first = connection.execute(sql.NEXT, {"skip": list(skip), "kinds": self.kinds.names}).scalar()
         if first is None or self._looked_at is None:
             return None if first is None else from_ms(first)
-        # What was due at the last look and not claimed is another process's for now.
+        # Feeds that were due at the last check but not claimed belong to another process for now.
         return max(from_ms(first), self._looked_at + _LOOK_AGAIN)
 
     def load(self, name: str) -> SavedCursor[Any]:
@@ -288,7 +288,7 @@ class FeedRepository:
     def add(self, url: str, source: str, now: datetime, about: FeedAbout | None = None, *, kind: str = FEED) -> bool:
         """Add a feed, due at once. An inactive or ended one becomes active again. False: it was there already.
 
-        Every door leads here. Raises UsageError for an address or a name with characters that can't be seen.
+        All ways of adding feeds use it. Raises UsageError for an address or a name with invisible characters.
         """
         check_visible("the address", url.strip())
         check_visible("the source", source)
@@ -310,9 +310,9 @@ class FeedRepository:
             return True
 
     def remove(self, url: str) -> bool:
-        """Stop polling a feed, by its address, or as that is listed: without credentials. False: no such feed.
+        """Stop polling a feed, by its address or its listed form without credentials. False: no such feed.
 
-        What was seen stays, so adding it again brings nothing twice.
+        Its items are remembered, so adding it again brings nothing twice.
         """
         url = url.strip()
         with self.store.writing() as connection:
@@ -398,9 +398,9 @@ class FeedRepository:
             connection.execute(mine.values(problem=problem, problem_kind=kind))
 
     def request_poll(self, name: str, now: datetime) -> None:
-        """Let the feed be polled since it is said to have news: at once, but not within ten seconds of the request before.
+        """Poll the feed because it is reported to have news: at once, but not within ten seconds of the previous request.
 
-        Otherwise a signed push could be repeated to make Wirewatch a nuisance to the feed.
+        Otherwise repeating a signed push could make Wirewatch overload the feed.
         """
         now_ms = to_ms(now)
         with self.store.writing() as connection:
@@ -452,7 +452,7 @@ class Outlets:
         return found
 
     def counts(self) -> FeedCounts:
-        """How the watched feeds do."""
+        """Counts of the watched feeds by health."""
         bad = sa.func.sum(sa.case((feeds.c.health.in_(("failing", "gone")), 1), else_=0))
         query = sa.select(sa.func.count(), bad, sa.func.max(feeds.c.last_ok_at)).where(feeds.c.active.is_(True))
         with self.store.reading() as connection:

@@ -1,4 +1,4 @@
-"""What feeds were asked and said: a log that stays small, since like answers in a row are one row and old ones go."""
+"""The log of polls. It stays small, since consecutive equal results share a row and old rows are deleted."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def test_a_folder_from_elsewhere_gives_no_file_of_this_machine(tmp_path: Path) -
     (folder / "linked").symlink_to(tmp_path, target_is_directory=True)
     os.mkfifo(folder / "pipe.html")
     found = {item.name: item.problem for item in _read(folder)}
-    leads_out = "a link that leads out of the folder, to neither a web page nor a WARC file"
+    leads_out = "a link out of the folder to neither a web page nor a WARC file"
     assert found == {
         "again.html": None,
         "collected.html": None,
@@ -123,7 +123,7 @@ def test_snapshots_of_feeds_are_files_of_their_folder_too(tmp_path: Path) -> Non
     (folder / "loop-2026-03-05T13-00-00Z.xml").symlink_to("loop-2026-03-05T13-00-00Z.xml")
     os.mkfifo(folder / "feed-2026-03-05T14-00-00Z.xml")
     found = list(HistoryReader(folder).items())
-    leads_out = "a link that leads out of the folder, to neither a web page nor a WARC file"
+    leads_out = "a link out of the folder to neither a web page nor a WARC file"
     assert {item.name: item.problem for item in found if item.problem} == {
         "feed-2026-03-05T13-00-00Z.xml": leads_out,
         "feed-2026-03-05T14-00-00Z.xml": "not a file",

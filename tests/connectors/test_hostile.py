@@ -93,7 +93,7 @@ def over() -> Iterator[threading.Event]:
 
 def unreadable(web: Site, over: threading.Event) -> dict[str, tuple[hostile.Page, str]]:
     """Feeds that give nothing: what the server does, and the words that the desk reads."""
-    broke_off = "the connection broke off or spoke no HTTP"
+    broke_off = "the connection was lost, or the server does not speak HTTP"
     feed = rss(items(said("x"))).encode()
     return {
         "/html": (xml("<!doctype html><html><body>Log in</body></html>"), "not a feed: an HTML page"),
@@ -118,7 +118,7 @@ def unreadable(web: Site, over: threading.Event) -> dict[str, tuple[hostile.Page
         "/brotli": (xml(b"x", **{"Content-Encoding": "br"}), "sent in an encoding that was not asked for (br)"),
         "/tags": (xml("<rss version='2.0'><channel>" + "<item>" * 300_001), "more than 300,000 elements: not read"),
         "/noise": (hostile.noise, broke_off),
-        "/304": (Answer(status=304), "says that nothing changed (304) although it was not asked that"),
+        "/304": (Answer(status=304), "answers 304 (not modified) to an unconditional request"),
         "/500": (Answer(status=500), "500 internal server error"),
         "/410": (Answer(status=410), "410 gone"),
         "/busy": (Answer(status=429, headers={"Retry-After": "soon"}), "429 too many requests"),
@@ -247,7 +247,7 @@ def test_304_for_ever_without_need_costs_nothing_but_requests(world: World) -> N
     world.run_for(DAY)
     assert [one.title for one in world.articles(url)] == ["a 1"]
     health, problem = world.health(url)
-    assert (health, problem) == ("failing", "says that nothing changed (304) although it was not asked that"), "it lies"
+    assert (health, problem) == ("failing", "answers 304 (not modified) to an unconditional request"), "it lies"
 
 
 def test_hostile_pages_leave_the_feed_s_own_text(world: World) -> None:

@@ -119,7 +119,7 @@ def test_what_is_no_answer_is_a_failure_in_words(raw: Raw, http: Http, answer: b
     raw.answers = [[answer]]
     failure = http.fetch(f"http://{raw.host}/feed", now=NOON)
     assert isinstance(failure, Failure)
-    assert failure.problem == "the connection broke off or spoke no HTTP"
+    assert failure.problem == "the connection was lost, or the server does not speak HTTP"
 
 
 @given(st.binary(max_size=300))

@@ -235,7 +235,7 @@ def test_a_feed_that_names_another_hub_each_time_does_not_make_us_post_each_time
 def test_a_hub_that_is_down_or_redirects_is_plain_words(world: World) -> None:
     world.web.pages["/hub"] = Answer(status=307, headers={"Location": "/else"})
     ((_, problem),) = world.subscriber.subscribe()
-    assert problem == "redirects what was posted"
+    assert problem == "redirects a posted form"
     assert world.row()["problem"] == problem
 
 

@@ -67,7 +67,7 @@ def test_a_page_that_the_site_does_not_want_fetched_is_not_and_the_feed_text_has
     refused = found[web.url("/private/b")]
     assert (refused.html, refused.text) == (None, "What the feed says.")
     assert result.report.page_failures == (
-        (web.url("/private/b"), "the site's robots.txt asks not to fetch this page", FailureKind.ROBOTS),
+        (web.url("/private/b"), "the site's robots.txt disallows this page", FailureKind.ROBOTS),
     )
     assert web.paths() == ["/rss", "/robots.txt", "/a"], "one robots.txt for all pages"
 
@@ -132,7 +132,7 @@ def test_a_huge_robots_txt_is_bounded_and_rules_are_kept_for_a_day(web: Site, ht
     rules.load(web.url("/a"), after(600))
     assert rules.refusal(web.url("/a"), after(601)) is None, "our own group goes before the one for all"
     assert rules.refusal(web.url("/x"), after(601)) == Failure(
-        web.url("/x"), "the site's robots.txt asks not to fetch this page", FailureKind.ROBOTS
+        web.url("/x"), "the site's robots.txt disallows this page", FailureKind.ROBOTS
     )
     assert rules.known(web.url("/a"), after(86_000))
     assert not rules.known(web.url("/a"), after(87_001))

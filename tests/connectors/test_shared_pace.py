@@ -147,9 +147,7 @@ def test_the_robots_txt_of_the_host_that_a_page_is_at_is_obeyed(web: Site) -> No
             other.url("/open/1"): True,
             web.url("/go"): False,
         }
-        assert [one.problem for one in result.report.page_failures] == [
-            "the site's robots.txt asks not to fetch this page"
-        ]
+        assert [one.problem for one in result.report.page_failures] == ["the site's robots.txt disallows this page"]
 
 
 def test_a_page_at_a_busy_host_is_asked_there_when_its_turn_comes(web: Site) -> None:

@@ -143,7 +143,7 @@ class Feeds:
 
     def import_opml(self, body: bytes, name: str, most: int | None = None) -> tuple[int, int, Sequence[str]]:
         if not body.startswith(b"<"):
-            raise InputError(name, "no OPML list of feeds")
+            raise InputError(name, "not an OPML list of feeds")
         self.watched["https://listed.example/feed"] = "listed.example"
         return 1, 1, ("1 without an address left out",)
 
