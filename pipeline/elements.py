@@ -1,4 +1,4 @@
-"""What flows through the graph: a raw record with its number, and the draft that the stateless steps make of it. Pure.
+"""The graph's elements: a raw record with its number, and the draft that the stateless steps make from it. Pure.
 
 Their Beam coders are in ``pipeline.transforms.coders``: this module must stay free of Beam, because the processes that
 prepare drafts import it and Beam takes a second and 100 MB to load.
@@ -13,26 +13,26 @@ from pipeline.stories.repeats import Doubtful
 
 TIMEOUT, CRASHED, OUT_OF_MEMORY, SET_ASIDE = "timeout", "crashed", "out_of_memory", "set_aside"
 BY_LIMIT = (TIMEOUT, CRASHED, OUT_OF_MEMORY, SET_ASIDE)
-"""First words of reasons that depend on the machine and its clock: a replay takes them from the run that it replays."""
+"""First words of reasons that depend on the machine and its clock, which a replay takes from the run that it replays."""
 
 WALL = "wall"
-"""Stage of a page that stands in an article's place; the reason is its kind."""
+"""Stage of rejected walls; the reason is the kind of wall."""
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """Why a record is rejected: the stage that refused it, and its short, stable reason."""
+    """Why a record is rejected: the stage, and a short, stable reason."""
 
     stage: str
     reason: str
 
     @property
     def by_limit(self) -> bool:
-        """Whether a limit of time or memory refused it, so that the record alone does not decide it."""
+        """Whether it was rejected by a time or memory limit, so that it does not depend only on the record."""
         return self.reason.partition(":")[0] in BY_LIMIT
 
 
 class RefusedRecord(msgspec.Struct, frozen=True):
-    """How a record ended that a limit refused: its outcome's item, and why."""
+    """The outcome of a record rejected by a limit: its item, and the reason."""
 
     item: str
     problem: Rejection
@@ -48,7 +48,7 @@ class Postponed(msgspec.Struct, frozen=True):
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """A raw record, numbered from 0 without gaps, with its position and order key.
 
-    ``item`` names a bounded input's file and line; ``problem`` says why a bounded input's item could not be read.
+    ``item``: file and line in a bounded input; ``problem``: why an item of a bounded input could not be read.
     ``ready``: ``value`` is not a raw record but the finished draft of one that comes back from the slow lane.
     """
 
@@ -62,7 +62,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageSource(msgspec.Struct, frozen=True):
-    """What led to a page: its outlet, feed and the feed's title, its address, and whether it was there at the first poll."""
+    """The source of a page: its outlet, feed and the feed's title, its address, and whether it was there at the first poll."""
 
     source: str
     url: str = ""
@@ -74,12 +74,12 @@ class PageSource(msgspec.Struct, frozen=True):
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A raw record after the stateless steps: an article without its story, or a problem, never both.
 
-    With ``postponed`` it is a placeholder: the order goes on without the record, which comes back later. It then has
-    neither; or, if it waits behind another version of its article, the article that it will come back with.
+    With ``postponed`` it is a placeholder: the order continues without the record, which comes back later. It then has
+    neither or, if it waits for another version of its article, the article with which it will come back.
 
-    ``after`` is the position of the record handled before it, which the reorder buffer fills in: the ledger must have it.
-    ``undecided``: subscriptions of which matching left open whether the article matches them. ``page``: what
-    led to the record, if it could be read. ``doubt``: the article's text may be a wall's, if it rests at other addresses too.
+    ``after`` is the position of the previous processed record, set by the reorder buffer: the ledger must have it.
+    ``undecided``: subscriptions for which matching could not be decided. ``page``: the record's source, if it could be
+    read. ``doubt``: the article's text may be a wall's, if other addresses have it too.
     """
 
     number: int
@@ -102,7 +102,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnvelopeHead(msgspec.Struct, frozen=True, array_like=True):
-    """What is packed of an envelope before its value."""
+    """The packed part of an envelope before its value."""
 
     number: int
     position: Position

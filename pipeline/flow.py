@@ -23,13 +23,13 @@ from pipeline.transforms.write import WriteResults
 
 @dataclass(frozen=True)
 class Flow:
-    """What the graph must know. ``scope`` names the subscriptions and topics: ``live``, or the run's own.
+    """The parameters of the graph. ``scope`` names the subscriptions and topics: ``live``, or the run's own.
 
-    ``owner`` is the token that took the run; ``publish`` puts results into the outbox for the output streams;
-    ``pool`` says in which processes of each worker records are prepared, and for how long; ``order_limit_s`` how long one may
-    take in the ordered stage before its process is ended. ``vectors``: whether articles get one, without which stories are of
-    one language. ``keeping``: where prepared drafts are kept; None: nowhere. ``last_words``: the folder on each worker's
-    machine in which a process notes what it decides; empty: none.
+    ``owner`` is the token that took the run; ``publish`` puts results into the outbox for the output streams; ``pool``
+    defines the processes of each worker that prepare records, and their time limits; ``order_limit_s``: how long a
+    record may take in the ordered stage before its process is ended. ``vectors``: whether articles get vectors, without
+    which each story has one language. ``keeping``: where prepared drafts are kept; None: nowhere. ``last_words``: the
+    folder on each worker's machine in which a process notes what it decides; empty: none.
     """
 
     store_url: str
@@ -45,7 +45,7 @@ class Flow:
 
     @property
     def work(self) -> RecordWork:
-        """What is done with each record alone."""
+        """The work on each record by itself."""
         return RecordWork(self.store_url, self.scope, vectors=self.vectors, keeping=self.keeping)
 
 

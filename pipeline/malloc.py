@@ -1,4 +1,4 @@
-"""Settings of the C library's allocator, so that freed memory is returned to the system.
+"""Settings for the C library's allocator, so that freed memory is returned to the system.
 
 FnApiRunner holds a slice's collections whole, and the story index's arrays grow by being copied. When such memory is freed,
 glibc keeps its pages in arenas, one for each thread, fragmented by what lives longer: after a backlog a process would

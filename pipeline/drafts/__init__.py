@@ -1,1 +1,1 @@
-"""Prepared drafts that are kept on this machine, so that no raw record is extracted twice by one version."""
+"""Prepared drafts that are kept on this machine, so that one version extracts no raw record twice."""

@@ -1,8 +1,8 @@
-"""The file of kept drafts: bytes by key, in SQLite, for any number of processes of one machine at once.
+"""The file of kept drafts: bytes by key, in SQLite, for any number of concurrent processes on one machine.
 
-It is a cache. What it can't do is logged once and left undone; only ``forget`` raises, since a takedown relies on it. Writing
-waits hardly for another process and never for the disk: a file that a power cut damaged is begun again. Keys are hashes of
-ours, so nothing in a record names a path.
+It is a cache. Failures are logged once and otherwise ignored; only ``forget`` raises, since takedowns rely on it.
+Writes hardly wait for other processes and never for the disk: a file that a power cut damaged is recreated. Keys are
+our own hashes, so records can't contain paths.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from core.sqlite import marks, pragma, primary_code, switch_to_wal, writing
 log = structlog.get_logger()
 T = TypeVar("T")
 
-_APPLICATION: Final = 0x57574B44  # "WWKD": tells the file apart from other databases
+_APPLICATION: Final = 0x57574B44  # "WWKD": distinguishes the file from other databases
 _SHAPE: Final = 2
-"""``user_version`` of the file. Raise it with the tables: a file of another shape is begun again."""
+"""``user_version`` of the file. Raise it if the tables change: a file with another version is recreated."""
 
 _TABLES: Final = """
 CREATE TABLE drafts (
@@ -49,16 +49,16 @@ CREATE TABLE taken_down (article TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 BUSY_S: Final = 0.02
-"""A record waits no longer for another process's write; then its draft is not kept."""
+"""Longest wait for another process's write, after which the draft is not kept."""
 
 _PATIENCE_S: Final = 15.0
 _AGAIN_S: Final = 60.0
-"""After a failure the file is left alone for so long."""
+"""How long the file is not used after a failure."""
 
 _WAL_BYTES: Final = 4 << 20
 _LOOK_ROWS: Final = 32
 _LARGEST: Final = 256
-"""A draft larger than one part in so many of the bound is not kept."""
+"""A draft larger than this fraction of the limit is not kept."""
 
 _DELETED_AT_ONCE: Final = 4 * _LOOK_ROWS
 _FREED_PAGES: Final = 2_000
@@ -67,7 +67,7 @@ _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class RawPlace(NamedTuple):
-    """Where the raw stream holds a record."""
+    """The place of a record in the raw stream."""
 
     stream: str
     partition: int
@@ -75,7 +75,7 @@ class RawPlace(NamedTuple):
 
 
 class DraftFile:
-    """One file, about ``most_bytes`` large at most. Thread-safe, for several processes at once. Made when first needed."""
+    """A file of at most about ``most_bytes``. Thread-safe, for several processes at once. Created when first needed."""
 
     def __init__(self, path: Path, most_bytes: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.path, self._most_bytes, self._monotonic = path, most_bytes, monotonic
@@ -85,10 +85,10 @@ class DraftFile:
         self._not_before_s = 0.0
         self._said = False
         self._rows = self._bytes = 0
-        """Written since the file's size was last looked at."""
+        """Bytes written since the file's size was last checked."""
 
     def find(self, key: bytes) -> bytes | None:
-        """What is kept under a key; None if nothing is, or it can't be read."""
+        """The bytes for a key; None if there are none, or they can't be read."""
 
         def work(connection: sqlite3.Connection) -> bytes | None:
             row = connection.execute("SELECT body FROM drafts WHERE key = ?", (key,)).fetchone()
@@ -121,13 +121,13 @@ class DraftFile:
         self._do(work, None)
 
     def drop(self, key: bytes) -> None:
-        """Delete what is kept under a key."""
+        """Delete the bytes for a key."""
         self._do(lambda connection: connection.execute("DELETE FROM drafts WHERE key = ?", (key,)), None)
 
     def forget(self, articles: Iterable[str]) -> int:
-        """Delete all that is kept of these articles, overwrite it, and keep nothing of them from now on; how many went.
+        """Delete and overwrite all drafts of these articles, and keep none from now on; returns how many were deleted.
 
-        Raises StoreError if the file is there and that can't be done.
+        Raises StoreError if the file exists and this fails.
         """
         wanted = sorted(set(articles))
         if not wanted or (self._most_bytes <= 0 and not self.path.exists()):
@@ -144,13 +144,13 @@ class DraftFile:
                     return self._forget(wanted)
                 if there:
                     raise StoreError(
-                        f"{self.path}: what is kept of an article can't be deleted ({error})",
+                        f"{self.path}: kept drafts of an article can't be deleted ({error})",
                         hint="repeat the command, or delete the file: it is only a cache",
                     ) from error
                 return 0
 
     def gone_from(self, stream: str, starts: Mapping[int, int]) -> int:
-        """Delete what was made of records that a stream no longer holds; how many. ``starts``: the first offsets it holds."""
+        """Delete drafts of records that a stream no longer has; returns how many. ``starts``: its first offsets."""
 
         def work(connection: sqlite3.Connection) -> int:
             gone = 'DELETE FROM drafts WHERE stream = ? AND partition = ? AND "offset" < ?'
@@ -160,9 +160,9 @@ class DraftFile:
         return self._do(work, 0)
 
     def tend(self, now_ms: int, *, texts_before_ms: int = 0) -> int:
-        """Delete what is older than it may be, and what is too much; how many were too old. ``now_ms``: the wall clock.
+        """Delete drafts that are too old or too many; returns how many were too old. ``now_ms``: the wall clock.
 
-        ``texts_before_ms``: of records with an event time before this nothing is kept.
+        ``texts_before_ms``: drafts of records with earlier event times are deleted.
         """
 
         def work(connection: sqlite3.Connection) -> int:
@@ -175,11 +175,11 @@ class DraftFile:
         return self._do(work, 0) if self.path.exists() else 0
 
     def count(self) -> int:
-        """How many drafts are kept; 0 if that can't be read."""
+        """The number of kept drafts; 0 if it can't be read."""
         return self._do(lambda connection: int(connection.execute("SELECT count(*) FROM drafts").fetchone()[0]), 0)
 
     def close(self) -> None:
-        """Close the connection; it is made again if it is needed."""
+        """Close the connection; it is reopened if needed."""
         with self._lock:
             self._let_go()
 
@@ -203,11 +203,13 @@ class DraftFile:
         self._not_before_s = self._monotonic() + _AGAIN_S
         if not self._said:
             self._said = True
-            log.warning("drafts can't be kept; records are prepared without", file=str(self.path), problem=str(error))
+            log.warning(
+                "drafts can't be kept; records are prepared without them", file=str(self.path), problem=str(error)
+            )
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None:
-            # Whoever deletes the file, or begins it again, means all processes.
+            # If the file is deleted or recreated, this is meant for all processes.
             if _inode(self.path) == self._inode:
                 return self._connection
             self._let_go()
@@ -233,7 +235,7 @@ class DraftFile:
                 connection.close()
 
     def _begin_again(self) -> None:
-        log.warning("the file of kept drafts is damaged; it is begun again", file=str(self.path))
+        log.warning("the file of kept drafts is damaged and is recreated", file=str(self.path))
         for end in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + end).unlink(missing_ok=True)
 
@@ -247,7 +249,7 @@ class DraftFile:
                 connection.executemany("INSERT INTO taken_down VALUES (?)", fresh)
                 gone = sum(connection.execute("DELETE FROM drafts WHERE article = ?", one).rowcount for one in fresh)
             if gone:
-                # What was deleted stands in the log of writes until that is emptied.
+                # Deleted data stays in the write-ahead log until that is truncated.
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             return gone
         finally:
@@ -256,13 +258,13 @@ class DraftFile:
 
 def _inode(path: Path) -> int:
     try:
-        return os.stat(path).st_ino  # noqa: PTH116 - with each record: pathlib's takes ten times as long
+        return os.stat(path).st_ino  # noqa: PTH116 - for each record: pathlib's takes ten times as long
     except OSError:
         return 0
 
 
 def _make(connection: sqlite3.Connection) -> None:
-    """Make the tables, in place of those of another shape. Another process may do the same at the same moment."""
+    """Create the tables, replacing those of another version. Another process may do the same at the same moment."""
     connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     switch_to_wal(connection, _PATIENCE_S)
     connection.execute(f"PRAGMA busy_timeout={round(1000 * _PATIENCE_S)}")
@@ -278,7 +280,7 @@ def _make(connection: sqlite3.Connection) -> None:
 
 
 def _shrink(connection: sqlite3.Connection, most_bytes: int) -> None:
-    """Delete the oldest drafts until the pages in use fit the bound."""
+    """Delete the oldest drafts until the used pages fit the limit."""
     page = pragma(connection, "page_size")
     while True:
         if (pragma(connection, "page_count") - pragma(connection, "freelist_count")) * page <= most_bytes:

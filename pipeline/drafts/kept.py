@@ -1,9 +1,9 @@
-"""Keeping prepared drafts, so that replays, restarts and records that come again extract nothing twice.
+"""Keeps prepared drafts, so that replays, restarts and repeated records extract nothing twice.
 
-A draft before matching is a function of the raw record's bytes, of ``preparation_version`` and of the topics. The first two
-are its key, the topics are kept with a digest of theirs; number, position, order key and the item's name are those of the
-record that asks. What depends on anything else is never kept: what a limit refused, what failed, subscriptions. See
-docs/architecture.md, "Kept drafts".
+A draft before matching is a function of the raw record's bytes, of ``preparation_version`` and of the topics. The first
+two are its key; the topics are stored with a digest of their definitions; number, position, order key and the item's
+name are those of the requesting record. Results that depend on anything else are never kept: rejections by limits,
+failures, subscriptions. See docs/architecture.md, "Kept drafts".
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _EVER_MS = 1 << 62
 _KIND = "kept-draft"
 _LEVEL = 1
 _MOST_CHARS = 64 << 20
-"""Of a draft before compression: whatever a damaged file claims, no more memory is taken."""
+"""Largest draft before compression: no more memory is used, whatever a damaged file claims."""
 
 _NOWHERE = Position(run="", stream="", partition=0, offset=0)
 _NO_KEY = OrderKey(0, "", "")
 
 
 class KeptDraft(NamedTuple):
-    """A draft with its topics, and a digest of those by which it was tagged; empty if it was not."""
+    """A draft with its topics, and a digest of the definitions it was tagged with; empty if it was not tagged."""
 
     draft: Draft
     topics: str = ""
@@ -54,10 +54,10 @@ _kept = msgspec.json.Decoder(KeptDraft)
 
 @dataclass(frozen=True)
 class Keeping:
-    """Where drafts are kept on a machine, up to ``most_bytes`` (0: none are), for ``keep_ms`` at most (0: no limit).
+    """Where drafts are kept on a machine: at most ``most_bytes`` (0: none), for at most ``keep_ms`` (0: no limit).
 
-    ``on_stream``: the records' positions are places of the raw stream, which keeps a record for ``raw_ms`` (0: no limit); a
-    draft goes with its record. Otherwise they come from files, of which nothing is known.
+    ``on_stream``: the records' positions are in the raw stream, which keeps a record for ``raw_ms`` (0: no limit); a
+    draft is deleted with its record. Otherwise they come from files, about which nothing is known.
     """
 
     path: str
@@ -67,7 +67,7 @@ class Keeping:
     on_stream: bool = True
 
     def until_ms(self, event_ms: int, now_ms: int) -> int:
-        """Until when a draft of a record of this event time may be kept."""
+        """The time until which a draft of a record with this event time may be kept."""
         ends = [now_ms + self.keep_ms] if self.keep_ms else []
         if self.on_stream and self.raw_ms:
             ends.append(event_ms + self.raw_ms)
@@ -75,7 +75,7 @@ class Keeping:
 
 
 def keeping_of(settings: Settings, *, on_stream: bool = True) -> Keeping:
-    """As the settings say."""
+    """The parameters from the settings."""
     return Keeping(
         path=str(Path(settings.drafts_dir or settings.data_dir).absolute() / FILE),
         most_bytes=max(0, settings.drafts_bytes),
@@ -86,10 +86,10 @@ def keeping_of(settings: Settings, *, on_stream: bool = True) -> Keeping:
 
 
 class KeptDrafts:
-    """The drafts that this machine keeps, for work of one ``variant`` (what else decides on a draft). Thread-safe.
+    """The drafts kept on this machine, for one ``variant`` (other inputs that affect drafts). Thread-safe.
 
-    ``clock_ms`` is the wall clock (UTC). Nothing here raises for a record's sake: a draft that can't be kept or read is
-    prepared.
+    ``clock_ms`` is the wall clock (UTC). Nothing here raises because of a record: a draft that can't be stored or read
+    is prepared.
     """
 
     def __init__(self, keeping: Keeping, variant: str, clock_ms: Callable[[], int] = wall_ms) -> None:
@@ -98,10 +98,10 @@ class KeptDrafts:
         self._file = DraftFile(Path(keeping.path), keeping.most_bytes)
 
     def slot(self, envelope: Envelope) -> Slot | None:
-        """Where a record's draft is kept; None if there is no raw record in the envelope."""
+        """The slot for a record's draft; None if there is no raw record in the envelope."""
         if envelope.problem is not None or envelope.ready:
             return None
-        # Much of what reuse costs: processors have instructions for this one.
+        # Hashing is much of the cost of reuse: processors have instructions for this hash.
         digest = hashlib.sha256(self._prefix)
         digest.update(envelope.value)
         return Slot(self, digest.digest(), envelope)
@@ -136,18 +136,18 @@ class KeptDrafts:
 
 
 class Slot(NamedTuple):
-    """Where the draft of one record is kept."""
+    """The slot for the draft of one record."""
 
     drafts: KeptDrafts
     key: bytes
     envelope: Envelope
 
     def find(self) -> KeptDraft | None:
-        """The record's draft, as preparing it would give it; None if it must be prepared."""
+        """The record's draft, equal to a newly prepared one; None if it must be prepared."""
         return self.drafts.find(self.key, self.envelope)
 
     def keep(self, draft: Draft, *, topics: str = "") -> None:
-        """Keep the record's draft, if the record alone decided on it. ``topics``: a digest of those it is tagged by."""
+        """Keep the record's draft if it depends only on the record. ``topics``: a digest of those that it was tagged with."""
         self.drafts.keep(self.key, self.envelope, draft, topics)
 
 
@@ -158,13 +158,13 @@ def _is_of_record(draft: Draft) -> bool:
 
 
 def _packed(key: bytes, kept: KeptDraft) -> bytes:
-    """Sealed with this version and a checksum; the key is in it, so that no damage can give one record another's draft."""
+    """Sealed with this version and a checksum. It contains the key, so that damage can't give a record another one's draft."""
     body = msgspec.json.encode(KeptDraft(_placed(kept.draft, 0, _NOWHERE, _NO_KEY, ""), kept.topics))
     return SEAL.close(_KIND, key + zstandard.ZstdCompressor(level=_LEVEL).compress(body))
 
 
 def _unpacked(key: bytes, sealed: bytes) -> KeptDraft:
-    """Raises WirewatchError, ZstdError, MsgspecError or ValueError if that is not what was kept under this key."""
+    """Raises WirewatchError, ZstdError, MsgspecError or ValueError if it is not what was stored for this key."""
     body = SEAL.open(_KIND, sealed)
     if not body.startswith(key):
         raise ValueError("it belongs to another record")
@@ -192,7 +192,7 @@ def _placed(draft: Draft, number: int, position: Position, key: OrderKey, item: 
 
 @cache
 def shared_drafts(keeping: Keeping, variant: str) -> KeptDrafts | None:
-    """The one of this process, whose file stays open from record to record. None if nothing can be kept, which is logged."""
+    """The instance of the process, whose file stays open between records. None if nothing can be kept, which is logged."""
     try:
         return KeptDrafts(keeping, variant)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What ends kept drafts: takedowns, limits of texts, the raw stream's retention, age, size. On each machine that keeps some."""
+"""Deletes kept drafts because of takedowns, limits of texts, the raw stream's retention, age or size, on each machine."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ EVERY_S = 60.0
 
 
 def forget_articles(keeping: Keeping, articles: Iterable[str]) -> int:
-    """Delete all that is kept of these articles (ids), and keep nothing of them from now on; how many drafts went.
+    """Delete all drafts of these articles (ids), and keep none from now on; returns how many were deleted.
 
-    Raises StoreError if it is there and can't be deleted.
+    Raises StoreError if they exist and can't be deleted.
     """
     with closing(_file(keeping)) as file:
         return file.forget(articles)
 
 
 def forget_gone(keeping: Keeping, stream: str, starts: Mapping[int, int]) -> int:
-    """Delete what was made of records that the raw stream no longer holds; how many. ``starts``: the first offsets it holds."""
+    """Delete drafts of records that the raw stream no longer has; returns how many. ``starts``: its first offsets."""
     if not Path(keeping.path).exists():
         return 0
     with closing(_file(keeping)) as file:
@@ -40,7 +40,7 @@ def forget_gone(keeping: Keeping, stream: str, starts: Mapping[int, int]) -> int
 
 
 class Tending:
-    """Keeps what a machine keeps within its bounds, and learns of takedowns from the store. Belongs to one thread."""
+    """Keeps a machine's drafts within their limits, and reads takedowns from the store. Belongs to one thread."""
 
     def __init__(
         self, keeping: Keeping, store_url: str, *, clock_ms: Callable[[], int] = wall_ms, every_s: float = EVERY_S
@@ -49,7 +49,7 @@ class Tending:
         self._next_s: float | None = None
 
     def turn(self) -> None:
-        """Tend, if it is time to. What fails is logged, and done at the next turn."""
+        """Tend if it is time to. Failures are logged, and retried in the next turn."""
         now_s = time.monotonic()
         if self._next_s is not None and now_s < self._next_s:
             return
@@ -60,16 +60,16 @@ class Tending:
                 if self._store_url:
                     with closing(open_store(self._store_url)) as store:
                         file.forget(one.article for one in Takedowns(store).listing())
-                        # The shortest limit of any outlet: a draft that goes early is only made again.
+                        # The shortest limit of any outlet: a draft that is deleted early is just prepared again.
                         texts_ms = text_limits_of(store).shortest_ms(now_ms)
                 file.tend(now_ms, texts_before_ms=now_ms - texts_ms if texts_ms else 0)
         except WirewatchError as error:
-            log.warning("kept drafts can't be tended now; they are later", problem=error.message)
+            log.warning("kept drafts can't be tended now; retrying later", problem=error.message)
 
 
 @cache
 def shared_tending(keeping: Keeping, store_url: str) -> Tending:
-    """The one of this process."""
+    """The instance of the process."""
     return Tending(keeping, store_url)
 
 

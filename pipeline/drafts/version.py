@@ -1,7 +1,7 @@
 """What a kept draft depends on besides its raw record: this program's code and data, its libraries, the interpreter.
 
-All of it is computed from what is installed, so no change can be forgotten. It changes more often than extraction does, and
-that only costs time: a draft of another version is not found, and the record is prepared again.
+It is computed from the installed files, so no change can be forgotten. It changes more often than extraction does,
+which only costs time: a draft from another version is not found, and the record is prepared again.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pathlib import Path
 from pipeline.versions import VERSION
 
 _PACKAGES = ("core", "pipeline")
-"""All that preparing a record can import of ours (tests/test_architecture.py)."""
+"""Our packages that preparing a record can import (tests/test_architecture.py)."""
 
 _NO_PART = "__pycache__"
 
 
 @cache
 def preparation_version() -> str:
-    """32 hex digits, the same in all processes that prepare records alike. Raises OSError if the code can't be read.
+    """32 hex digits, equal in all processes that prepare records in the same way. Raises OSError if the code can't be read.
 
     A hash of the code's version (``pipeline.versions``), all files of ``core`` and ``pipeline``, the names and versions of
     all installed distributions, Python's version and the processor's architecture.
@@ -50,5 +50,5 @@ def code_digest(folder: Path) -> bytes:
 
 
 def _distributions(places: Iterable[str]) -> list[str]:
-    """The installed distributions as their metadata's folders are named: ``trafilatura-2.3.0.dist-info``."""
+    """The names of the installed distributions' metadata folders, such as ``trafilatura-2.3.0.dist-info``."""
     return sorted({path.name for place in places for path in Path(place or ".").glob("*-info") if path.is_dir()})

@@ -1,1 +1,1 @@
-"""Drivers feed the graph: in slices (embedded, replay, bounded runs) or as a stream (Flink)."""
+"""Drivers run the graph: in slices (embedded, replay, bounded runs) or as a stream (Flink)."""

@@ -1,8 +1,8 @@
-"""Slices of what is prepared: records are read and given to the pool as they come, while an earlier one still takes long.
+"""Slices of prepared records: records are read and submitted to the pool as they come, even while an earlier one takes long.
 
-A slice that held a slow page used to wait for it, and with it everything that came meanwhile, unread: with one slow page a
-second each slice had one. Now all slow pages that are there take their time side by side, and a slice is what is ready at the
-head of the order. Nothing overtakes: a record that is not prepared holds those behind it, for the first limit at most.
+A slice with a slow page would delay everything that arrives meanwhile, unread, and with one slow page per second each
+slice has one. Here all slow pages are processed in parallel, and a slice consists of the ready records at the head of
+the order. Nothing overtakes: an unprepared record holds back those after it, for at most the first limit.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from pipeline.drivers.slices import SliceLimits, Slices
 from pipeline.elements import Envelope
 from pipeline.transforms.extraction_pool import PoolExtraction
 
-# A record that takes no longer is waited for, so that slices are not of one record each.
+# Wait this long for a record, so that slices are not of one record each.
 GATHER_S = 0.2
-# Between two looks at the stream while something is waited for.
+# Between two reads of the stream while waiting.
 STEP_S = 0.03
 
 
 class AheadSlices:
-    """Slices of ``inner`` whose records are prepared. Single-threaded; the same pool must prepare the graph's records.
+    """Slices of prepared records from ``inner``. Single-threaded; the same pool must prepare the graph's records.
 
-    Up to two slices' records are read and in the pool. ``close`` forgets those that were not returned.
+    The records of up to two slices are read and in the pool. ``close`` drops those that were not returned.
     """
 
     def __init__(self, inner: Slices, pool: PoolExtraction, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._inner, self._pool, self._monotonic = inner, pool, monotonic
-        # With the time at which it was given to the pool.
+        # With the time at which it was submitted to the pool.
         self._read: deque[tuple[Envelope, float]] = deque()
         self._bytes = 0
         pool.forget_ahead()
 
     def take(self, limits: SliceLimits, *, wait_ms: int) -> list[Envelope]:
-        """As ``Slices.take``: the records at the head of the order that are prepared."""
+        """Like ``Slices.take``: the prepared records at the head of the order."""
         while True:
             self._fill(limits, wait_ms=0 if self._read else wait_ms)
             if not self._read:
@@ -50,7 +50,7 @@ class AheadSlices:
             self._pool.wait_for((envelope for envelope, _ in head), STEP_S)
 
     def behind(self, positions: Mapping[int, int]) -> dict[int, int]:
-        """Of each partition the offset below which all records were returned; ``positions``: below which all were read."""
+        """For each partition the offset below which all records were returned; ``positions``: below which all were read."""
         found = dict(positions)
         for envelope, _ in self._read:
             at = envelope.position
@@ -59,7 +59,7 @@ class AheadSlices:
         return found
 
     def close(self) -> None:
-        """Forget what was read and not returned: it is read again, under other numbers."""
+        """Drop records that were read but not returned: they are read again, with other numbers."""
         self._read.clear()
         self._bytes = 0
         self._pool.forget_ahead()
@@ -71,7 +71,7 @@ class AheadSlices:
         try:
             found = self._inner.take(replace(limits, records=room, bytes=size), wait_ms=wait_ms)
         except StreamUnavailable:
-            # What was read comes first; the next call raises.
+            # Records that were read come first; the next call raises.
             if not self._read:
                 raise
             return

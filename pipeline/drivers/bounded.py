@@ -24,16 +24,16 @@ from pipeline.transforms.extraction_pool import INLINE, PoolPlan
 # Small enough that a progress bar moves, large enough that a slice's fixed cost (0.05 s) does not show.
 LIMITS = SliceLimits(records=250, bytes=32 << 20)
 ENRICHED, ALERTS, OUTCOMES = "enriched.jsonl", "alerts.jsonl", "outcomes.jsonl"
-# Only of use to the pipeline.
+# Only used inside the pipeline.
 _INTERNAL = ("fingerprint",)
 
 
 class BoundedRun:
-    """Add items, run, read the results. All files are in ``folder``, which the caller removes.
+    """Add items, run, and read the results. All files are in ``folder``, which the caller removes.
 
-    The same items give the same results in whatever order they are added. ``now_ms`` is the start time (UTC); results
-    don't depend on it. ``urls``: the addresses of the items in the order in which they were added, None for one that
-    could not be read.
+    The same items give the same results in any order of adding. ``now_ms`` is the start time (UTC); results don't
+    depend on it. ``urls``: the addresses of the items in the order in which they were added, None for one that could
+    not be read.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class BoundedRun:
 
     @property
     def count(self) -> int:
-        """How many items were added."""
+        """The number of added items."""
         return self._input.count
 
     def add(self, raw: RawArticle, item: str) -> None:
@@ -75,7 +75,7 @@ class BoundedRun:
         self.urls.append(raw.url)
 
     def add_problem(self, item: str, reason: str) -> None:
-        """Add an item that could not be read; it ends as rejected."""
+        """Add an item that could not be read; its outcome is rejected."""
         self._input.add_problem(item, reason)
         self.urls.append(None)
 
@@ -92,7 +92,7 @@ class BoundedRun:
         run_slices(self._input, graph, limits=self._limits, stop=lambda: False, until_empty=True, after=after)
 
     def counts(self) -> Counter[str]:
-        """How many items ended how. They add up to ``count``."""
+        """Numbers of items by outcome. They add up to ``count``."""
         return self.reader.count_outcomes()
 
     def rejected(self) -> list[Outcome]:
@@ -113,7 +113,7 @@ def write_results(reader: StoreReader, folder: Path, urls: Sequence[str | None] 
     """Write enriched articles in the run's order, alerts, and outcomes by position. Raises OSError.
 
     ``urls``: the items' addresses by position, for the lines of their outcomes; None for one that could not be read.
-    Each file is written beside its name and renamed, so a reader never sees half of one.
+    Each file is written under a temporary name and renamed, so a reader never sees an incomplete one.
     """
     _write(folder / ENRICHED, (enriched_line(article) for article in reader.articles()))
     _write(folder / ALERTS, reader.alerts())
@@ -121,13 +121,13 @@ def write_results(reader: StoreReader, folder: Path, urls: Sequence[str | None] 
 
 
 def _outcome_line(outcome: Outcome, urls: Sequence[str | None]) -> dict[str, Any]:
-    """An outcome with the address of its item, which a person looks for."""
+    """An outcome with the address of its item, which people search for."""
     fields: dict[str, Any] = msgspec.to_builtins(outcome)
     return fields | {"url": urls[outcome.first_offset] if outcome.first_offset < len(urls) else None}
 
 
 def enriched_line(article: Article) -> dict[str, Any]:
-    """An enriched article as users get it: without internal fields."""
+    """An enriched article for users, without internal fields."""
     fields: dict[str, Any] = msgspec.to_builtins(article)
     return {name: value for name, value in fields.items() if name not in _INTERNAL}
 

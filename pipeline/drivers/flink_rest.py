@@ -1,8 +1,8 @@
 """Jobs on a Flink cluster through its REST API: list, cancel, savepoint. Uses only the standard library.
 
-Beam's job server leaves a job on the cluster when its submitter ends: asked to cancel, it only stops waiting (seen with
-Beam 2.62 and Flink 1.19). A job left over from an earlier submitter can't write, because the run has a new owner, but it
-keeps restarting and takes slots.
+Beam's job server leaves a job on the cluster when its submitter ends: a cancel request only makes it stop waiting (seen
+with Beam 2.62 and Flink 1.19). A job left over from an earlier submitter can't write, because the run has a new owner,
+but it keeps restarting and takes slots.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PATIENCE_S, ANSWER_S = 120.0, 30.0
 
 
 class FlinkRefused(WirewatchError):
-    """What the cluster said, or that it can't be reached."""
+    """The cluster refused a request, or can't be reached."""
 
 
 class FlinkAway(FlinkRefused):
@@ -29,7 +29,7 @@ class FlinkAway(FlinkRefused):
 
 
 class FlinkJob(NamedTuple):
-    """A job as the cluster lists it; ``name`` is Beam's ``--job_name``."""
+    """A job in the cluster's list; ``name`` is Beam's ``--job_name``."""
 
     id: str
     state: str
@@ -37,7 +37,7 @@ class FlinkJob(NamedTuple):
 
     @property
     def over(self) -> bool:
-        """Whether it will never run again."""
+        """Whether it has ended for good."""
         return self.state in OVER
 
 
@@ -57,15 +57,15 @@ class FlinkJobs:
         return [FlinkJob(job["jid"], job["state"], job["name"]) for job in self._ask("/jobs/overview")["jobs"]]
 
     def running(self, name: str) -> list[FlinkJob]:
-        """The jobs of this name that are not over."""
+        """The jobs with this name that have not ended."""
         return [job for job in self.listing() if job.name == name and not job.over]
 
     def ready(self, name: str) -> bool:
-        """Whether a job of this name is on the cluster and runs; one that waits for slots or restarts does not."""
+        """Whether a job with this name is running; one that waits for slots or restarts is not."""
         return any(job.state == "RUNNING" for job in self.running(name))
 
     def cancel(self, name: str) -> list[FlinkJob]:
-        """Cancel all jobs of this name, wait until they are over, and return them; no such job is not an error."""
+        """Cancel all jobs with this name, wait until they have ended, and return them; it is not an error if there are none."""
         jobs = self.running(name)
         for job in jobs:
             self._ask(f"/jobs/{job.id}?mode=cancel", method="PATCH")
@@ -73,10 +73,10 @@ class FlinkJobs:
         return jobs
 
     def savepoint(self, name: str, folder: str) -> str:
-        """Save the one job of this name below ``folder`` (a URL); returns the savepoint's location. The job keeps running."""
+        """Make a savepoint of the only job with this name below ``folder`` (a URL); returns its location. The job goes on."""
         jobs = self.running(name)
         if len(jobs) != 1:
-            raise FlinkRefused(f"{len(jobs)} jobs of the name {name!r} run, not one")
+            raise FlinkRefused(f"{len(jobs)} jobs with the name {name!r} are running, not one")
         path = f"/jobs/{jobs[0].id}/savepoints"
         begun = self._ask(path, {"target-directory": folder, "cancel-job": False})
         told: dict[str, Any] = {}
@@ -93,7 +93,9 @@ class FlinkJobs:
         return str(operation["location"])
 
     def failures(self, name: str, *, but: Collection[str] = ()) -> list[str]:
-        """What jobs of this name failed with, also if they run again, in the words of Flink and workers. ``but``: not these."""
+        """The failures of jobs with this name, even if they run again, as Flink and workers report them. ``but``:
+        excluded ones.
+        """
         told = [
             self._ask(f"/jobs/{job.id}/exceptions") for job in self.listing() if job.name == name and job.id not in but
         ]
@@ -113,7 +115,9 @@ class FlinkJobs:
             kind = FlinkAway if error.code in (502, 503, 504) else FlinkRefused
             raise kind(f"{self._rest}: HTTP {error.code} for {path}: {said}") from error
         except (OSError, ValueError) as error:
-            raise FlinkAway(f"{self._rest}: {error}", hint="does the cluster run, and is this its address?") from error
+            raise FlinkAway(
+                f"{self._rest}: {error}", hint="check that the cluster is running, and that this is its address"
+            ) from error
 
     @staticmethod
     def _until(condition: Callable[[], bool], what: str) -> None:

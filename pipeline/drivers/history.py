@@ -1,4 +1,4 @@
-"""A stretch of a raw stream's past, in the order in which its run handled it.
+"""A stretch of a raw stream's past, in the order in which its run processed it.
 
 See docs/architecture.md, "Replay equals live".
 
@@ -32,7 +32,7 @@ class History(Protocol):
     """A past to replay, from front to back."""
 
     def take(self, limits: SliceLimits) -> list[Envelope]:
-        """The next records in order, numbered from 0 without gaps; none: nothing more for now, see ``ended``."""
+        """The next records in order, numbered from 0 without gaps; empty: no more for now, see ``ended``."""
 
     @property
     def ended(self) -> bool:
@@ -40,7 +40,7 @@ class History(Protocol):
 
     @property
     def total(self) -> int | None:
-        """About how many records there are from the starting point; None if unknown."""
+        """The approximate number of records from the starting point; None if unknown."""
 
 
 class StreamHistory:
@@ -91,7 +91,7 @@ class StreamHistory:
             self._read_ahead()
             found = self._reader.next(wait_ms=0 if taken else 250)
             if found is None:
-                # Nothing is there; nothing earlier than the end can come any more.
+                # It is empty; nothing before the end can come any more.
                 self.ended = self._merge.safe_ms() >= self._to_ms
                 break
             if found.key.time_ms >= self._to_ms:
@@ -104,7 +104,7 @@ class StreamHistory:
     def _envelope(self, found: Numbered) -> Envelope:
         record = found.record
         key = found.key
-        # What was misdated, and taken as of when it was read, keeps its stored place; what came late is late again.
+        # Misdated records, which were processed as of their reading, keep their stored place; late ones are late again.
         if (record.partition, record.offset) in self._late and record.timestamp_ms <= key.time_ms:
             key = OrderKey(record.timestamp_ms, article_of(record), raw_hash(record.value))
         number, self._number = self._number, self._number + 1
@@ -123,7 +123,7 @@ class StreamHistory:
         return self._late.get((partition, offset))
 
     def _read_ahead(self) -> None:
-        """Read up to every late record that may be next: the merge can't know that one is later in the log than its place."""
+        """Read up to every late record that may be next: the merge can't know that it is later in the log than its place."""
         while self._ahead and (head_ms := self._merge.head_ms) is not None and self._ahead[-1][0] <= head_ms:
             _, partition, offset = self._ahead[-1]
             reached = self._merge.next_offsets().get(partition, offset + 1)
@@ -154,13 +154,13 @@ def offset_at(stream: Stream, partition: int, time_ms: int) -> int:
 
 
 def _begins_late(stream: Stream, starts: Mapping[int, int], from_ms: int, to_ms: int) -> int | None:
-    """The event time at which a stream begins whose earlier records are gone, if that is after ``from_ms``."""
+    """The event time of the first remaining record of a stream, if that is after ``from_ms`` and earlier ones are gone."""
     gone = {partition: offset for partition, offset in starts.items() if offset > 0}
     first = [
         records[0].timestamp_ms
         for partition, offset in gone.items()
         if (records := stream.read({partition: offset}, max_bytes=1, wait_ms=PROBE_MS))
     ]
-    # By time, retention cuts all partitions at once: the earliest that is left is the nearest to it.
+    # Retention by time cuts all partitions at the same time; the earliest remaining record is closest to it.
     begins = min(first, default=to_ms)
     return begins if gone and begins > from_ms else None

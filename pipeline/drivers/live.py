@@ -1,4 +1,4 @@
-"""The continuous run, for either driver: taking the run, finding where to resume, relaying and mirroring."""
+"""The continuous run, for both drivers: taking the run, finding where to resume, relaying and mirroring."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ RETAIN_EVERY_MS = 600_000
 
 @dataclass(frozen=True)
 class Resumption:
-    """Where a new start resumes: of each partition the lowest offset without an outcome, and those above it that have one.
+    """Where a new start resumes: the lowest offset of each partition without an outcome, and those above it that have one.
 
-    ``read_to``: behind the highest offset with an outcome, with its leader epoch.
+    ``read_to``: after the highest offset with an outcome, with its leader epoch.
     """
 
     start: Mapping[int, int]
@@ -61,8 +61,8 @@ class Resumption:
 class LiveRun:
     """The continuous run of some settings, taken over by this process: earlier owners are fenced from now on.
 
-    ``clock_ms`` is the wall clock (UTC). Raises StoreError or StreamUnavailable if it can't start, UsageError for settings that
-    prune what is still needed.
+    ``clock_ms`` is the wall clock (UTC). Raises StoreError or StreamUnavailable if it can't start, UsageError for
+    settings that prune data that is still needed.
     """
 
     def __init__(self, settings: Settings, clock_ms: Callable[[], int], *, publish: bool = True) -> None:
@@ -113,7 +113,7 @@ class LiveRun:
         )
 
     def resumption(self) -> Resumption:
-        """Where to resume, from the ledger alone; from the cut, if the stream came back shorter."""
+        """Where to resume, from the ledger; from the cut if the stream came back shorter."""
         self.strike_cut_off()
         frontier = self._from_the_ledger()
         return Resumption(
@@ -124,19 +124,19 @@ class LiveRun:
 
     def _from_the_ledger(self) -> dict[int, tuple[int, list[int]]]:
         first = self.offsets.first(self.raw.start_offsets(self.raw.partitions()))
-        # From the position saved last: the whole ledger may be years of outcomes.
+        # From the last saved position: the whole ledger may have years of outcomes.
         saved = self.ledger.offsets(self.raw.uuid).saved()
         begin = {partition: max(offset, saved.get(partition, offset)) for partition, offset in first.items()}
         return self.ledger.offsets(self.raw.uuid).contiguous(begin)
 
     def strike_cut_off(self) -> int:
-        """Remove the outcomes of records that the stream has lost, so that what replaces them is handled; return how many."""
+        """Remove the outcomes of records that the stream lost, so that what replaces them is processed; returns how many."""
         struck = (
             self.ledger.offsets(self.raw.uuid).strike_beyond(found) if (found := cuts(self.raw, self.ledger)) else 0
         )
         if struck:
             log.error(
-                "the stream came back shorter: records that were handled are gone from it; their articles stay",
+                "the stream came back shorter: processed records are gone from it; their articles stay",
                 records=struck,
                 stream=self.raw.name,
                 partitions=sorted(found),
@@ -144,11 +144,11 @@ class LiveRun:
         return struck
 
     def prune(self) -> int:
-        """Delete some of what the run no longer needs, where it is time to; how many rows went."""
+        """Delete some data that the run no longer needs, if it is time to; returns the number of deleted rows."""
         return self._pruning.tend(self._clock_ms())
 
     def slow_lane(self) -> SlowLane:
-        """The slow lane of this run, to be started even if this start postpones nothing: an earlier one may have."""
+        """The slow lane of this run. Start it even if this start postpones nothing: an earlier one may have."""
         settings, flow = self.settings, self.flow()
         pool = slow_lane(settings)
         return SlowLane(
@@ -159,11 +159,11 @@ class LiveRun:
         )
 
     def relay(self) -> int:
-        """Relay what the outbox holds to the output streams. Raises Fenced if another process has the run."""
+        """Relay the outbox to the output streams. Raises Fenced if another process has the run."""
         return self._relay.pump()
 
     def _may_relay(self, run: str) -> bool:
-        """Its own run while this process owns it, and what a replay that runs no longer has left."""
+        """Whether it may relay: its own run while this process owns it, and the rest of a replay that is no longer running."""
         if run != self.settings.run:
             return ended(self.store, run)
         owner = self.ledger.owner_now()
@@ -182,7 +182,7 @@ class LiveRun:
     def mirror(self, positions: Mapping[int, int], *, at_end: bool = False) -> None:
         """Mirror the position (next offset of each partition) to the consumer group, if it moved.
 
-        Every 5 s at most, but always ``at_end`` of a process: lag tools and a mirrored cluster see what was handled.
+        At most every 5 s, but always ``at_end`` of a process, for lag tools and a mirrored cluster.
         """
         now_ms = self._clock_ms()
         self._retain(now_ms, positions)
@@ -193,7 +193,7 @@ class LiveRun:
         if positions == self._mirrored:
             return
         self._committed_ms = now_ms
-        # A store restored from a backup has less than these positions say.
+        # A store restored from a backup has less than these positions claim.
         self.ledger.seen(last_written(self.owner))
         self.ledger.offsets(self.raw.uuid).save(positions)
         try:
@@ -212,19 +212,19 @@ class LiveRun:
                 retain(stream, self._plans[name], now_ms, {})
             keeping = keeping_of(self.settings)
             forget_gone(keeping, self.raw.uuid, self.raw.start_offsets(self.raw.partitions()))
-            # An idle run has no bundles, which tend otherwise.
+            # In an idle run there are no bundles, which normally do this.
             shared_tending(keeping, self.settings.store).turn()
         except StreamUnavailable as error:
-            log.warning("old records could not be deleted now; they are later", error=str(error))
+            log.warning("old records could not be deleted now; retrying later", error=str(error))
 
     def mirror_ledger(self) -> None:
         """Mirror the ledger's position to the consumer group: for drivers that don't know the reader's position."""
         now_ms = self._clock_ms()
-        # An idle run commits nothing, yet the question costs the same.
+        # An idle run commits nothing, but the query costs the same.
         if 0 <= now_ms - self._looked_ms < COMMIT_EVERY_MS:
             return
         self._looked_ms = now_ms
-        # From the last position: reading a run's whole ledger every few seconds would cost more each day.
+        # From the last position: reading the whole ledger every few seconds would cost more each day.
         begun = self._frontier or {p: lowest for p, (lowest, _) in self._from_the_ledger().items()}
         known = self.offsets.appeared(()) | dict(begun)
         found = self.ledger.offsets(self.raw.uuid).contiguous(known)
@@ -234,9 +234,9 @@ class LiveRun:
         self._commit(now_ms, self._frontier)
 
     def _past_gaps(self, stands: Mapping[int, int]) -> dict[int, int]:
-        """For offsets without an outcome, followed by some with one: the next record's offset, if there is no record at them.
+        """For offsets without an outcome that are followed by some with one: the next record's offset, if they have no record.
 
-        Markers of other writers' transactions take offsets, and would hold the position back without end.
+        Markers of other writers' transactions take offsets, and would hold the position back indefinitely.
         """
         past: dict[int, int] = {}
         for partition, offset in stands.items():
@@ -267,12 +267,12 @@ def run_in_slices(
     timed: Callable[[], AbstractContextManager[object]] = nullcontext,
     publish: bool = True,
 ) -> int:
-    """Run the continuous run in slices until ``stop()``; return how many records were handled.
+    """Run the continuous run in slices until ``stop()``; returns how many records were processed.
 
     Without ``publish``, results are only stored: nothing goes to the output streams or to people.
 
-    ``pause`` waits for some seconds (an event's ``wait``) while the stream is unreachable. Each slice runs in a context of
-    ``timed()``. Raises what ``LiveRun`` and ``run_slices`` raise.
+    ``pause`` waits for a number of seconds (an event's ``wait``) while the stream can't be reached. Each slice runs in
+    a context of ``timed()``. Raises what ``LiveRun`` and ``run_slices`` raise.
     """
     from pipeline.drivers.ahead import AheadSlices
     from pipeline.drivers.reader import MergingReader
@@ -307,7 +307,7 @@ def run_in_slices(
             # The reader may already be past the cut.
             if live.strike_cut_off():
                 raise WirewatchError(
-                    "the stream came back shorter", hint="start this again: it goes on from the ledger"
+                    "the stream came back shorter", hint="start it again: it continues from the ledger"
                 )
 
         lane.start()

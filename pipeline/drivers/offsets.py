@@ -1,8 +1,8 @@
-"""A run's offsets against its stream: where each partition began, what was deleted unread, what the stream has lost.
+"""A run's offsets compared with its stream: the beginning of each partition, unread deletions, and losses of the stream.
 
-A stream may come back with less than was read from it, under its old identity: a broker without a second copy loses power
-before its disk has all that it acknowledged, or an embedded stream is restored from a backup. The ledger then has outcomes
-of records that are not there any more, and other records come at their offsets, which must not be taken for done (``cuts``).
+A stream may come back with less than was read from it, with its old identity: if a broker without a second copy loses
+power before everything acknowledged is on disk, or if an embedded stream is restored from a backup. The ledger then has
+outcomes of records that no longer exist, and other records get their offsets, which must not count as done (``cuts``).
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class RunOffsets:
     def first(self, starts: Mapping[int, int]) -> dict[int, int]:
         """The run's first offset of each partition. ``starts``: where the log begins now, of all partitions.
 
-        A new run begins at ``starts``: what the log deleted before does not concern it. A partition that is new since then
-        belongs to the run from offset 0, so what retention deleted of it is lost.
+        A new run begins at ``starts``: earlier deletions don't concern it. A partition that is new since then belongs
+        to the run from offset 0, so records that retention deleted are lost.
         """
         known = self._stored.first({})
         return self.appeared(starts.keys() - known.keys()) if known else self._stored.first(starts)
 
     def appeared(self, partitions: Collection[int]) -> dict[int, int]:
-        """Store the partitions as part of the run from offset 0; the first offsets of all that are stored."""
+        """Store the partitions as part of the run from offset 0; returns the first offsets of all stored ones."""
         if partitions:
             log.warning(
                 "the stream has new partitions; they are read from their beginning", partitions=sorted(partitions)
@@ -45,17 +45,17 @@ class RunOffsets:
         return self._stored.first(dict.fromkeys(partitions, 0))
 
     def read_to(self) -> dict[int, ReadTo]:
-        """How far each partition was handled, with its newest leader epoch."""
+        """How far each partition was processed, with its newest leader epoch."""
         epochs = self._stored.epochs()
         highest = {partition: self._stored.highest_handled(partition) for partition in epochs}
         return {p: ReadTo(highest[p] + 1, epoch) for p, epoch in epochs.items() if highest[p] >= 0}
 
     def begin_epoch(self, partition: int, epoch: int) -> None:
-        """Store that records of a new leader epoch are read from now on."""
+        """Note that records of a new leader epoch are read from now on."""
         self._stored.begin_epoch(partition, epoch)
 
     def lost(self, partition: int, first: int, last: int) -> None:
-        """Record that retention deleted these offsets before they were read: an outcome and an error in the log. Idempotent."""
+        """Record, as an outcome and in the log, that retention deleted these offsets before they were read. Idempotent."""
         log.error("records were deleted before they were read", partition=partition, first=first, last=last)
         outcome = Outcome(
             run=self._run,
@@ -73,8 +73,8 @@ class RunOffsets:
 def cuts(stream: Stream, ledger: RunLedger) -> Mapping[int, int]:
     """Partition → the offset from which on the ledger's outcomes belong to other records; only partitions that were cut.
 
-    By the leader epoch, if one is known: the stream says where its records end now. And by the records: it reads one of a
-    partition that was not cut, the newest that was handled. Raises StreamError, StoreError.
+    It uses the leader epoch, if known: the stream reports where its records end now. It also compares records: for a
+    partition that was not cut, it reads one, the newest processed one. Raises StreamError, StoreError.
     """
     stored = ledger.offsets(stream.uuid)
     ends = stream.end_offsets(stream.partitions())
@@ -99,7 +99,7 @@ def cuts(stream: Stream, ledger: RunLedger) -> Mapping[int, int]:
 
 
 def _first_other(stream: Stream, stored: StreamOffsets, partition: int, other: int) -> int:
-    """The lowest offset whose record isn't the one that was handled; all after it differ too. ``other``: one of those."""
+    """The lowest offset whose record isn't the processed one; all after it differ too. ``other``: one of those."""
     low = min(stream.start_offsets([partition])[partition], other)
     while low < other:
         middle = (low + other) // 2

@@ -16,13 +16,14 @@ from pipeline.order import Merge, Numbered
 from pipeline.order.merge import Misdated
 
 log = structlog.get_logger()
-# How long after a time a stream may still show a record of it: appends in progress. Longer with replicas.
+# How long after a moment a record with this time may still appear in a stream, from appends in progress. Longer with
+# replicas.
 SKEW_MS = {"kafka": 300, "sqlite": 150}
 PARTITIONS_EVERY_MS = 10_000
 FETCH_BYTES = 8 << 20
-# What a partition may hold of one time.
+# Most records of one time that a partition may hold.
 HELD_BYTES = 4 * FETCH_BYTES
-# A record's time this far ahead is not believed: the clock that stamped it was wrong, or ours is.
+# A record's time this far ahead counts as wrong: the clock that stamped it is wrong, or ours.
 AHEAD_MS = 60_000
 SAY_EVERY_MS = 600_000
 
@@ -37,7 +38,7 @@ def skew_ms(url: str) -> int:
 
 
 class _Hollow(NamedTuple):
-    """At ``since_ms`` the partition ended at ``end``, and reading from ``offset`` below it gave nothing."""
+    """At ``since_ms`` the partition ended at ``end``, and reading from ``offset`` below it returned nothing."""
 
     offset: int
     end: int
@@ -47,8 +48,8 @@ class _Hollow(NamedTuple):
 class _SteadyClock:
     """A clock that absorbs steps back: while the caller's clock is below its highest reading, time continues from there.
 
-    Streams do the same (``core.streams.base``), and a reader that believed the step would hold every record until the clock
-    caught up. Then the clock is believed again, even if that is below what was returned meanwhile.
+    Streams do the same (``core.streams.base``), and otherwise a reader would hold every record until the clock caught
+    up. After that, the clock is used again, even if it is below what was returned meanwhile.
     """
 
     def __init__(self, clock_ms: Callable[[], int]) -> None:
@@ -69,17 +70,17 @@ class _SteadyClock:
 class MergingReader:
     """Reads records into a merge and returns them in order. Single-threaded; the caller closes the stream.
 
-    ``clock_ms`` must be the clock that stamps the records, give or take the skew. ``on_lost`` is called with (partition,
+    ``clock_ms`` must be the clock that stamps the records, within the skew. ``on_lost`` is called with (partition,
     first, last) if retention deleted records before they were read, once for each range without an outcome; reading
-    continues after them. Records stamped far ahead of the clock would otherwise be held until that time, for years at
-    worst: they are taken as of now, at late places, which the ledger keeps for replays. A replay takes them from there and
-    believes all other times (``doubts`` False). ``on_appeared`` is called with partitions that are new and returns the
-    offsets to read them from (at least theirs); without it they are read from the log's start. ``on_epoch`` is called with
-    (partition, leader epoch) before the first record of a new epoch is returned. If one of them raises, it is called again
-    at the next read.
+    continues after them. Records stamped far ahead of the clock would otherwise be held until that time, in the worst
+    case for years: they are processed as of now, at late places, which the ledger keeps for replays. A replay takes
+    them from there and trusts all other times (``doubts`` False). ``on_appeared`` is called with partitions that are
+    new and returns the offsets to read them from (at least theirs); without it they are read from the log's start.
+    ``on_epoch`` is called with (partition, leader epoch) before the first record of a new epoch is returned. If one of
+    them raises, it is called again at the next read.
 
-    Where a new leader epoch begins, and now and then without one, it makes sure that all that was read is still there: a log
-    that was cut raises LogCut before anything that came in place of the lost records is returned (KIP-320).
+    When a new leader epoch begins, and regularly without one, it checks that everything that was read is still there: a
+    truncated log raises LogCut before any replacement of the lost records is returned (KIP-320).
     """
 
     def __init__(
@@ -106,8 +107,8 @@ class MergingReader:
     def next(self, *, wait_ms: int = 0) -> Numbered | None:
         """The next record in order; None if none can be returned yet. Raises StreamUnavailable, after which nothing is lost.
 
-        ``wait_ms`` bounds how long it waits for records to arrive; those that are there are returned at once. If it
-        may wait at all, it waits up to the skew longer for a record that only the clock holds back.
+        ``wait_ms``: how long it waits for records to arrive; existing ones are returned at once. If it may wait at all,
+        it waits up to the skew longer for a record that is only held back by the clock.
         """
         found = self.merge.pop()
         if found is not None:
@@ -173,8 +174,8 @@ class MergingReader:
         return max([head_ms + 1, *seen]) + self._skew_ms
 
     def _read(self, partitions: list[int], wait_ms: int) -> bool:
-        """Read once; whether anything came of it."""
-        # Only partitions that hold the others back are read, so at most one fetch a partition is held.
+        """Read once; returns whether there was any result."""
+        # Only partitions that hold back the others are read, so at most one fetch per partition is held.
         offsets = self.merge.next_offsets()
         try:
             records = self.stream.read({p: offsets[p] for p in partitions}, max_bytes=FETCH_BYTES, wait_ms=wait_ms)
@@ -192,7 +193,7 @@ class MergingReader:
         if wrong and not 0 <= now_ms - self._said_ms < SAY_EVERY_MS:
             self._said_ms = now_ms
             log.warning(
-                "records bear times far ahead of the clock; they are taken as of now",
+                "records have times far ahead of the clock; they are processed as of now",
                 partition=wrong[0].partition,
                 offset=wrong[0].offset,
                 ahead_s=round((wrong[0].timestamp_ms - now_ms) / 1000),
@@ -200,7 +201,7 @@ class MergingReader:
         return bool(records)
 
     def _look_at_epochs(self, records: Sequence[StreamRecord]) -> None:
-        """Before records are offered: check what was read in the epochs that they end, and tell of those that they begin."""
+        """Before offering records: check the records of the epochs that they end, and report the epochs that they begin."""
         begun: dict[int, list[int]] = {}
         for record in records:
             read = self.merge.read_to(record.partition)
@@ -232,6 +233,6 @@ class MergingReader:
             offsets = self._appeared(new)
             for partition in new:
                 self.merge.add_partition(partition, offsets[partition])
-        # A log that was cut may stay without a new record for long.
+        # A truncated log may stay without new records for long.
         self._check_for_cuts(known)
         self._partitions_at_ms = now_ms

@@ -1,4 +1,4 @@
-"""Replaying a history as a run of its own: slice after slice, at the pace that is asked for, resumable at any moment."""
+"""Replays a history as a separate run: slice after slice, at the requested speed, resumable at any moment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOOK_S = 0.5
 class Pace:
     """When a record is due, at ``factor`` times the original speed; None: at once.
 
-    ``monotonic`` returns seconds. The first record is due when it is first asked about.
+    ``monotonic`` returns seconds. The first record is due on the first call.
     """
 
     def __init__(self, factor: float | None, monotonic: Callable[[], float]) -> None:
@@ -49,7 +49,7 @@ class Pace:
         return began_s + (time_ms - first_ms) / 1000 / self._factor - self._monotonic()
 
     def due(self, envelopes: Sequence[Envelope]) -> int:
-        """How many of the records, from the first, are due."""
+        """How many of the records, counted from the first, are due."""
         for count, envelope in enumerate(envelopes):
             if self.wait_s(envelope.key.time_ms) > 0:
                 return count
@@ -68,8 +68,8 @@ class Progress:
 class ReplayRun:
     """One start of a replay. It takes the run, which fences an earlier start of the same replay.
 
-    ``store_url`` is what the graph's workers open. ``now_ms`` is the wall clock (UTC), which is only recorded. ``keeping``:
-    where prepared drafts are kept, and found again; None: nowhere.
+    ``store_url`` is what the graph's workers open. ``now_ms`` is the wall clock (UTC), which is only recorded.
+    ``keeping``: where prepared drafts are kept; None: nowhere.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class ReplayRun:
                     waiting, ahead = ahead or self._begun(history.take(limits)), []
                 if not waiting:
                     if history.ended:
-                        # Behind the last record there may be decisions still.
+                        # After the last record, there may still be decisions.
                         end = place_at(self.replay.to_ms)
                         replay_rest(self.ledger, end, scope=self._flow.scope, publish=self._flow.publish)
                         state = FINISHED
@@ -168,7 +168,7 @@ class ReplayRun:
         return found or self.replay
 
     def _handle(self, graph: SliceGraph, envelopes: Sequence[Envelope]) -> bool:
-        """Whether any of them had no outcome yet. A start that resumes reads the last minute's records once more."""
+        """Whether any of them had no outcome yet. A resumed start reads the last minute's records again."""
         done = self.ledger.done([envelope.position for envelope in envelopes])
         fresh = [envelope for envelope in envelopes if envelope.position not in done]
         if fresh:

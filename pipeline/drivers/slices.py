@@ -2,8 +2,8 @@
 
 See docs/architecture.md, "Two drivers of one graph".
 
-It needs nothing but PyPI, keeps the order from slice to slice and costs nothing while idle. A crash repeats one slice at
-most, and records of it that are in the ledger give nothing new.
+It needs only packages from PyPI, keeps the order from slice to slice and costs nothing while idle. A crash repeats at
+most one slice, of which records that are in the ledger have no further effect.
 """
 
 from __future__ import annotations
@@ -35,25 +35,26 @@ from pipeline.transforms.write import reported_failure
 
 log = structlog.get_logger()
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
-# A read ends with the first record, so a long wait delays none; each iteration of an idle loop asks broker and store.
+# A read ends with the first record, so a long wait delays none; each iteration of an idle loop queries broker and
+# store.
 IDLE_WAIT_MS = 2_000
-# Slow pages of a slice wait side by side: very small slices would wait for them one after another.
+# Slow pages of a slice are processed in parallel: very small slices would wait for them one after another.
 FIRST_RECORDS, LEAST_RECORDS = 50, 20
 
 
 @dataclass(frozen=True)
 class SliceLimits:
-    """A slice ends at the first limit reached. Bytes bound the memory, because the runner holds whole collections."""
+    """A slice ends at the first limit reached. The limit in bytes bounds memory, because the runner holds whole collections."""
 
     records: int = 2_000
     bytes: int = 64 << 20
 
 
 class SlicePace:
-    """How many records a slice takes: what the latest slices did in ``target_s`` (0: always ``most``). Pure.
+    """How many records a slice takes: as many as the latest slices processed in ``target_s`` (0: always ``most``). Pure.
 
-    After a slice that took longer, the next is smaller, down to ``LEAST_RECORDS``; after a quick one twice as large at most.
-    So what comes while a slice runs never waits for one that grew with the backlog.
+    After a longer slice, the next is smaller, down to ``LEAST_RECORDS``; after a quick one it is at most twice as
+    large. So records that arrive while a slice runs never wait for one that grew with the backlog.
     """
 
     def __init__(self, target_s: float, most: int) -> None:
@@ -72,10 +73,10 @@ class SlicePace:
 
 
 class Slices(Protocol):
-    """Where slices come from."""
+    """A source of slices."""
 
     def take(self, limits: SliceLimits, *, wait_ms: int) -> list[Envelope]:
-        """The next records in order, at least one if there is one within ``wait_ms``. What was taken never comes again."""
+        """The next records in order, at least one if there is one within ``wait_ms``. They are never returned again."""
 
 
 _counter = itertools.count()
@@ -83,7 +84,7 @@ _waiting: dict[int, Sequence[Envelope]] = {}
 
 
 class SliceSource(beam.PTransform):
-    """Nothing → the envelopes that were put last. Only for runners that work in the driver's own process.
+    """Emits the envelopes that were put last. Only for runners in the driver's own process.
 
     So the graph is built once and run for every slice: building and translating it costs more than running it on a few
     records (docs/decisions.md has the figures). A run that fails and is repeated finds the same slice.
@@ -98,7 +99,7 @@ class SliceSource(beam.PTransform):
         _waiting[self._number] = envelopes
 
     def clear(self) -> None:
-        """Forget the slice."""
+        """Drop the slice."""
         _waiting.pop(self._number, None)
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[Envelope]:
@@ -114,10 +115,10 @@ class _Take(beam.DoFn):
 
 
 class SliceGraph:
-    """The graph, built once. ``run`` may be called again and again, by one thread."""
+    """The graph, built once. ``run`` may be called repeatedly, by one thread."""
 
     def __init__(self, flow: Flow) -> None:
-        # Before the runner begins its threads.
+        # Before the runner starts its threads.
         tidy_heaps()
         keep_open()
         self._memory = GiveBack()
@@ -145,16 +146,16 @@ class SliceGraph:
 
 
 def _plain(error: Exception) -> WirewatchError:
-    # FnApiRunner's message is a traceback, and its last line is what went wrong.
+    # FnApiRunner's message is a traceback, whose last line is the error.
     lines = [line for line in str(error).splitlines() if line.strip()]
     what = lines[-1].strip() if lines else type(error).__name__
-    return WirewatchError(f"the pipeline failed: {what}", hint="nothing is lost; start it again, --verbose says more")
+    return WirewatchError(f"the pipeline failed: {what}", hint="nothing is lost; start it again (--verbose logs more)")
 
 
 class StreamSlices:
     """Slices of a stream, read and merged in order. Raises StreamUnavailable if the stream can't be reached.
 
-    ``returns``: what comes back from the slow lane, behind the other records of a slice.
+    ``returns``: records that come back from the slow lane, after the other records of a slice.
     """
 
     def __init__(self, reader: MergingReader, run: str, returns: Returns | None = None) -> None:
@@ -168,7 +169,7 @@ class StreamSlices:
             try:
                 found = self._reader.next(wait_ms=0 if taken else wait_ms)
             except StreamUnavailable:
-                # What left the merge never comes again: return it first; the next call raises.
+                # Records that left the merge never come again: return them first; the next call raises.
                 if not taken:
                     raise
                 break
@@ -197,15 +198,15 @@ def run_slices(
     monotonic: Callable[[], float] = time.monotonic,
     timed: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> int:
-    """Run slice after slice until ``stop()``, or until nothing is left and nothing is ``busy()``; return how many were handled.
+    """Run slice after slice until ``stop()``, or until nothing is left or ``busy()``; returns how many were processed.
 
-    A slice takes no more records than the latest ones did in ``slice_s`` (0: the limits alone count).
+    A slice takes no more records than the latest ones processed in ``slice_s`` (0: only the limits apply).
 
-    ``after`` is called with the size of each slice (0: nothing came), for relaying, committing and showing progress. Each
-    slice runs in a context of ``timed()``.
-    While the stream can't be reached, that is logged once a minute and retried: ``pause`` is called with growing waits
-    (seconds), and ``back`` before each retry. ``back`` may raise StreamUnavailable too; it comes before anything is
-    taken, which would be lost. Other errors are raised: restarting from the ledger repeats one slice at most.
+    ``after`` is called with the size of each slice (0: nothing came), for relaying, committing and showing progress.
+    Each slice runs in a context of ``timed()``. If the stream can't be reached, it logs this once a minute and retries:
+    ``pause`` is called with growing waits (seconds), and ``back`` before each retry. ``back`` may also raise
+    StreamUnavailable; it is called before anything is taken, which would be lost. Other errors are raised: restarting
+    from the ledger repeats one slice at most.
     """
     total, away_s, pace = 0, 0.0, SlicePace(slice_s, limits.records)
     away = Away("the stream", monotonic=monotonic)

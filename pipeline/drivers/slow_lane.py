@@ -1,9 +1,9 @@
-"""The slow lane of a continuous run: prepares what has left the order, in processes of its own, with the full limit.
+"""The slow lane of a continuous run: prepares records that left the order, in separate processes, with the full limit.
 
-One thread of the pipeline service, with either driver. It takes what waits from the store, reads the raw records from the
-stream, and stores the drafts; the reader brings those back into the order (``Returns``), where they get late places. A kill at
-any moment loses nothing: what was begun is begun again. A record that was begun twice by services that died is set aside: it
-must not end a third.
+It is a thread of the pipeline service, with both drivers. It takes waiting records from the store, reads the raw
+records from the stream, and stores the drafts; the reader brings these back into the order (``Returns``), where they
+get late places. A kill at any moment loses nothing: the records are begun again. A record that was begun twice by
+services that died is set aside, so that it can't end a third.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ log = structlog.get_logger()
 LOOK_S, BUSY_S = 0.5, 0.05
 TRIES = 2
 READ_MS = 2_000
-# The reader asks the store so often at most.
+# How often the reader queries the store at most.
 ASK_S = 0.5
 AT_ONCE = 50
 
 
 class SlowLane:
-    """One start of the slow lane. ``turn`` is one round of it, by one thread; ``start`` makes a thread that goes round.
+    """One start of the slow lane. ``turn`` is one round, by one thread; ``start`` creates a thread that repeats it.
 
     ``open_raw`` opens the raw stream, and ``make_pool`` starts the processes, both when the first record comes.
     """
@@ -56,12 +56,12 @@ class SlowLane:
         self._away = False
 
     def start(self) -> None:
-        """Go round on a thread until ``close``."""
+        """Repeat rounds on a thread until ``close``."""
         self._thread = threading.Thread(target=self._go_round, name="slow lane", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """End it, orderly: what is being prepared is begun again at the next start, and that is not counted."""
+        """End it in an orderly way: records in preparation are begun again at the next start, and this try does not count."""
         self._stop.set()
         if self._thread is None:
             self._end()
@@ -73,7 +73,7 @@ class SlowLane:
         try:
             self._queue.give_back(list(self._running))
         except WirewatchError:
-            # Another owner has the run, or the store is away: a try counts that was none.
+            # Another owner has the run, or the store can't be reached: the try is counted although it should not be.
             log.info("the slow lane ends with records in hand", records=len(self._running))
         if self._pool is not None:
             self._pool.abandon()
@@ -81,7 +81,7 @@ class SlowLane:
             self._raw.close()
 
     def turn(self) -> bool:
-        """One round: store what is done, begin what waits. Returns whether anything is being prepared.
+        """One round: store finished drafts, begin waiting records. Returns whether anything is being prepared.
 
         Raises StoreError or StreamError, after which nothing is lost, and Fenced.
         """
@@ -117,7 +117,7 @@ class SlowLane:
                     log.warning("the slow lane waits for store or stream", error=str(error))
                 self._away = True
             except Exception:
-                log.exception("a round of the slow lane failed; it goes on")
+                log.exception("a round of the slow lane failed; continuing")
             self._stop.wait(BUSY_S if busy else LOOK_S)
 
     def _collect(self) -> None:
@@ -127,7 +127,7 @@ class SlowLane:
             try:
                 self._queue.finish(position, future.result())
             finally:
-                # Without a draft (no process could be started, the store is away) it is begun again.
+                # Without a draft (no process could be started, the store can't be reached) it is begun again.
                 del self._running[position]
 
     def _begin(self, chosen: list[WaitingRecord]) -> None:
@@ -170,7 +170,7 @@ def _refused(one: WaitingRecord, item: str, problem: Rejection) -> Draft:
 
 
 class Returns:
-    """What comes back from the slow lane, for the reader. Single-threaded. The store is asked every ``ASK_S`` at most."""
+    """Records that come back from the slow lane, for the reader. Single-threaded. Queries the store at most every ``ASK_S``."""
 
     def __init__(self, queue: SlowLaneQueue, monotonic: Callable[[], float]) -> None:
         self._queue, self._monotonic = queue, monotonic
@@ -179,7 +179,7 @@ class Returns:
         self._sent: dict[Position, None] = {}
 
     def take(self, limit: int, number: Callable[[], int]) -> list[Envelope]:
-        """Up to ``limit`` records that are done, under the next numbers; none while the store is away."""
+        """Up to ``limit`` finished records, with the next numbers; none while the store can't be reached."""
         now_s = self._monotonic()
         if self._asked_s is not None and 0 <= now_s - self._asked_s < ASK_S:
             return []

@@ -1,7 +1,7 @@
-"""Raw records on disk, sorted by their places: however large and unsorted an input is, memory holds one slice.
+"""Raw records on disk, sorted by place: only one slice is in memory, however large and unsorted the input is.
 
-A file is written beside its name and renamed once complete, so a replay that is resumed finds it whole and reads no archive
-again. Values are kept compressed, because a compressed archive has no offsets to seek back to.
+A file is written under a temporary name and renamed once complete, so a resumed replay finds it complete and reads no
+archive again. Values are kept compressed, because a compressed archive has no offsets to seek back to.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Where(NamedTuple):
 class SortedWriter:
     """Takes raw records in any order. ``late``: stored places of a run's late records, by their place in the stream.
 
-    ``refused``: records of that run that a limit refused, and how they ended. ``stream`` is the stream name given to records
-    without a place, which get offsets in the order of adding, from 0.
+    ``refused``: records of that run that a limit rejected, with their outcomes. ``stream`` is the stream name given to
+    records without a place, which get offsets in the order of adding, from 0.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class SortedWriter:
         return True
 
     def finish(self, **facts: int) -> None:
-        """Complete the file, with some figures to remember. Nothing may be added after it."""
+        """Complete the file, with some figures to store. Nothing may be added afterwards."""
         # It also ends the transaction.
         self._database.executescript(_INDEXES)
         self._database.executemany("INSERT INTO facts VALUES (?, ?)", (facts | self.figures()).items())
@@ -105,7 +105,7 @@ class SortedWriter:
         self._part.replace(self._path)
 
     def figures(self) -> dict[str, int]:
-        """How many records there are, how many were added twice, how many could not be read."""
+        """Numbers of records, of repeated ones, and of unreadable ones."""
         return {"records": self.count, "repeated": self.repeated, "problems": self.problems}
 
     def give_up(self) -> None:
@@ -196,7 +196,7 @@ class SortedHistory:
 
 
 class SortedInput:
-    """A bounded input: items are added in any order and taken as slices in the order of their keys. A scratch file.
+    """A bounded input in a scratch file: items are added in any order and taken as slices in key order.
 
     An item's offset is its place in the input. Items that could not be read have no time and come first.
     """

@@ -1,9 +1,9 @@
-"""The raw stream as a Beam source for continuous runners: one reader a run merges all partitions and numbers the records.
+"""The raw stream as a Beam source for continuous runners: one reader per run merges all partitions and numbers the records.
 
-The reader is in a stateful step that a processing-time timer wakes; its position (the merge mark) is one cell of
-Beam state. A plain ``UnboundedSource`` works too, but on Flink each of its pauses leaves about 8.6 KB
-in every later checkpoint (apache/beam#27648; measured in docs/decisions.md), which can't run for weeks. So an
-``UnboundedSource`` only emits the first push, and pauses for hours.
+The reader is in a stateful step that a processing-time timer wakes; its position (the merge mark) is one cell of Beam
+state. A plain ``UnboundedSource`` works too, but on Flink each of its pauses leaves about 8.6 KB in every later
+checkpoint (apache/beam#27648; measured in docs/decisions.md), so it can't run for weeks. So an ``UnboundedSource`` only
+emits the first push, and pauses for hours.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ from pipeline.versions import SEAL
 log = structlog.get_logger()
 PAUSE_S = 12 * 3600.0
 FAR = Timestamp.of(253_370_764_800)
-"""The year 9999: later than all that we promise, and earlier than the end of the global window, at which runners drop state."""
-# How often the store is asked how far it is; more often only if nothing may be read before the answer.
+"""The year 9999: later than any watermark that we emit, but before the end of the global window, when runners drop state.
+"""
+# How often the store's progress is queried; more often only if reading has to wait for it.
 ASK_EVERY_S = 1.0
 LAG_EVERY_S = 10.0
 
@@ -107,7 +108,7 @@ class ReadInOrder(beam.PTransform):
 
 
 def set_holding(timer: beam.transforms.userstate.BaseTimer, at_s: float, watermark: Timestamp) -> None:
-    """Set a processing-time timer that holds the watermark of what it will emit.
+    """Set a processing-time timer that holds back the watermark for what it will emit.
 
     Beam's model has this (a timer's output timestamp), but its Python SDK has no argument for it yet: it takes the timestamp
     of whatever set the timer.
@@ -154,7 +155,7 @@ class _Read(Step):
     ) -> Iterator[TimestampedValue]:
         count, size, began = 0, 0, time.monotonic()
         stands_at, source = mark.read(), self._source
-        # Kept again only once the bundle's records are out: after a failure in between, its position is unknown.
+        # Kept again only once the bundle's records are emitted: after a failure in between, its position is unknown.
         reader, self._reader = self._reader_at(stands_at), None
         try:
             in_flight = self._watched()
@@ -168,7 +169,7 @@ class _Read(Step):
                 count, size = count + 1, size + len(found.record.value)
                 sent = envelope(found, source.run, reader.stream.uuid)
                 in_flight.add(found.number, len(found.record.value), str(sent.position))
-                # A late record keeps its key; here it only must not be behind what was promised.
+                # A late record keeps its key; here it only must not be before the promised watermark.
                 yield TimestampedValue(sent, max(watermark, _timestamp(sent.key.time_ms)))
                 if time.monotonic() - began > source.bundle_s:
                     break
@@ -192,7 +193,7 @@ class _Read(Step):
                 reader.stream.close()
 
     def _back(self, merge: Merge) -> list[Envelope]:
-        """What comes back from the slow lane."""
+        """Records that come back from the slow lane."""
         state = self._source.state
         if state is None:
             return []
@@ -220,7 +221,7 @@ class _Read(Step):
         self._count_slow_lane()
 
     def _count_slow_lane(self) -> None:
-        """The slow lane works in the pipeline service, where Beam counts nothing: the reader looks at the store for it."""
+        """The slow lane runs in the pipeline service, without Beam's counters, so the reader reads its counts in the store."""
         if (state := self._source.state) is None:
             return
         with contextlib.suppress(StoreError):
@@ -232,7 +233,7 @@ class _Read(Step):
         """The reader of the last bundle if its position is the state's; after a rollback, a new one at that position."""
         if self._reader is None or mark != self._stands_at:
             self._close()
-            # What came back since that position may not have arrived.
+            # Records that came back since that position may not have arrived.
             self._returns = None
             source = self._source
             merge = (
@@ -258,7 +259,7 @@ class _Read(Step):
         return self._reader
 
     def _given_up(self, why: str) -> Fenced:
-        """The error for a mark that no restart of the job could resume: the driver is asked to restart from the ledger."""
+        """The error for a mark that no restart of the job can resume: it asks the driver to restart from the ledger."""
         state = self._source.state
         if state is not None:
             self._ledger_of(state.owner).ask_for_restart()
@@ -345,7 +346,7 @@ class InFlight:
         self._alarmed = number
         waited_s = round(now_s - self._waiting_since_s)
         log.error(
-            "a record does not come through; everything behind it waits", record=name, number=number, waited_s=waited_s
+            "a record does not come through; everything after it waits", record=name, number=number, waited_s=waited_s
         )
 
 
@@ -358,7 +359,7 @@ def _next(reader: MergingReader, *, wait_ms: int) -> Numbered | None:
 
 
 def envelope(numbered: Numbered, run: str, stream: str) -> Envelope:
-    """The envelope of a record that left the merge."""
+    """The envelope for a record that left the merge."""
     record = numbered.record
     position = Position(run=run, stream=stream, partition=record.partition, offset=record.offset)
     return Envelope(number=numbered.number, position=position, key=numbered.key, value=record.value)
@@ -414,7 +415,7 @@ class _PushReader(UnboundedReader):
         return MIN_TIMESTAMP
 
     def get_watermark(self) -> Timestamp:
-        # The reader's timer holds the watermark back, to where the reader is.
+        # The reader's timer holds the watermark back to the reader's position.
         return FAR if self._pushed else MIN_TIMESTAMP
 
     def get_checkpoint_mark(self) -> _Pushed:

@@ -41,10 +41,10 @@ ASK_FAILURES_S = 5.0
 RUNS_ON = ("portablerunner", "flinkrunner")
 _NO_STREAMING_STATE = "its portable streaming has no state and no timers, and order and reader are kept in these"
 REFUSED = {
-    "switchingdirectrunner": "it is the DirectRunner or another by its own choice",
+    "switchingdirectrunner": "it chooses the DirectRunner or another runner by itself",
     "directrunner": "it keeps no order and leaks memory while idle",
     "bundlebaseddirectrunner": "it keeps no order and leaks memory while idle",
-    "fnapirunner": "it only runs bounded work; use the slices driver",
+    "fnapirunner": "it only runs bounded pipelines; use the slices driver",
     # Also refused because Beam would download its binary.
     "prism": "it keeps its state in memory only",
     "prismrunner": "it keeps its state in memory only",
@@ -52,7 +52,7 @@ REFUSED = {
     "dataflowrunner": "its workers run in containers that it starts, where neither the pool that refuses other versions nor "
     "the way to the store and the stream was ever tried, and a job's restart from the ledger is only tested on Flink",
 }
-NEVER_RUN = "Wirewatch was never run on it, and what it keeps of order and state is not known"
+NEVER_RUN = "Wirewatch was never run on it, and its guarantees for order and state are unknown"
 
 
 def submit(
@@ -92,18 +92,18 @@ def submit(
             uuid=live.raw.uuid,
         )
         pipeline = beam.Pipeline(options=beam_options)
-        # Reading is one key's work; what comes behind it is anybody's.
+        # Reading is done under one key; the following steps can run anywhere.
         spread = pipeline | "Read" >> ReadInOrder(source) | "Spread" >> beam.Reshuffle()
         build(spread, InOrder(), live.flow())
         return live, pipeline.run()
     except (grpc.RpcError, grpc.FutureTimeoutError) as error:
         live.close()
-        raise WirewatchError("the runner can't be reached", hint="does Beam's job server run?") from error
+        raise WirewatchError("the runner can't be reached", hint="check that Beam's job server is running") from error
     except SystemExit as error:
-        # Beam parses options like a command line, with what the runner says that it knows.
+        # Beam parses options like a command line, including those that the runner reports.
         live.close()
         raise UsageError(
-            "the runner refuses an option", hint="see the line above; options are given by --beam-option"
+            "the runner refuses an option", hint="see the line above; options are set with --beam-option"
         ) from error
     except BaseException:
         live.close()
@@ -163,9 +163,10 @@ def job_name(settings: Settings, options: Sequence[str]) -> str:
 
 
 class _Failures:
-    """What the cluster tells of the failures of a job that is submitted next. Without a ``flink_rest_url`` only its log does.
+    """The failures that the cluster reports for a job that is submitted next. Without a ``flink_rest_url``, only its
+    log has them.
 
-    Raises FlinkRefused if the cluster can't be asked.
+    Raises FlinkRefused if the cluster can't be queried.
     """
 
     def __init__(
@@ -173,16 +174,16 @@ class _Failures:
     ) -> None:
         self._jobs = FlinkJobs(settings.flink_rest_url) if settings.flink_rest_url else None
         self._name = job_name(settings, options)
-        # The cluster remembers jobs that are over, and learns of ours some time after it was submitted.
+        # The cluster also lists jobs that have ended, and lists ours only some time after its submission.
         self._before = {job.id for job in self._jobs.listing()} if self._jobs else set()
         self._monotonic, self._asked_s = monotonic, monotonic()
 
     def check(self) -> bool:
-        """Whether another job of the run's name runs beside ours: one that a submitter sent off which then lost the run.
+        """Whether another job with the run's name is running beside ours, from a submitter that then lost the run.
 
-        It would fail and restart without end and keep workers from ours, and the cluster can't tell which is whose: all
-        are cancelled and one is submitted again. If workers, or what the job restored, are of another version, cancels it
-        and raises WirewatchError: no restart mends that.
+        It would fail and restart endlessly and take workers from ours, and the cluster can't tell which is whose: so
+        all are cancelled and one is submitted again. If the workers, or the job's restored state, are from another
+        version, it cancels the job and raises WirewatchError, since no restart fixes that.
         """
         now_s = self._monotonic()
         if self._jobs is None or now_s - self._asked_s < ASK_FAILURES_S:
@@ -213,7 +214,7 @@ def _tend(
 ) -> None:
     """Relay until ``stop()``, or until the run must restart from the ledger.
 
-    It must if a worker asks for it, the stream came back shorter, or an earlier owner's job appears on the cluster.
+    That is necessary if a worker asks for it, the stream came back shorter, or an earlier owner's job appears on the cluster.
     """
     away, relayed, said = False, 0, Away("the store or the stream")
     while not stop():
@@ -229,7 +230,7 @@ def _tend(
             if away and live.strike_cut_off():
                 return
         except Fenced:
-            # A worker may have asked for a restart since the look above: that is no takeover.
+            # A worker may have asked for a restart since the check above: that is not a takeover.
             if not _still_ours(live):
                 return
             raise
@@ -249,10 +250,11 @@ def _check_runs(result: PipelineResult) -> None:
         state = result.state
     except grpc.RpcError as error:
         raise WirewatchError(
-            "the runner can't be reached any more", hint="nothing is lost: see that it runs, then start this again"
+            "the runner can't be reached any more",
+            hint="nothing is lost: make sure that it is running, then start this again",
         ) from error
     if PipelineState.is_terminal(state):
-        raise WirewatchError(f"the job ended: {state}", hint="the runner's log says why")
+        raise WirewatchError(f"the job ended: {state}", hint="the runner's log has the reason")
 
 
 def _still_ours(live: LiveRun) -> bool:

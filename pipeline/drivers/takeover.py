@@ -1,10 +1,10 @@
-"""Another cluster takes over: the run begins in the mirrored raw stream where its group stands, not at the first record.
+"""Takeover by another cluster: the run begins in the mirrored raw stream at its group's position, not at the first record.
 
-A mirrored stream has another identity and other offsets, so the ledger knows nothing of its records. The run would begin at
-its start and do up to thirty days again before anything new: each record ends as ``unchanged``, but new ones wait for
-hours, and an article of which two versions come again gets two versions more. MirrorMaker translates the position of the
-run's group (``wirewatch-RUN``, which mirrors the ledger every 5 s) to a place at or before the true one. From there on the
-record that was handled last is looked for, by what no mirror changes: partition, key and value.
+A mirrored stream has another identity and other offsets, so the ledger knows nothing about its records. The run would
+begin at its start and process up to thirty days again before anything new: each record ends as ``unchanged``, but new
+ones wait for hours, and an article of which two versions come again gets two more versions. MirrorMaker translates the
+position of the run's group (``wirewatch-RUN``, which mirrors the ledger every 5 s) to a place at or before the true
+one. From there, it searches for the last processed record by properties that mirroring keeps: partition, key and value.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ READ_WAIT_MS = 1_000
 
 
 def adopt(settings: Settings, clock_ms: Callable[[], int]) -> dict[int, tuple[int, int]]:
-    """Store where the run begins in the raw stream: for each partition (first offset to be handled, end of the log).
+    """Store where the run begins in the raw stream; returns for each partition (first offset to process, end of the log).
 
     Takes the run, so a pipeline that still writes it is fenced. Raises UsageError if there is nothing to take over: no such
     run, a run that has begun in this stream, or a group without a position there.
@@ -56,16 +56,18 @@ def _adopt(settings: Settings, store: Store, stream: Stream, clock_ms: Callable[
     beyond = {p: offset for p, offset in stands.items() if offset > ends.get(p, 0)}
     if beyond:
         raise UsageError(
-            f"group {group} stands behind the end of partitions {sorted(beyond)}",
+            f"group {group} has a position after the end of partitions {sorted(beyond)}",
             hint="this position is not one that MirrorMaker translated",
         )
     ledger = RunLedger(store, run, secrets.token_hex(8))
     if not ledger.exists():
-        raise UsageError(f"the store has no run {run!r}", hint="is it the store of before, and the name of the run?")
-    # Not offset 0 where the group has no position: what retention deleted there is no loss of this run.
+        raise UsageError(
+            f"the store has no run {run!r}", hint="check that this is the earlier store, and the name of the run"
+        )
+    # Not offset 0 if the group has no position: records that retention deleted there are not losses of this run.
     begin = {p: max(starts[p], stands.get(p, starts[p])) for p in partitions}
     if ledger.offsets(stream.uuid).known():
-        raise UsageError(f"run {run!r} has begun in this stream", hint="just start the pipeline: it goes on there")
+        raise UsageError(f"run {run!r} has begun in this stream", hint="just start the pipeline: it continues there")
     begin = {p: _behind_last_handled(stream, ledger, p, offset, ends[p]) for p, offset in begin.items()}
     ledger.take(kind=LIVE, now_ms=clock_ms())
     offsets = ledger.offsets(stream.uuid)
@@ -77,7 +79,7 @@ def _adopt(settings: Settings, store: Store, stream: Stream, clock_ms: Callable[
 
 
 def _behind_last_handled(stream: Stream, ledger: RunLedger, partition: int, begin: int, end: int) -> int:
-    """The offset behind the last record from ``begin`` on that was handled in the stream of before; ``begin`` if none was."""
+    """The offset after the last record from ``begin`` on that was processed in the earlier stream; ``begin`` if none was."""
     found, offset = begin, begin
     last = {(key.article, key.raw_hash): key for key in ledger.last_handled(partition)}
     while offset < end and last:

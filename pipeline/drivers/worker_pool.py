@@ -1,9 +1,9 @@
 """Beam's pool of external workers, except for how a worker process starts, and for which jobs.
 
-A job that another version of Wirewatch submitted is refused before a worker unpickles anything of it: the submitter puts its
+A job submitted by another version of Wirewatch is refused before a worker unpickles any of it: the submitter puts its
 version into the parameters of the workers' environment (``with_version``).
 
-Apart from ``pipeline.drivers.workers``, because importing this loads Beam, and logs must be configured before that.
+Separate from ``pipeline.drivers.workers``, because importing this module loads Beam, and logging must be configured first.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class VersionedPool(BeamFnExternalWorkerPoolServicer):
         try:
             require_same(start_worker_request.params.get(PARAMETER), "a job")
         except OtherVersion as error:
-            log.error("a job is refused", error=str(error))  # noqa: TRY400 - the words say it all
+            log.error("a job is refused", error=str(error))  # noqa: TRY400 - the message is enough
             return beam_fn_api_pb2.StartWorkerResponse(error=str(error))
         program = program_of(start_worker_request.control_endpoint.url, name)
         try:
             # It inherits our standard output: Beam would give it a pipe that nothing reads, and that would fill up.
-            self._worker_processes[name] = subprocess.Popen(  # noqa: S603 - our own program, all else in it is text
+            self._worker_processes[name] = subprocess.Popen(  # noqa: S603 - our own program, the rest is quoted
                 [sys.executable, "-c", program], close_fds=True, env=environment(os.environ)
             )
         except OSError as error:
@@ -76,7 +76,7 @@ def with_version(options: Sequence[str]) -> list[str]:
         try:
             config = json.loads(found.environment_config)
         except ValueError as error:
-            raise UsageError(f"--environment_config is no JSON: {error}", hint="use HOST:PORT") from error
+            raise UsageError(f"--environment_config is not JSON: {error}", hint="use HOST:PORT") from error
     params = {**(config.get("params") or {}), PARAMETER: VERSION}
     # The last one counts.
     return [*options, f"--environment_config={json.dumps({**config, 'params': params})}"]

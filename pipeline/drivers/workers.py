@@ -1,11 +1,11 @@
 """A pool of external Python workers for Flink: ``python -m pipeline.drivers.workers PORT [--beside HOST:PORT]``.
 
-Flink's task managers ask the pool for a worker each; every worker is a process of its own, so a page that kills it
-affects no other, and Flink restarts the job from its checkpoint.
+Each of Flink's task managers requests a worker from the pool; every worker is a separate process, so a page that kills
+it affects no other, and Flink restarts the job from its checkpoint.
 
-Containers that share a task manager's network keep the old network when the task manager is restarted in another, and would
-never be asked for a worker again. With ``--beside`` the pool watches a port of the task manager and exits with code 1 once
-nothing has listened there for a minute, so its supervisor restarts it in the new network.
+Containers that share a task manager's network keep the old network when the task manager is restarted in another, and
+would never get a request for a worker again. With ``--beside`` the pool watches a port of the task manager and exits
+with code 1 once nothing has listened there for a minute, so its supervisor restarts it in the new network.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ PATIENCE_S, LOOK_EVERY_S, ANSWER_S = 60.0, 5.0, 5.0
 
 
 class Vigil:
-    """Decides when a neighbour is gone: every look failed for ``patience_s`` seconds, even if it was never there."""
+    """Decides when a neighbour is gone: all checks failed for ``patience_s`` seconds, even if it was never there."""
 
     def __init__(self, patience_s: float) -> None:
         self._patience_s = patience_s
         self._missed_since: float | None = None
 
     def gone(self, there: bool, now_s: float) -> bool:
-        """Record the result of a look at the time ``now_s`` (seconds of a monotonic clock)."""
+        """Record the result of a check at the time ``now_s`` (seconds of a monotonic clock)."""
         if there:
             self._missed_since = None
             return False
-        # From the first failed look, not from the last good one: a process that was suspended has missed nothing yet.
+        # From the first failed check, not from the last good one: a process that was suspended has missed nothing yet.
         if self._missed_since is None:
             self._missed_since = now_s
         return now_s - self._missed_since >= self._patience_s
@@ -96,7 +96,7 @@ def _port(text: str) -> int:
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not host or not colon:
-        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT, such as 127.0.0.1:9249")
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:9249")
     return host.removeprefix("[").removesuffix("]"), _port(port)
 
 

@@ -1,7 +1,7 @@
-"""The address that a page gives itself, if it is the fetched one without its form: for print, AMP, mobiles or sharing.
+"""The address that a page declares for itself, if it is the fetched one without a form for print, AMP, mobiles or sharing.
 
-``rel=canonical`` is a claim of the publisher's, and often wrong: it is believed only on the same host, and only if the two
-addresses differ in nothing but such a form.
+``rel=canonical`` is the publisher's claim, and often wrong: it is accepted only on the same host, and only if the two
+addresses differ only in such a form.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from core.records import canonical_url
 
-# Parameters that choose how an article is shown, whatever their value, and those that do with some values only.
+# Parameters that select how an article is shown, with any value, and those that do so only with some values.
 _FORMS = frozenset(
     {
         *(
@@ -61,7 +61,7 @@ _PATH_FORMS = re.compile(
 
 
 def own_address(url: str, claimed: str | None) -> str:
-    """The canonical form of the page's address: the claimed one if it is the same without a form, else the fetched one's."""
+    """The canonical form of the page's address: the claimed one if it is the same without a form, otherwise the fetched one."""
     fetched = canonical_url(url)
     if not claimed or len(claimed) > 2_000:
         return fetched
@@ -88,7 +88,7 @@ def _is_printed_by(form: SplitResult, own: SplitResult) -> bool:
 
 
 def _plain(address: str) -> str:
-    """The address without what chooses a form."""
+    """The address without parts that select a form."""
     parts = urlsplit(address)
     kept = [piece for piece in parts.query.split("&") if piece and not _is_form(piece)]
     path = _PATH_FORMS.sub("", parts.path) or "/"

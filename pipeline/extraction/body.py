@@ -1,14 +1,14 @@
-"""The article's text out of a parsed page: trafilatura, and what is done before and after it.
+"""Extracts the article's text from a parsed page: trafilatura, with steps before and after it.
 
-1. Before: dialogs, breadcrumbs, captions, link lists and link paragraphs go; ruby readings are put in brackets.
-2. trafilatura, quick: no comments, no metadata, no second opinion.
-3. Paragraphs that it left out, though they are among those it took and marked up alike, come back.
-4. If there is still hardly any text: trafilatura with its second opinion. If there is much less than in the JSON-LD body:
-   that body. If there is none: an article that a script would have put there.
+1. Before: dialogs, breadcrumbs, captions, link lists and link paragraphs are removed; ruby readings are put in brackets.
+2. trafilatura in its fast mode: no comments, no metadata, no fallback.
+3. Paragraphs that it left out, although they are among extracted ones with the same markup, are restored.
+4. If there is still hardly any text: trafilatura with its fallback. If there is much less than in the JSON-LD body:
+   that body. If there is none: an article that a script would have inserted.
 5. After: headline, byline and date are removed from the top, boilerplate lines and repeated paragraphs everywhere; the
    standfirst comes first if the page shows it and the text lacks it.
 
-All rules are general: none knows a site.
+All rules are general; none is for a single site.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from pipeline.text.dates import parse_date
 # trafilatura logs a warning or two for each page without text; here that is an outcome with a reason.
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
-_ENOUGH = 0.6  # share of the JSON-LD body below which an extraction is not believed
+_ENOUGH = 0.6  # share of the JSON-LD body below which an extraction is not accepted
 _DOUBTFUL_CHARS = 200
 _MIN_SHOWN_CHARS = 15
 _MIN_PARAGRAPH_CHARS = 80
@@ -87,7 +87,7 @@ _LISTED_NOTE = re.compile(r"-\s(?:[^\s:]+|[^:]{2,30}:\s.{1,40})(?<![.!?])")
 _PERIOD_END = re.compile(r"[.。।۔:;,]['\"”’»)\]]*$")
 _MAY_OFFER = frozenset({"div", "section", "aside", "form", "p", "blockquote", "ul"})
 _LISTED = frozenset({"dialog", "div", "section", "ul", "ol"})
-# What trafilatura leaves out whatever happens: given to it, it would be copied and tested several times.
+# Elements that trafilatura always leaves out: it would copy and test them several times.
 _LEFT_OUT = (
     "head", "meta", "link", "img", "source", "input", "iframe", "track", "area", "param", "embed", "footer", "aside", "button",
     "select", "option", "picture", "canvas", "video", "audio", "object",
@@ -109,18 +109,18 @@ def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str) 
     standing = stand_in(tree, marks.as_written)
     text, origin = _with_siblings(tree, _trafilatura(tree, fast=True)), "page"
     if len(text) < _DOUBTFUL_CHARS:
-        # For a short text it glues what stands in blocks of their own: paragraphs are better, if they are most of it.
+        # For a short text it joins separate blocks: the paragraphs are better if they are most of it.
         text, shown = max(text, _trafilatura(tree, fast=False), key=len), _paragraphs(tree)
         if len(shown) >= _ENOUGH * len(text):
             text = shown
     elif "\n" not in text and "\n" in (shown := _paragraphs(tree)) and len(shown) >= _ENOUGH * len(text):
-        text = shown  # headline, paragraphs and an offer to subscribe, all glued
+        text = shown  # headline, paragraphs and an offer to subscribe, all joined
     if standing:
         text = normal_text(put_back(text, standing))
     if len(text) < _ENOUGH * len(facts.body) or (
         text.count("\n") < facts.body.count("\n") and folded(text) == folded(facts.body)
     ):
-        text, origin = facts.body, "json_ld"  # the second case: trafilatura took it too, and lost the paragraphs
+        text, origin = facts.body, "json_ld"  # the second case: trafilatura also took it, and lost the paragraphs
     if len(text) < _DOUBTFUL_CHARS:
         found = max(articles_in(scripts), key=len, default="")
         if len(found) > len(text):
@@ -187,7 +187,7 @@ def _is_head(line: str, flat: str, headlines: set[str], authors: set[str]) -> bo
     """Whether one of the first lines is the headline (perhaps with a kicker), the byline or the date."""
     if flat in headlines or flat in authors:
         return True
-    # Kicker and headline in one heading come out glued.
+    # Kicker and headline in one heading are joined in the output.
     if len(flat) >= _MIN_GLUED and any(flat.replace(" ", "") == headline.replace(" ", "") for headline in headlines):
         return True
     if _is_date(line):
@@ -246,11 +246,11 @@ def _named(line: str, authors: set[str]) -> bool:
 
 
 def _standfirst(tree: HtmlElement, facts: PageFacts) -> str:
-    """The paragraph between headline and body: the description as the page shows it, or a block with such a name."""
+    """The paragraph between headline and body: the visible description, or a block with such a name."""
     for description in facts.descriptions:
         if not _MIN_LEAD_CHARS <= len(description) <= _MAX_LEAD_CHARS or is_boilerplate(description):
             continue
-        # Finding the block by its first words costs a fiftieth of writing out every block.
+        # Finding the block by its first words takes a fiftieth of the time of serialising every block.
         begin, flat = " ".join(description.split()[:2]), folded(description)
         for element in tree.iter():
             if not element.text or begin not in element.text or not isinstance(element.tag, str):
@@ -259,7 +259,7 @@ def _standfirst(tree: HtmlElement, facts: PageFacts) -> str:
                 line = "" if block.tag in _UNSHOWN else _line_of(block, _MAX_LEAD_CHARS)
                 if not line:
                     break
-                # A dateline may stand before it.
+                # A dateline may come before it.
                 if (shown := folded(line)) == flat or (
                     shown.endswith(flat) and len(shown) - len(flat) <= _MAX_LABEL_CHARS
                 ):
@@ -293,7 +293,7 @@ def _of_a_picture(element: HtmlElement) -> bool:
 
 
 def _with_siblings(tree: HtmlElement, text: str) -> str:
-    """Add paragraphs that are among the extracted ones in the page and marked up alike, but were left out."""
+    """Add paragraphs that were left out although they are among the extracted ones and have the same markup."""
     lines = text.split("\n")
     places = {line: place for place, line in enumerate(lines)}
     folded_places: dict[str, int] = {}
@@ -307,7 +307,7 @@ def _with_siblings(tree: HtmlElement, text: str) -> str:
             continue
         there = places.get(line)
         if there is None:
-            # Most paragraphs are as they were: only for others all is folded.
+            # Most paragraphs are unchanged: only the others need folding.
             if not whole:
                 whole = folded(text)
                 folded_places = {folded(one)[:_KEY_CHARS]: number for number, one in enumerate(lines)}
@@ -322,7 +322,7 @@ def _with_siblings(tree: HtmlElement, text: str) -> str:
     kinds = Counter(_kind(paragraph) for paragraph in found)
     common = _common_ancestor(found) if lefts else None
     if common is not None:
-        # Bodies are cut into chunks to let advertisements in between; the <article> around them is one article.
+        # Bodies are split into chunks for advertisements; the <article> around them is one article.
         common = next((above for above in (common, *common.iterancestors()) if above.tag == "article"), common)
     missing: dict[int, list[str]] = {}
     for place, line, paragraph in lefts:
@@ -354,7 +354,7 @@ def _kind(paragraph: HtmlElement) -> tuple[str | None, object, str | None]:
 
 
 def _drop_furniture(tree: HtmlElement, marks: Marks) -> None:
-    """Remove dialogs, breadcrumbs and captions: what a reader sees beside the article, if at all."""
+    """Remove dialogs, breadcrumbs and captions, which are not part of the article's text."""
     for element in list(tree.iter("figcaption", "nav")):
         remove(element)
     for element in (*tree.iter("dialog"), *marks.dialogs):
@@ -388,7 +388,7 @@ def _drop_sign_ups(tree: HtmlElement, marks: Marks) -> None:
 
 
 def _drop_before(tree: HtmlElement, title: str) -> None:
-    """Remove menus, kickers and notes before the headline: on a page of bare blocks an extractor takes them for text."""
+    """Remove menus, kickers and notes before the headline: on a page of plain blocks, an extractor treats them as text."""
     wanted = folded(title)
     heading = next((one for one in tree.iter("h1") if folded(words_of(one, _MAX_LEAD_CHARS)) == wanted), None)
     if heading is None or not wanted:
@@ -415,7 +415,7 @@ def _write_out_ruby(tree: HtmlElement) -> None:
         for part in list(ruby.iter("rp")):
             remove(part)
         for reading in list(ruby.iter("rt")):
-            if reading.getparent() is None:  # unclosed, it stood in the one before, which has its text now
+            if reading.getparent() is None:  # unclosed, it was inside the previous one, which has its text now
                 continue
             reading.text = f"({''.join(reading.itertext()).strip('()（）')})"
             for child in list(reading):

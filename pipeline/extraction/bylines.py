@@ -1,4 +1,4 @@
-"""Who wrote it, as the page shows it: links and elements marked as the author, and lines that begin as bylines do.
+"""The authors as the page shows them: links and elements marked as the author, and lines that begin like bylines.
 
 Everything is found by markup (rel=author, microdata, names of classes) or by a word before the name, in the places where a
 page names the author of its article: not in boxes of related articles, comments, or notes about the author.
@@ -88,7 +88,7 @@ _SAYS_AUTHOR = frozenset(
         "newsauthor", "columnist", "columnists", "columnista",
     }
 )  # fmt: skip
-# Beside an author's name: his picture, his other articles, what he is.
+# Beside an author's name: a picture, other articles, a role.
 _SAYS_OTHER = frozenset(
     {
         "bio", "biography", "avatar", "image", "img", "photo", "picture", "pic", "thumb", "thumbnail", "desc",
@@ -104,9 +104,9 @@ _SAYS_OTHER = frozenset(
 
 
 def marked_bylines(marks: Marks) -> dict[str, tuple[str, ...]]:
-    """Names by origin, of elements that the page marks as its author.
+    """Names in elements that the page marks as its author, by origin.
 
-    The first such element counts, with those beside it: pages name the authors of other articles in the same dress.
+    The first such element counts, with those beside it: pages name the authors of other articles in the same markup.
     """
     found: dict[str, list[str]] = {}
     place: dict[str, HtmlElement] = {}
@@ -124,7 +124,7 @@ def marked_bylines(marks: Marks) -> dict[str, tuple[str, ...]]:
 
 
 def _together(one: HtmlElement, other: HtmlElement) -> bool:
-    """Whether two elements stand in one byline: within each other, or so near that no heading or paragraph is between."""
+    """Whether two elements are in one byline: nested, or so close that no heading or paragraph is in between."""
     outer = one
     for _ in range(3):
         parent = outer.getparent()
@@ -194,14 +194,14 @@ def _names_in(element: HtmlElement, origin: str) -> list[str]:
     links = [words_of(link) for link in element.iter("a") if not _is_address_only(link) and not _says_other(link)]
     links = [link for link in links if clean_authors([link], shown=True)]
     whole = words_of(element, MAX_BYLINE_CHARS)
-    # A byline with several links holds several names; one with a single link and more may name others beside it.
+    # A byline with several links has several names; one with a single link and further text may name others beside it.
     if links and (not whole or sum(map(len, links)) * 2 >= len(_without_label(whole))):
         return links
     return _first_names(element) if whole else links
 
 
 def _first_names(element: HtmlElement) -> list[str]:
-    """The first of a byline's parts that holds names, with what goes on from it ("and …")."""
+    """The first part of a byline with names, including continuations ("and …")."""
     parts = [" ".join((element.text or "").split())]
     for child in element:
         if isinstance(child.tag, str) and child.tag != "time" and not _says_other(child):
@@ -238,7 +238,7 @@ def _is_address_only(link: HtmlElement) -> bool:
 def clean_authors(claims: Iterable[str], *, shown: bool = False) -> tuple[str, ...]:
     """Names as one line each, without "By", roles, addresses and repetitions.
 
-    ``shown``: the claims are visible text, which may hold more than names; then what cannot be a name is left out.
+    ``shown``: the claims are visible text, which may contain more than names; parts that can't be names are left out.
     """
     found: dict[str, str] = {}
     for claim in claims:
@@ -281,7 +281,7 @@ def _parts(line: str, *, shown: bool) -> Iterator[str]:
         return
     if shown and (cut := _CUT.search(line)):
         before = line[: cut.start()]
-        # "Ann Keel Dec 12": the month goes with its day.
+        # "Ann Keel Dec 12": the month is removed with its day.
         if cut[0].strip().isdigit() and " " in before and month_of(before.rsplit(" ", 1)[1].strip(" .,")):
             before = before.rsplit(" ", 1)[0]
         line = _DATED_BY.sub("", before)
@@ -330,7 +330,7 @@ def _without_agency(name: str) -> str:
 
 
 def _without_role(name: str) -> str:
-    """Without a role beside it: "Sam Stein Senior Politics Editor" → "Sam Stein". What is only a role stays: it is no name."""
+    """The name without a role: "Sam Stein Senior Politics Editor" → "Sam Stein". A role alone stays, since it is not a name."""
     words = name.split()
     role = next((place for place, word in enumerate(words) if folded(word) in _ROLES), None)
     if role is None and (begun := _ROLE_BEFORE.match(name)):
@@ -346,7 +346,7 @@ def _without_role(name: str) -> str:
 
 
 def _joined(line: str) -> bool:
-    """Whether the claim seems to hold several names: parts that are names of two words and more each."""
+    """Whether the claim seems to contain several names: parts that are each names of two or more words."""
     parts = [part for piece in _JOINT.split(line) for part in _by_commas(piece)]
     return len(parts) > 1 and all(len(part.split()) >= 2 and _is_name(part, shown=True) for part in parts)
 

@@ -1,8 +1,8 @@
-"""Claims of one fact from several places of a page, and by which rules one of them wins. The rules are tables.
+"""Claims of a fact from several places of a page, and the rules by which one of them is chosen. The rules are tables.
 
-A candidate is what one place says. Its weight is that of its origin; for titles, places that say the same count together,
-so what heading, metadata and window title agree on beats a single one that says something else (a logo, the headline of
-another article, a heading of a section).
+A candidate is the claim of one place. Its weight is that of its origin; for titles, equal claims count together, so a
+title on which heading, metadata and window title agree wins over a single different one (a logo, the headline of
+another article, a section heading).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pipeline.text.characters import folded
 
 
 class Candidate(NamedTuple):
-    """What one place says, and which place it is: a key of one of the tables below."""
+    """A claim and its origin, a key in one of the tables below."""
 
     value: str
     origin: str
 
 
 class AuthorClaim(NamedTuple):
-    """The names that one place gives. ``organisation``: the place says that they are not persons."""
+    """The names from one place. ``organisation``: the place declares that they are not persons."""
 
     names: tuple[str, ...]
     origin: str
@@ -56,7 +56,7 @@ AUTHOR_RANKS: Mapping[str, int] = {
     "signature": 25,  # in the text itself: its dateline, "Reporting by", a label below it
 }
 ORGANISATION = -60
-"""Added for what says to be an organisation, or bears the outlet's name: a person's name elsewhere is better."""
+"""Added to claims that declare an organisation or have the outlet's name: a person's name elsewhere is better."""
 
 DATE_RANKS: Mapping[str, int] = {
     "feed": 90,
@@ -69,11 +69,11 @@ DATE_RANKS: Mapping[str, int] = {
     "microdata_thing": 25,  # of a book or film, which the page is about or only mentions
     "address": 20,  # a day in the URL
 }
-"""A flagged date loses to a sound one of any rank."""
+"""A flagged date loses to a plausible one of any rank."""
 
 
 def ranked_authors(claims: Iterable[AuthorClaim], outlets: frozenset[str]) -> AuthorClaim | None:
-    """The claim of the highest rank; of equal ones the first. ``outlets``: the outlet's names, folded without spaces."""
+    """The claim of the highest rank; among equals the first. ``outlets``: the outlet's names, folded, without spaces."""
     best: AuthorClaim | None = None
     best_rank = 0
     for claim in claims:
@@ -94,7 +94,7 @@ _MIN_SHARE = 0.5
 
 
 def agree(one: str, other: str) -> bool:
-    """Whether two folded titles are one: equal, or one is a good half of the other at either end."""
+    """Whether two folded titles agree: they are equal, or one is at least half of the other, at either end."""
     short, long = sorted((one, other), key=len)
     if not short:
         return False
@@ -104,11 +104,11 @@ def agree(one: str, other: str) -> bool:
 
 
 def weighed_titles(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates, the one with most weight behind it first; of equals the first in the table, then in the page."""
+    """The candidates by descending total weight; among equals in the order of the table, then of the page."""
     flat = [folded(one.value) for one in candidates]
     totals: list[int] = []
     for text in flat:
-        # Each origin speaks once: a page may have many headings.
+        # Each origin counts once: a page may have many headings.
         heard: dict[str, int] = {}
         for other, candidate in zip(flat, candidates, strict=True):
             if agree(text, other):

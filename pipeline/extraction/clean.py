@@ -1,7 +1,7 @@
 """A raw page or text to title, text, authors and date.
 
-``extract`` takes HTML, ``extract_text`` a record that carries text only, ``clean_text`` cleans a text alone. All are
-functions of their arguments: no clock, no network, no state kept between calls. Whatever the input, the only exception is
+``extract`` takes HTML, ``extract_text`` a record with only text, ``clean_text`` only cleans a text. All are functions
+of their arguments: no clock, no network, no state kept between calls. Whatever the input, the only exception is
 ExtractionError, whose reason is one of ``REASONS``.
 """
 
@@ -38,12 +38,12 @@ REASONS = {
     "empty": "nothing but white space came",
     "not_html": "the content is binary or holds no element",
     "too_large": "the page is over the limit of bytes",
-    "too_complex": "so many elements, or attributes of one, that reading it would take minutes",
-    "no_text": "the page was read, but it holds no article text",
-    "wall": "the page stands in an article's place; the detail is its kind",
-    "extractor_failed": "a library failed on the page; the detail says how",
+    "too_complex": "so many elements, or attributes of one, that parsing it would take minutes",
+    "no_text": "the page was read, but it has no article text",
+    "wall": "the page is a wall in place of an article; the detail is its kind",
+    "extractor_failed": "a library failed on the page; the detail is the error",
 }
-"""Every reason an ExtractionError of this module may carry, and what it means."""
+"""Every reason of an ExtractionError from this module, and its meaning."""
 
 MAX_HTML_BYTES = 8 << 20
 MIN_LETTERS = 20
@@ -51,7 +51,7 @@ MIN_LETTERS = 20
 
 _FAR_LESS = 0.5
 _LONG_TAG_CHARS = 50_000
-_MAX_TAGS = 200_000  # ten times what large news pages have
+_MAX_TAGS = 200_000  # ten times the size of large news pages
 _MAX_ATTRIBUTES = 2_000
 _MARKUP = re.compile(
     r"<(?:/(?:p|div|a|li|ul|b|i|em|strong|span|h[1-6])|p|br|div|p\s[^<>]*|br\s*/|div\s[^<>]*|img\s[^<>]*)>",
@@ -65,13 +65,14 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 class Extracted:
     """A cleaned article.
 
-    ``text`` has paragraphs separated by LF (a text-only record keeps its blank lines) and does not begin with the headline.
-    ``title`` is one line. ``published_at`` (UTC) is the publisher's claim; ``published_flag`` is ``missing``, ``guessed``,
-    ``future`` or ``ancient``, else None. ``modified_at`` is sound, or None. ``page_language`` is the page's claim, verbatim.
-    ``summary`` is the page's description. ``origins``: fact → where its winner was found, a key of the tables in
-    ``pipeline.extraction.candidates``; ``text_from`` is the text's. ``partial``: the page shows the beginning only.
-    ``address``: the canonical form of the page's address. ``wall``: the page is one, of this kind, and the text is the feed's.
-    ``shown`` and ``headline`` are text and headline of the page alone, whatever the feed says; empty if no page came.
+    ``text`` has paragraphs separated by LF (a text-only record keeps its blank lines) and does not begin with the
+    headline. ``title`` is one line. ``published_at`` (UTC) is the publisher's claim; ``published_flag`` is ``missing``,
+    ``guessed``, ``future``, ``ancient`` or None. ``modified_at`` is plausible, or None. ``page_language`` is the page's
+    claim, verbatim. ``summary`` is the page's description. ``origins``: fact → where its winner was found, a key of the
+    tables in ``pipeline.extraction.candidates``; ``text_from`` is the text's. ``partial``: the page shows only the
+    beginning. ``address``: the canonical form of the page's address. ``wall``: the page is a wall of this kind, and the
+    text is the feed's. ``shown`` and ``headline`` are text and headline of the page alone, without the feed; empty if
+    there was no page.
     """
 
     title: str
@@ -107,13 +108,13 @@ def extract(
     """Extract the article from a page.
 
     Hints are the feed's; ``summary_hint`` becomes the text if the page has none, or far less (feeds may carry whole
-    articles). ``charset`` is what HTTP declared, for bytes. ``fetched_at`` (UTC) only serves to recognise a claimed date in
-    the future. Raises ExtractionError with a reason of ``REASONS``, and nothing else.
+    articles). ``charset`` is what HTTP declared, for bytes. ``fetched_at`` (UTC) is only used to recognise claimed
+    dates in the future. Raises ExtractionError with a reason of ``REASONS``, and nothing else.
     """
     try:
         page = _checked(html, charset, max_html_bytes)
         tree = _parsed(page)
-        alive = list(tree.iter())  # lxml makes a new object for an element at each touch unless one is held
+        alive = list(tree.iter())  # lxml creates a new object on each access to an element unless one is referenced
         marks = marks_of(tree)
         join_broken_lines(tree, marks.as_written)
         facts = read_facts(tree, url, marks)
@@ -137,7 +138,7 @@ def extract(
         return replace(made, partial=cut, shown=shown, headline=headline)
     except ExtractionError:
         raise
-    except Exception as error:  # parsers of hostile input fail in ways that their documentation does not list
+    except Exception as error:  # parsers raise undocumented errors on hostile input
         raise ExtractionError("extractor_failed", f"{type(error).__name__}: {str(error)[:200]}") from error
 
 
@@ -150,10 +151,10 @@ def extract_text(
     authors_hint: Sequence[str] = (),
     published_hint: str | None = None,
 ) -> Extracted:
-    """Make an article of a record that carries text only (plain, or a feed's fragment of markup).
+    """Make an article from a record with only text (plain, or a feed's fragment of markup).
 
-    Without a title, the first line serves if it is short, else the first sentence; the text keeps it.
-    Raises ExtractionError as ``extract`` does.
+    Without a title, it uses the first line if it is short, otherwise the first sentence; the text keeps it. Raises
+    ExtractionError like ``extract``.
     """
     try:
         title = choose_title(title_hint, (), (), url)
@@ -227,7 +228,7 @@ def _article(
 
 
 def _flash(body: Candidate, title: Candidate) -> Candidate:
-    """A flash is nothing but its headline, which is its text then. Raises ExtractionError if there is none."""
+    """A flash consists only of its headline, which is also its text. Raises ExtractionError if there is none."""
     said_by_the_page = title.origin != "window"  # which may be any page's
     if (
         said_by_the_page
@@ -239,7 +240,7 @@ def _flash(body: Candidate, title: Candidate) -> Candidate:
 
 
 def _checked(html: str | bytes, charset: str | None, max_html_bytes: int) -> str:
-    """Decode, and refuse what is not a page or would take the parser too long."""
+    """Decode, and refuse input that is not a page or would take the parser too long."""
     size = len(html)
     if isinstance(html, str) and size <= max_html_bytes < size * 4:
         size = len(html.encode("utf-8", "surrogatepass"))
@@ -267,7 +268,7 @@ def _checked(html: str | bytes, charset: str | None, max_html_bytes: int) -> str
 
 
 def _long_pieces(page: str) -> Iterator[str]:
-    """The stretches of more than ``_LONG_TAG_CHARS`` without a ">". Looks at few places of an ordinary page."""
+    """The stretches of more than ``_LONG_TAG_CHARS`` without a ">". It checks only a few places of an ordinary page."""
     begin = 0
     while len(page) - begin > _LONG_TAG_CHARS:
         end = page.rfind(">", begin, begin + _LONG_TAG_CHARS + 1)

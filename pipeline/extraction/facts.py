@@ -1,8 +1,8 @@
-"""What a page says about itself: titles, outlet, authors, dates, language, description, and the article's body as data.
+"""The page's own claims: titles, outlet, authors, dates, language, description, and the article's body as data.
 
-Each fact is a list of candidates with their origins (``pipeline.extraction.candidates`` chooses): JSON-LD of this page's
-article, microdata, meta elements, and what the page shows. Everything is a claim of hostile origin: sizes and counts are
-bounded, nothing is trusted to be of the right type. The page is read, never changed.
+Each fact is a list of candidates with their origins (``pipeline.extraction.candidates`` chooses): JSON-LD of this
+page's article, microdata, meta elements, and what the page shows. Every claim may be hostile: sizes and counts are
+bounded, and no value is trusted to have the right type. The page is read, never changed.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _NAME_WORDS = re.compile(r"[A-Z]?[a-z]+")
 _UNSEEN = re.compile(r"visually-?hidden|(?:^|[\s_-])sr-only|screen-?reader")
 _SIGNS_BEHIND = re.compile(r"(?<![\s¶#§🔗])\s*+[¶#§🔗]++$")
 _NAMED_DATE = frozenset({"date", "time", "published", "timestamp", "datetime", "pubdate"})
-_LABEL_NAMES = frozenset(["label", "flag", "badge", "tag", "breaking", "pill"])  # a kicker says what the news is about
+_LABEL_NAMES = frozenset(["label", "flag", "badge", "tag", "breaking", "pill"])  # a kicker names the subject
 _MESSAGES = re.compile(r"^\(\d{1,3}\+?\)\s+")  # "(3) Headline": how many messages wait
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _FEW_UNSPACED = 6
@@ -87,10 +87,10 @@ _LANGUAGE_CLAIM = re.compile(r"\s*[A-Za-z]{2,3}(?:[-_,;\s]|$)")
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """Claims found in a page. Texts are one line each, except ``body``: paragraphs separated by LF.
+    """Claims in a page. Texts are one line each, except ``body``: paragraphs separated by LF.
 
-    ``paid``: the page says that its article is not free to read; ``free``: that it is. ``canonical``: the address that the
-    page gives itself.
+    ``paid``: the page declares that its article is not free to read; ``free``: that it is. ``canonical``: the address
+    that the page declares for itself.
     """
 
     titles: tuple[Candidate, ...] = ()
@@ -109,12 +109,12 @@ class PageFacts:
 
     @property
     def headlines(self) -> tuple[str, ...]:
-        """All that the page calls a headline, without its window title."""
+        """All claimed headlines, without the window title."""
         return tuple(one.value for one in self.titles if one.origin != "window")
 
 
 def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
-    """Read the claims out of a parsed page. ``marks`` are its elements that bear one."""
+    """Read the claims from a parsed page. ``marks``: its marked elements."""
     metas = _metas(tree)
     data = read_linked_data(tree)
     window = _MESSAGES.sub("", readable_line((tree.findtext(".//title") or "")[:MAX_VALUE_CHARS]))
@@ -165,7 +165,7 @@ def _metas(tree: HtmlElement) -> dict[str, list[str]]:
             continue
         for attribute in ("property", "name", "itemprop", "http-equiv"):
             name = element.get(attribute)
-            # Microdata stands in the page's body, and may be about anything there.
+            # Microdata is in the page's body, and may be about anything there.
             if (
                 attribute == "itemprop"
                 and element.get("itemprop")
@@ -220,7 +220,7 @@ def _without_label(heading: HtmlElement, titles: list[str]) -> str:
 
 
 def _unmarked_heading(tree: HtmlElement, titles: list[str]) -> list[tuple[HtmlElement, str]]:
-    """The innermost element that says what a title says, on pages that have no headings."""
+    """The innermost element with the text of a title, on pages without headings."""
     for element in itertools.islice(tree.iter(*_MAY_BE_HEADINGS), _MAX_UNMARKED):
         if not len(element) or len(element) < 3:
             flat = folded(words_of(element, _MAX_HEADING_CHARS))
@@ -230,7 +230,7 @@ def _unmarked_heading(tree: HtmlElement, titles: list[str]) -> list[tuple[HtmlEl
 
 
 def _headline(headings: list[tuple[HtmlElement, str]]) -> HtmlElement | None:
-    """The heading of the article: the last found if it was looked for, else the first that is not in the page's header."""
+    """The heading of the article: the one found last if it was searched for, otherwise the first outside the page's header."""
     if not headings:
         return None
     if headings[-1][0].tag != "h1":
@@ -264,7 +264,7 @@ def _titles(
     own = "json_ld" if names_page(main, url) else "json_ld_unnamed"
     found = [Candidate(text, own) for text in distinct(strings(main.get("headline")) or strings(main.get("name")))]
     found += [Candidate(text, "open_graph") for text in distinct(metas.get("og:title", ()))]
-    # A window title of a word or two ("World", "Article") says nothing against a heading.
+    # A window title of a word or two ("World", "Article") is no evidence against a heading.
     telling = len(bare.split()) > _FEW_WORDS or len(bare) > _FEW_CHARS or len(_UNSPACED.findall(bare)) > _FEW_UNSPACED
     said = [folded(text) for text in (*(one.value for one in found), bare if telling else "") if text]
     first = True
@@ -387,7 +387,7 @@ def _site_nodes(data: LinkedData) -> list[str]:
 
 
 def _says_free(main: Node) -> bool | None:
-    """What the page's data say of the article's price; None if nothing."""
+    """Whether the page's data declare the article as free; None if they don't say."""
     claim = main.get("isAccessibleForFree")
     word = claim.strip().lower().rpartition("/")[2] if isinstance(claim, str) else ""
     if claim is False or word in ("false", "no", "0"):

@@ -1,7 +1,7 @@
-"""What the frame around an article says of its outlet: the link to its front page, its notice of copyright, its sections.
+"""Facts about the outlet in the frame around an article: the link to its front page, its copyright notice, its sections.
 
-A window title names outlet and section beside the headline, in any order and behind any mark. Which part is which, the page
-itself says elsewhere.
+A window title has outlet and section beside the headline, in any order and after any mark. Other parts of the page show
+which part is which.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ class Frame:
 
     @cached_property
     def notices(self) -> str:
-        """What is said around a sign of copyright."""
+        """The text around a copyright sign."""
         return self._read_notices()
 
     @cached_property
     def sections(self) -> frozenset[str]:
-        """What the links of menus and breadcrumbs say."""
+        """The texts of links in menus and breadcrumbs."""
         return self._read_sections()
 
     def names_outlet(self, part: str, *, noted: bool = True) -> bool:
-        """Whether a part of a title is the outlet's name. ``noted``: the notice of copyright may say so too."""
+        """Whether a part of a title is the outlet's name. ``noted``: the copyright notice counts too."""
         flat = folded(part)
         if not flat:
             return False
@@ -66,7 +66,7 @@ class Frame:
         return len(flat) >= _MIN_NOTED and f" {flat} " in self.notices
 
     def is_section(self, part: str) -> bool:
-        """Whether a part of a title is what a link of the menu or the breadcrumbs says."""
+        """Whether a part of a title is the text of a link in the menu or the breadcrumbs."""
         return folded(part) in self.sections
 
 

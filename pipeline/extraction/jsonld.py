@@ -1,4 +1,4 @@
-"""A page's JSON-LD: read leniently, with references followed, and the node that is about this page's article.
+"""Reads a page's JSON-LD leniently, follows references, and finds the node about this page's article.
 
 ``pipeline.extraction.lenient_json`` reads what is not quite JSON.
 
@@ -33,7 +33,7 @@ _ARTICLE_TYPE = re.compile(r"(?:^|[/:#])(?:\w*Article|\w*BlogPosting|Report|Revi
 _PAGE_TYPE = re.compile(
     r"(?:^|[/:#])(?:WebPage|ItemPage|\w*Episode|VideoObject|CreativeWork|MediaObject|Recipe|HowTo)$"
 )
-# Under these keys stand other articles than the page's.
+# These keys contain other articles than the page's.
 _OTHERS_KEYS = frozenset(
     {
         "itemlistelement", "liveblogupdate", "relatedlink", "related", "mentions", "citation", "isbasedon", "haspart",
@@ -97,13 +97,13 @@ def _keep(found: LinkedData, node: Node, *, other: bool) -> None:
         found.others.add(len(found.nodes))
     found.nodes.append(node)
     name = node.get("@id")
-    # A reference is a node too; the one with the facts is kept.
+    # A reference is also a node; the one with the facts is kept.
     if isinstance(name, str) and len(node) > len(found.by_id.get(name, ())):
         found.by_id[name] = node
 
 
 def is_article(node: Node) -> bool:
-    """Whether the node says that it is an article."""
+    """Whether the node is declared as an article."""
     return any(_ARTICLE_TYPE.search(kind) for kind in strings(node.get("@type")))
 
 
@@ -133,7 +133,7 @@ def page_node(data: LinkedData, url: str) -> Node | None:
     return next((data.nodes[number] for number in numbers if names_page(data.nodes[number], url) is not False), None)
 
 
-# How much each piece of evidence says that a node is the page's own article. A table, so that they can be read together.
+# The weight of each piece of evidence that a node is the page's own article.
 _EVIDENCE = {
     "names this page": 8,
     "names another page": -6,

@@ -1,9 +1,8 @@
-"""JSON as pages write it: read as it is if it is well-formed, else mended in one pass over the text.
+"""Reads the JSON in pages: parsed directly if it is well-formed, otherwise repaired in one pass over the text.
 
-Pages hold much that is JSON for a reader but not for a parser: comments, CDATA marks, missing, trailing and repeated
-commas, names without quotes, quotes within strings, backslashes before any character, raw line ends, values of JavaScript
-and Python, values left out, marks of a template that were not filled in, several values one after another, an end that
-is cut off.
+Pages often have invalid JSON: comments, CDATA marks, missing, trailing and repeated commas, names without quotes,
+quotes within strings, backslashes before any character, raw line ends, JavaScript and Python values, missing values,
+unfilled template marks, several values in a row, a truncated end.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _TYPOGRAPHIC_NAME = re.compile(r"[{\[,]\s*[“”„‟]@?\w")
 
 
 def read_json(text: str) -> list[Any]:
-    """The values in a script of JSON, mended as far as can be; an empty list if nothing can be read."""
+    """The values in a script of JSON, repaired as far as possible; an empty list if nothing can be read."""
     text = _bare(text)
     if not text or len(text) > _MAX_JSON_CHARS:
         return []
@@ -67,7 +66,7 @@ def _values(text: str) -> Iterator[Any]:
             value, place = decoder.raw_decode(text, place)
         except ValueError:
             place += 1
-            if place > 1_000:  # a broken value is not tried from each of its brackets
+            if place > 1_000:  # a broken value is not tried again from each of its brackets
                 return
         else:
             yield value
@@ -89,7 +88,7 @@ _LITERALS = {"true": "true", "false": "false"}
 
 
 class _Mender:
-    """One pass over a text: it is written again as JSON, token by token. ``last`` is the kind of the token before."""
+    """Rewrites a text as JSON, token by token, in one pass. ``last`` is the kind of the previous token."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -192,7 +191,7 @@ class _Mender:
             self._skip_call()
 
     def _skip_call(self) -> None:
-        """What goes on from a word that is no value: "new Date(...)"."""
+        """Skip the rest after a word that is not a value: "new Date(...)"."""
         if (junk := _JUNK.match(self.text, self.place)) is not None:
             self.place = junk.end()
         if self.text[self.place : self.place + 1] == "(":

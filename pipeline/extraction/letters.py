@@ -1,8 +1,8 @@
-"""A tree's texts as an extractor needs them: source lines joined, and letters that it would drop replaced for the time.
+"""Prepares a tree's texts for an extractor: joins source lines, and temporarily replaces letters that it would drop.
 
-trafilatura leaves out every character that Python does not call printable: the joiners that Persian and Indic words need,
-private characters of fonts, letters newer than Python's Unicode. Before it runs, each of them in the tree is replaced by a
-letter that the page does not use; afterwards they are put back.
+trafilatura leaves out every character that Python does not call printable: the joiners that Persian and Indic words
+need, private characters of fonts, letters newer than Python's Unicode. Before it runs, each of these is replaced by a
+letter that the page does not use; afterwards they are restored.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def stand_in(tree: HtmlElement, as_written: Iterable[HtmlElement]) -> Mapping[st
 
 
 def _one_line(text: str) -> str:
-    """Line ends of the source are spaces to a reader."""
+    """Line ends in the source are shown as spaces."""
     parts = _BLANK_LINE.split(text)
     if len(parts) > 1 and all(len(part.strip()) >= _MIN_PARAGRAPH for part in parts):
         # Paragraphs of a text that a style shows as it is written.
@@ -99,7 +99,7 @@ def _replaced(found: Iterable[tuple[HtmlElement, bool, str]], letters: Set[str],
 
 
 def _note(text: str, letters: set[str], used: set[str]) -> bool:
-    """Whether the text holds letters that would be lost."""
+    """Whether the text contains letters that would be lost."""
     if text.isprintable() and not _POOLED.search(text):
         return False
     used.update(_POOLED.findall(text))

@@ -1,7 +1,7 @@
-"""One look at a page's elements for those whose markup says what they are: an author, a date, a box that asks for consent …
+"""Finds, in one pass, a page's elements whose markup shows what they are: an author, a date, a consent box …
 
-A page has thousands of elements and few different names of classes, so each name is judged once, and the elements are
-gone through once for all that is asked of names.
+A page has thousands of elements but few different class names, so each name is judged once, and a single pass over the
+elements serves all uses of names.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def is_own(tag: object) -> bool:
 
 @dataclass(slots=True)
 class Marks:
-    """Elements in the order of the page, not judged further: their names may say something else.
+    """Elements in page order, not judged further: their names may mean something else.
 
     ``consent`` are boxes that ask for it, ``dialogs`` those that lie above the page or are menus by their role, ``notes``
     say who the author is, ``sign_ups`` offer a newsletter or ask for a gift, ``own`` are the elements of which HTML knows
@@ -93,7 +93,7 @@ _JUDGED = frozenset({"class", "id", "data-testid", "itemprop", "property", "rel"
 
 
 def marks_of(tree: HtmlElement) -> Marks:
-    """The elements of a page that bear a mark."""
+    """The marked elements of a page."""
     found = Marks()
     judged: dict[str, dict[str, int]] = {name: {} for name in _JUDGED}
     for element in tree.iter():
@@ -157,7 +157,7 @@ def _remembered(name: str, value: str) -> int:
 
 
 def _judge(name: str, value: str) -> int:
-    """What an attribute says of its element."""
+    """The marks that an attribute gives its element."""
     low = value.lower()
     signs = 0
     if name in ("class", "id", "data-testid"):

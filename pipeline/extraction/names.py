@@ -1,4 +1,4 @@
-"""Names of persons as they are written: capitals, surname first, small words, roles written onto them; names of agencies."""
+"""Names of persons as written: capitals, surname first, small words, attached roles; names of agencies."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def without_onto(line: str) -> str:
 
 
 def in_order(name: str) -> str:
-    """Ann Keel for "Keel, Ann". A comma before anything else than one given name, or between agencies, is left."""
+    """Ann Keel for "Keel, Ann". A comma before anything other than one given name, or between agencies, stays."""
     surname, comma, given = name.partition(",")
     words, given = surname.split(), given.strip()
     if (
@@ -117,7 +117,7 @@ def in_order(name: str) -> str:
 
 
 def in_small_letters(name: str) -> str:
-    """A name in capitals as names are written; initials, numerals and what else is in capitals by itself stay."""
+    """A name in capitals, converted to normal case; initials, numerals and other proper capitals stay."""
     words = name.split()
     letters = [word for word in words if any(char.isalpha() for char in word)]
     if len(letters) < 2 or name != name.upper() or name == name.lower() or is_agency(name):

@@ -1,4 +1,4 @@
-"""The short lines around an article's headline: where its date and its authors stand, whatever the markup."""
+"""The short lines around an article's headline, where its date and authors are, whatever the markup."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_LINES = 24
 
 
 def lines_near(headline: HtmlElement) -> list[str]:
-    """The short lines behind the headline, up to the first paragraph, then those before it, nearest first."""
+    """The short lines after the headline, up to the first paragraph, then those before it, nearest first."""
     return [*_lines(_FOLLOWING(headline), stop=True), *_lines(reversed(_PRECEDING(headline)), stop=False)[::-1]]
 
 
@@ -39,7 +39,7 @@ def _is_paragraph(line: str) -> bool:
 
 
 def _lines(texts: Iterable[Any], *, stop: bool) -> list[str]:
-    """Texts joined into lines by the block that they stand in; ``stop``: at the first paragraph."""
+    """Texts joined into lines by their block; ``stop``: at the first paragraph."""
     lines: list[str] = []
     parts: list[str] = []
     last: HtmlElement | None = None

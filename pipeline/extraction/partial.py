@@ -1,4 +1,4 @@
-"""Whether a page shows its article's beginning only, and the offer to pay that it shows in place of the rest."""
+"""Whether a page shows only the beginning of its article, and the offer to pay that it shows in place of the rest."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _LEFT_CHARS = 110
 
 
 class Shown(NamedTuple):
-    """What a page shows of its article. ``partial``: it is not all of it."""
+    """The visible text of an article. ``partial``: it is not complete."""
 
     text: str
     partial: bool
@@ -52,10 +52,10 @@ def ends_cut(text: str) -> bool:
 
 
 def shown_of(signs: Signs, facts: PageFacts, text: str) -> Shown:
-    """The text without an offer to subscribe or to log in at its end, and whether the page shows a part only.
+    """The text without an offer to subscribe or log in at its end, and whether the page shows only a part.
 
-    It is a part if it breaks off with dots or at such an offer, or is short on a page that says it has to be paid for: in
-    its data, or in so many words, unless its data say that it is free.
+    It is a part if it breaks off with dots or at such an offer, or if it is short on a page that declares in its data
+    or its text that the article must be paid for, unless its data declare it as free.
     """
     letters = count_letters(text, enough=_SHORT_LETTERS)
     if letters >= _SHORT_LETTERS:

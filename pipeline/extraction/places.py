@@ -1,4 +1,4 @@
-"""Where in a page something stands: in the article, or beside it."""
+"""Where in a page an element is: in the article, or beside it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OWN_FOOTER = re.compile(r"(?:post|entry|article|story|news)[-_]+footer")
 
 
 def above(element: HtmlElement) -> Iterator[HtmlElement]:
-    """The element and those around it, innermost first; not more than a page nests for good reasons."""
+    """The element and its ancestors, innermost first, up to a reasonable depth."""
     current: HtmlElement | None = element
     for _ in range(_MAX_ABOVE):
         if current is None:
@@ -31,7 +31,7 @@ def above(element: HtmlElement) -> Iterator[HtmlElement]:
 
 
 def beside_the_article(element: HtmlElement) -> bool:
-    """Whether the element stands in a footer, a menu, a comment, or a box of other articles."""
+    """Whether the element is in a footer, a menu, a comment, or a box of other articles."""
     for one in above(element):
         if one.tag in ("body", "html", "main"):
             return False

@@ -1,7 +1,7 @@
-"""A page's tree brought into the shape that an extractor expects: what browsers show alike, marked up alike. Changes the tree.
+"""Normalises a page's tree for an extractor: content that browsers show alike gets the same markup. Changes the tree.
 
-What is hidden goes, what is shown as a block is one; tables that only place things and elements of the outlet's own become
-blocks, what stands in <noscript> or <aside> though it belongs to the article comes out, and boxes that ask for consent go.
+Hidden content is removed, and elements shown as blocks become blocks; so do layout tables and custom elements. Article
+content in <noscript> or <aside> is moved out, and consent boxes are removed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _SCRIPT_NOTICE = re.compile(r"java\s?script|جافا\s?سكر|جاوا\s?اسک�
 
 
 def reshape(tree: HtmlElement, marks: Marks) -> None:
-    """Bring the tree into shape. ``marks``: its elements that bear one."""
+    """Normalise the tree. ``marks``: its marked elements."""
     _drop_consent(marks.consent)
     drop_hidden(tree, marks.hidden)
     blocks_as_shown(marks.blocks)

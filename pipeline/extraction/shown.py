@@ -1,5 +1,5 @@
-"""What a browser would show of a tree: text that is hidden goes, inline elements shown as blocks become blocks, and in scripts
-without spaces a line end of the source is none of the reader's.
+"""Approximates what a browser shows of a tree: removes hidden text, turns inline elements shown as blocks into blocks,
+and removes line ends of the source in scripts without spaces.
 
 Chinese and Japanese have no spaces between words, and such pages break lines of their source anywhere; CSS Text lets browsers
 remove those (segment break transformation). Hangul is written with spaces and keeps them.

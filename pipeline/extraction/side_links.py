@@ -1,7 +1,8 @@
 """Links to other articles among an article's paragraphs: lists of them, and blocks that are a label and links.
 
-A block is one if all its words are links', but for a label such as "Read also" or short notes beside the links (an age, a
-number). A paragraph that is one long link without a label, marked up as its neighbours are, stays: a document is quoted so.
+A block is one if all its words are in links, except for a label such as "Read also" or short notes beside the links (an
+age, a number). A paragraph that is one long link without a label, with the same markup as its neighbours, stays: quoted
+documents look like that.
 """
 
 from __future__ import annotations

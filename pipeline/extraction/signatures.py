@@ -1,4 +1,4 @@
-"""Who signed a text, within it: for pages that name their author nowhere else."""
+"""Signatures within a text, for pages that don't name their author elsewhere."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MAX_LAST, _MAX_LABELLED_CHARS = 40, 80
 def signatures(tree: HtmlElement) -> tuple[str, ...]:
     """Names that stand in the text itself: in its dateline, behind "Reporting by", or behind a label ("Автор: …") below it.
 
-    To be asked for only if the page names nobody elsewhere. A label that names several differing lines is a list's.
+    Use it only if the page names no author elsewhere. A label with several different lines belongs to a list.
     """
     paragraphs = list(tree.iter("p"))
     for paragraph in paragraphs[:_MAX_LAST]:

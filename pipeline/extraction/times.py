@@ -1,8 +1,8 @@
-"""When a page says that it was published and modified: <time> and other elements that hold dates, each by its role.
+"""The page's visible dates of publication and modification: <time> and other elements with dates, each with its role.
 
-A date's role comes from what marks it (microdata, ``pubdate``, names of classes) or from the words beside it ("Updated",
-"Опубликовано"). A date of a role that nothing tells is taken for the publication only if it stands at the headline. Dates
-in boxes of other articles, in comments and in updates of a live blog have no say.
+A date's role comes from what marks it (microdata, ``pubdate``, names of classes) or from the words beside it
+("Updated", "Опубликовано"). A date without a known role counts as the publication only if it is near the headline.
+Dates in boxes of other articles, in comments and in live-blog updates are ignored.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ _MARKED_WORDS = re.compile(r"[\w'’]+", re.UNICODE)
 
 
 class Dated(NamedTuple):
-    """A date that the page shows: what it says, of what, and by what it was found."""
+    """A visible date: its text, its role, and how it was found."""
 
     value: str
     role: Role
@@ -127,7 +127,7 @@ def dates_in_lines(lines: Iterable[str]) -> Iterator[Dated]:
 
 
 def _is_told(line: str) -> bool:
-    """Whether the line is a sentence, whose date is one of its story."""
+    """Whether the line is a sentence, whose date is part of the story."""
     return line.endswith(("。", "।", "۔")) or (
         line.endswith((".", "!", "?", "؟", "։")) and line.count(" ") + 1 >= _SENTENCE_WORDS
     )
@@ -186,7 +186,7 @@ def _read(element: HtmlElement) -> Iterator[Dated]:
         if tag == "time" and text and text != value:
             yield Dated(text, role, "visible")
     elif role == "unknown":
-        # A <time> within says it by itself, and better.
+        # A <time> inside is better evidence.
         if not any(inner.get("datetime") for inner in element.iter("time")):
             yield from _by_words(text, origin)
     else:

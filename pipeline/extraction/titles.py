@@ -1,9 +1,10 @@
-"""Which of an article's claimed titles is its title.
+"""Chooses the title among an article's claimed titles.
 
-The feed's comes first: it is the headline as the outlet publishes it. The page's headline is used if the feed has
-none, truncated it, or only names the outlet; of its candidates the one with most weight behind it
-(``pipeline.extraction.candidates``). The outlet's name is removed ("… | The Outlet", "… - outlet.com", "The Outlet: …"), as
-known from the page or the host; so is a part that the page's own headline lacks. A headline that was cut off is completed.
+The feed's comes first: it is the headline as the outlet publishes it. The page's headline is used if the feed has none,
+truncated it, or only names the outlet; among its candidates, the one with the most weight
+(``pipeline.extraction.candidates``). The outlet's name is removed ("… | The Outlet", "… - outlet.com", "The Outlet:
+…"), as known from the page or the host; so is a part that the page's own headline lacks. A headline that was cut off is
+completed.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ MAX_CHARS = 500
 """A longer title is cut at a word."""
 
 FROM_TEXT_CHARS = 120
-"""A title made of the text's first sentence is cut to this, at a word."""
+"""A title made from the text's first sentence is cut to this length, at a word."""
 
 CLAIM_CHARS = 2_000
-"""Of what claims to be a title so much is looked at: each name of the outlet is taken off in a turn of its own."""
+"""Only this much of a claimed title is read: each name of the outlet is removed in a separate round."""
 
 # Spaces are taken at the beginning of their run only, or a run of them would be tried from each place in it.
 _SPACES = r"(?:(?<!\s)\s++)"
@@ -46,12 +47,12 @@ _GENERIC = frozenset(
 
 
 _FORMS = frozenset({"amp", "print", "printversion", "mobile"})
-"""What a form of a page's address adds to its window title."""
+"""Words that a form of a page's address adds to its window title."""
 
 _MIN_CUT_CHARS = 20
 _TAIL_SHARE = 0.7
 _CUT_OFF_CHARS = 60
-"""A headline that long, of which another one is the beginning, is likely the whole of it."""
+"""A headline of this length that begins with another one is probably the complete form of it."""
 
 
 def choose_title(

@@ -1,4 +1,4 @@
-"""Claims as plain text: what pages and feeds put into attributes and data, without markup, escapes and excess."""
+"""Claims as plain text: values in attributes and data of pages and feeds, without markup, escapes and excess."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.text.characters import folded, normal_line, normal_text
 MAX_VALUE_CHARS = 2_000
 MAX_ELEMENT_CHARS = 4_000
 
-_UNESCAPES = 3  # "&amp;amp;quot;" is seen, more is not
+_UNESCAPES = 3  # "&amp;amp;quot;" occurs in practice, deeper escaping does not
 _TAG = re.compile(r"</?[A-Za-z!][^<>]{0,500}>")
 _BREAKING_TAG = re.compile(
     r"</?\s{0,9}(?:p|br|div|li|ul|ol|h[1-6]|blockquote|tr|section)\b[^<>]{0,500}>", re.IGNORECASE
@@ -68,7 +68,7 @@ def plain_line(text: str) -> str:
 
 
 def readable_line(text: str) -> str:
-    """A text that a page shows as one line; what was escaped once too often is read as it was meant."""
+    """A page's text as one line; text that was escaped once too often is unescaped."""
     for _ in range(_UNESCAPES):
         if "&" not in text or not _ENTITY.search(text):
             break
@@ -77,7 +77,7 @@ def readable_line(text: str) -> str:
 
 
 def distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    """The texts as plain lines, without empty and repeated ones, in their order."""
+    """The texts as plain lines, in order, without empty and repeated ones."""
     cleaned = (plain_line(text) for text in texts)
     return tuple(dict.fromkeys(text for text in cleaned if text))
 

@@ -1,10 +1,10 @@
-"""Whether a short text reads as walls do, in any language that the sentence encoder knows, and as which kind of wall. Pure.
+"""Whether a short text means what walls say, and the kind of wall, in any language that the sentence encoder knows. Pure.
 
 A wall says something about the page, the reader's browser or account; an article says something about the world. Their
-sentences' vectors (``pipeline.text.encoder``) lie apart whatever the language, so weights that were fitted to walls in some
-languages know those in others (left out in turn, 15 of 15 languages are recognised). The weights are whole numbers in
-``wall_meaning.toml``, fitted by ``python -m benchmarks.walls`` to the texts in ``tests/quality/walls``: a logistic regression.
-The sum of products of whole numbers is the same on every machine.
+sentences' vectors (``pipeline.text.encoder``) are separable in any language, so weights that were fitted to walls in
+some languages also recognise others (left out in turn, 15 of 15 languages are recognised). The weights are whole
+numbers in ``wall_meaning.toml``, fitted by ``python -m benchmarks.walls`` to the texts in ``tests/quality/walls``: a
+logistic regression. The sum of products of integers is the same on every machine.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _weights() -> Weights:
 
 
 def meaning_of(text: str) -> Meaning:
-    """How much ``text`` reads as a wall does; of a long text, each of up to five stretches has to: the least counts."""
+    """How much ``text`` reads like a wall; of a long text, each of up to five stretches must, so the lowest counts."""
     whole = _read(text[:_STRETCH])
     stretches = min(-(-len(text) // _STRETCH), _MOST_STRETCHES)
     for at in range(1, stretches):

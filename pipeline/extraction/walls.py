@@ -1,9 +1,9 @@
-"""Whether a page is a wall: a robot check, a request for consent, a log-in, an error, an empty shell, in place of an article.
+"""Recognises walls: a robot check, a request for consent, a log-in, an error, or an empty shell in place of an article.
 
-A wall is recognised by what it is and not by whose it is. Nothing short is refused for being short: it must say of itself
-that it is a wall (in its title, or in a good part of its sentences; the words of each language are data), and that counts
-together with what surrounds it in a table of evidence: whether there are an article's facts, the headline that the feed
-announced, a form to fill in, a challenge to pass.
+A wall is recognised by its content, not by its site. Nothing is rejected for being short: the page must say itself that
+it is a wall (in its title, or in many of its sentences; the words of each language are data). This counts together with
+other evidence in a table: whether there are an article's facts, the headline that the feed announced, a form to fill
+in, a challenge to pass.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pipeline.extraction.wall_words import words_of_walls
 from pipeline.text.characters import count_letters, folded
 
 SHELL = "shell"
-"""The kind of a page that shows nothing until its scripts run."""
+"""The kind for a page that shows nothing until its scripts run."""
 _CHALLENGE = re.compile(
     r"captcha|turnstile|challenge-(?:form|platform|running)|cf-browser-verification|px-captcha|datadome|perimeterx|distil|geetest",
     re.IGNORECASE,
@@ -64,8 +64,8 @@ such a meaning or, in whatever language, a challenge, a form for a password or a
 THRESHOLD = 6
 
 READS_SO, MAY_READ_SO = 220, 120
-"""From these odds on (``wall_meaning``, hundredths). Of 1,088 short real articles the highest has 129; of the texts that are
-near misses, each read by weights that were fitted without it, all but a few have less than 0."""
+"""The least odds (``wall_meaning``, hundredths). Of 1,088 short real articles the highest has 129; of the texts that
+are near misses, each read by weights that were fitted without it, all but a few have less than 0."""
 READS_SO_BY_WORDS, MAY_READ_SO_BY_WORDS = 45, 21
 """The same for ``wall_words``. Of 1,362 real articles none has more than -1."""
 _MEANINGFUL_LETTERS = 12
@@ -109,7 +109,7 @@ def _said_by(kind: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What a page shows before anything is taken out of it.
+    """What a page shows before anything is removed.
 
     ``offers``: without its menus and its footer. ``linked``: lines that are nothing but a link, such as other headlines.
     """
@@ -125,7 +125,7 @@ class Signs:
 
 
 def read_signs(tree: HtmlElement, marks: Marks) -> Signs:
-    """Look at the page as a whole."""
+    """Read the signs of the whole page."""
     parts: list[str] = []
     around = {inner for outer in tree.iter("footer", "nav") if beside_the_article(outer) for inner in outer.iter()}
     offers: list[str] = []
@@ -166,7 +166,7 @@ def read_signs(tree: HtmlElement, marks: Marks) -> Signs:
 
 
 def _asks_for_consent(marks: Marks, size: int) -> bool:
-    """Whether half of all that the page shows stands in a box that asks for consent."""
+    """Whether half of the page's visible text is in a consent box."""
     return any(len(" ".join(words_of(box, _MAX_VISIBLE).split())) * 2 > size for box in marks.consent[:_FEW])
 
 

@@ -1,4 +1,4 @@
-"""When an article was published and modified: the best sound claim of the highest rank, or else a flagged one."""
+"""The times of publication and modification: the best plausible claim of the highest rank, otherwise a flagged one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.text.written_days import DateContext
 
 
 class When(NamedTuple):
-    """A time in UTC with what is doubtful about it, and where it was found ("" if nowhere)."""
+    """A time in UTC with a flag for doubts, and its origin ("" if there is none)."""
 
     moment: datetime | None = None
     flag: Flag | None = "missing"
@@ -25,7 +25,7 @@ _BETTER: tuple[Flag, ...] = ("guessed", "future", "ancient")
 
 _NOON = timedelta(hours=12)
 _OF_THE_DAY = timedelta(hours=26)
-"""Somewhere it is that day: clocks differ by 14 hours from UTC at most."""
+"""Clocks differ from UTC by at most 14 hours, so it may already be that day somewhere."""
 
 
 def chosen_date(claims: Iterable[Candidate], fetched_at: datetime, context: DateContext) -> When:
@@ -41,7 +41,7 @@ def chosen_date(claims: Iterable[Candidate], fetched_at: datetime, context: Date
         if flag is None and day is None and found.moment.time() != time():
             return When(found.moment, None, claim.origin)
         if flag is None:
-            # A day alone; another place may say at what time of it.
+            # Only a day; another place may have the time.
             if day is None:
                 day, where = found.moment, claim.origin
             elif found.moment.time() != time() and abs(found.moment - day - _NOON) < _OF_THE_DAY:

@@ -1,1 +1,1 @@
-"""The ledger: how each raw record ended, stored in one transaction with its results."""
+"""The ledger: the outcome of each raw record, stored in one transaction with its results."""

@@ -1,4 +1,4 @@
-"""The base of a partial replay: the run that it continues, as of its start. It is read in place; nothing is copied.
+"""The base of a partial replay: the run that it continues, as of the replay's start. It is read in place, not copied.
 
 Editors' decisions move articles in the base's own rows, also after that start: ``pipeline.ledger.moved`` has what counts.
 """

@@ -48,8 +48,8 @@ def write_bundle(
 ) -> list[OutboxRow]:
     """Write a bundle in the caller's transaction, and return the rows for the outbox.
 
-    ``back``: those that had left the order, whose delay does not count. Canaries are written alike under a run name of
-    their own, so that readers of the run never meet them.
+    ``back``: those that had left the order, whose delay does not count. Canaries are written in the same way, under a
+    separate run name, so that readers of the run never see them.
     """
     ended = write_outcomes(store, connection, [outcome_row(one.outcome, seq, late=one.late) for one in decided])
     counts.add_counts(store, connection, run, ended + bundle_counts(decided, stored_ms, back))

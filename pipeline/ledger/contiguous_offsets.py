@@ -1,4 +1,4 @@
-"""How far a run is in a stream, by its outcomes: contiguous offsets, lost records, a stream that came back shorter."""
+"""The progress of a run in a stream, by its outcomes: contiguous offsets, lost records, a stream that came back shorter."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Editors' decisions about stories: taken on the desk, carried out in one transaction, and found again by replays.
+"""Editors' decisions about stories: made on the desk, carried out in one transaction, and repeated by replays.
 
-A decision stands between two transactions of its run: its place is the last one that the run had given, so all records up to
-there were decided without it, and all later ones with it. A replay carries it out before the first record with a place
-behind it (``pipeline.ledger.writer``). What it does is a function of the decision and of what the run has stored by then:
-``pipeline.stories.decisions`` says what.
+A decision is between two transactions of its run: its place is the last one that the run had assigned, so all records
+up to there were decided without it, and all later ones with it. A replay carries it out before the first record with a
+later place (``pipeline.ledger.writer``). Its effect, computed by ``pipeline.stories.decisions``, is a function of the
+decision and of what the run has stored by then.
 
-As with a takedown, the run's seq rises, so a pipeline that has a bundle in hand decides it again. The rows of articles and
-versions then say their new story; what they said before is in the decision's row.
+As with a takedown, the run's seq rises, so a pipeline that is processing a bundle decides it again. The rows of
+articles and versions then have their new story; the previous values are in the decision's row.
 """
 
 from __future__ import annotations

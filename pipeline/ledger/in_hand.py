@@ -1,10 +1,11 @@
-"""What the ordered stage has in hand, noted before it is decided, so that a record that ends its process is found.
+"""Notes the records that the ordered stage is about to decide, so that a record that kills its process is found.
 
-Deciding cannot be handed to a process of its own, as preparing is: it needs the story index. So a batch is noted in the store
-before it is decided, and the note is void once the batch is stored. A process that finds a valid note of another one knows
-that a process died over it, and from what that left on the machine (``pipeline.ledger.last_words``) over which record, and
-whether it ended itself. Records that are blamed are decided alone from then on; at BLAMED_OUT a record is set aside
-(``RunWriter``). A process that is stuck is ended by a limit of CPU time, or by the clock.
+Unlike preparing, deciding can't be moved to a separate process, since it needs the story index. So a batch is noted in
+the store before it is decided, and the note becomes void once the batch is stored. A process that finds another one's
+valid note knows that a process died while deciding it; from what that process left on the machine
+(``pipeline.ledger.last_words``), it knows at which record, and whether the process ended itself. Blamed records are
+decided one by one from then on; at BLAMED_OUT a record is set aside (``RunWriter``). A stuck process is ended by a
+limit on CPU time, or by the clock.
 """
 
 from __future__ import annotations

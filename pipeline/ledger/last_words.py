@@ -1,11 +1,12 @@
-"""What a process leaves on its machine about the record that it decides, read by the process that comes after it.
+"""Files in which a process notes the record that it is deciding, for its successor on the same machine.
 
-A note in the store says what a dead process had to decide, not how it died: a kill from outside looks like a deadly record.
-So each process has two small files. In the first, mapped into memory, stands which record is in hand; what was written there
-outlives the process, whatever ends it. The second is faulthandler's: it is written from C as the process ends itself, by a
-fatal signal or since it used up its CPU time over one record (SIGVTALRM). No kill from outside writes there.
+A note in the store shows what a dead process had to decide, but not how it died: a kill from outside looks like a
+deadly record. So each process has two small files. The first, mapped into memory, has the current record; its content
+outlives the process, however that ends. The second is faulthandler's: it is written from C when the process ends
+itself, by a fatal signal or because it used up its CPU time for one record (SIGVTALRM). A kill from outside does not
+write to it.
 
-Nothing here raises for the files' sake: without them a death is unexplained.
+Nothing here raises because of the files: without them, a death just stays unexplained.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ledger of a run: which records were handled, who owns the run, and the one transaction that stores a bundle.
+"""The ledger of a run: which records were processed, who owns the run, and the transaction that stores a bundle.
 
 See docs/architecture.md, "Exactly-once results".
 """
@@ -50,7 +50,7 @@ class WentBack(Fenced):
 
 
 class Stale(StoreError):
-    """Another worker of this run has written since the bundle was begun: begin the bundle again."""
+    """Another worker has written to this run since the bundle was begun: restart the bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class BundleContext:
-    """What the story stage must know before it handles a bundle.
+    """What the story stage needs before it processes a bundle.
 
     ``done``: positions that have an outcome. ``histories``: index entries of each article. ``texts``: (title, text) of each
     article's latest version. ``entries``: index entries newer than the given seq. ``waiting``: positions in the slow lane, by
@@ -182,7 +182,7 @@ class RunLedger:
             missing = [position for position in positions if position not in done]
             waiting, left = read_waiting(connection, self.run, keyed, missing)
             sightings = read_sightings(connection, self.run, self.base, doubtful)
-            # A decision raises the run's seq: if that is what it was, there is none that is newer.
+            # A decision raises the run's seq: if it is unchanged, there is no newer decision.
             unchanged = since_decision >= 0 and state.seq == since_seq
             decision = since_decision if unchanged else newest_decision(connection, self.run)
             newly = dict[str, str]()
@@ -274,7 +274,7 @@ class RunLedger:
         self.seen(seq)
 
     def ask_for_restart(self) -> None:
-        """Give the run up: this owner is fenced from now on, and its driver starts again from the ledger."""
+        """Give up the run: this owner is fenced from now on, and its driver restarts from the ledger."""
         with self.store.writing() as connection:
             mine = (t.runs.c.name == self.run) & (t.runs.c.owner == self.owner)
             connection.execute(t.runs.update().where(mine).values(owner=UNOWNED))
@@ -346,7 +346,7 @@ class RunLedger:
         if row.seq < self._seen:
             raise WentBack(
                 f"the store has {row.seq} transactions of run {self.run!r}, and had {self._seen}",
-                hint="it came back from a backup, or from a standby that was behind; the run starts again from its ledger",
+                hint="it was restored from a backup, or is a standby that lagged behind; the run restarts from its ledger",
             )
         self.seen(row.seq)
         last = OrderKey.parse(row.last_place) if row.last_place else None

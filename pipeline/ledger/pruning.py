@@ -1,19 +1,18 @@
-"""Deleting what a run no longer needs, by settings: old outcomes, stories with their articles, most of the old commits.
+"""Deletes what a run no longer needs, by settings: old outcomes, stories with their articles, most of the old commits.
 
-Nothing that is decided afterwards may depend on it, nor on when it ran:
+No later decision may depend on it, or on when it ran:
 
-- **Outcomes** go from the front of each partition, only below the contiguous offset, and ``pruned_below`` rises in the same
-  transaction: what lies below counts as handled. Late ones stay (a replay needs their places), lost ranges, and the newest
-  of each partition, by which a stream that came back shorter is noticed.
-- **Articles** go by whole stories: a story with its articles, versions, facts and alerts, once none of its articles had a
-  record since. So what is left is consistent, and a replay that begins behind that time finds all that the live run found.
-  An address that comes again later is a new article.
-  Its aliases go with it.
-- **Texts** go by the limits of their outlets (``core.store.text_limits``), in this run and in replays that are over. The
-  ordered stage goes by the limits too, so nothing depends on when they went.
+- **Outcomes** are deleted from the front of each partition, only below the contiguous offset, and ``pruned_below``
+  rises in the same transaction: everything below counts as processed. Late ones stay (a replay needs their places), as
+  do lost ranges and the newest of each partition, which reveals a stream that came back shorter.
+- **Articles** are deleted by whole stories: a story with its articles, versions, facts and alerts, if none of its
+  articles had a record since. So the rest is consistent, and a replay that begins after that time finds everything that
+  the live run found. An address that comes again later is a new article. Its aliases are deleted with it.
+- **Texts** are deleted by the limits of their outlets (``core.store.text_limits``), in this run and in finished
+  replays. The ordered stage also uses the limits, so nothing depends on when they were deleted.
 - **Commits**: their times are kept to the millisecond for a while, then the last of each minute.
 
-Times are event times, measured back from the run's last place, so a run that stands still keeps what it has.
+Times are event times, measured back from the run's last place, so a run that stands still keeps everything.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Removing an article from everything that is stored, in every run, in one transaction.
+"""Removes an article from the store, in every run, in one transaction.
 
-What is left: the row of the takedown, and outcomes with its reason. Copies of the text in other outlets are separate articles
-and stay.
+What remains is the row of the takedown, and outcomes with its reason. Copies of the text in other outlets are separate
+articles and stay.
 """
 
 from __future__ import annotations

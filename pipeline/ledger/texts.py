@@ -1,6 +1,6 @@
-"""Deleting texts whose limit is over (``core.store.text_limits``) from versions, articles, alerts. Title, link and facts stay.
+"""Deletes texts past their limit (``core.store.text_limits``) from versions, articles, alerts. Title, link and facts stay.
 
-What is left bears the mark ``text_removed``. Nothing is decided by it: the ordered stage goes by the limits.
+The rest gets the mark ``text_removed``, on which no decision depends: the ordered stage uses the limits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writing a run: the ordered stage over a batch of drafts, and its results in one transaction.
+"""Writes a run: runs the ordered stage on a batch of drafts, and stores its results in one transaction.
 
 See docs/architecture.md, "Exactly-once results".
 """
@@ -52,7 +52,7 @@ def last_written(owner: str) -> int:
 
 
 class BatchResult(NamedTuple):
-    """What a batch gave that was not stored before."""
+    """The new results of a batch."""
 
     outcomes: Sequence[Outcome] = ()
     alerts: int = 0
@@ -212,7 +212,7 @@ class RunWriter:
         found = self._in_hand.take(positions, context.state.seq + 1, self._suspects.blamed)
         if found:
             log.warning(
-                "a service ended while these records were to be decided; each is decided alone now",
+                "a service ended while it was deciding these records; each is now decided separately",
                 run=self._ledger.run,
                 records=len(found),
                 first=str(next(iter(found))),
@@ -232,7 +232,8 @@ class RunWriter:
 
     @contextmanager
     def _around(self, position: Position, stage: str) -> Iterator[None]:
-        """What a record's part of the ordered stage runs in. Raises _Failed, and WirewatchError if the store is away."""
+        """The context for a record's part of the ordered stage. Raises _Failed, or WirewatchError if the store is unavailable.
+        """
         self._watch.begin_record()
         if self._words is not None:
             self._words.begin_record(position)
@@ -293,9 +294,7 @@ class RunWriter:
             # The runner's state is ahead of the store, which must have been restored from a backup: the records in between
             # would be missing. A restart from the ledger handles them again.
             self._ledger.ask_for_restart()
-            raise Fenced(
-                f"the store lacks {before}, which was handled before", hint="the run starts again from its ledger"
-            )
+            raise Fenced(f"the store lacks {before}, which was handled before", hint="the run restarts from its ledger")
         for entry in context.entries:
             stage.index.add(entry)
         for article, story in context.moved.items():

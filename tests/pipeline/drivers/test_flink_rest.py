@@ -66,5 +66,5 @@ def test_failures_are_those_of_jobs_of_the_name_that_are_not_excepted(cluster: C
 
 def test_a_savepoint_needs_exactly_one_job(cluster: Cluster) -> None:
     cluster.jobs = {one: ["RUNNING", "wirewatch-live"] for one in ("a", "b")}
-    with pytest.raises(FlinkRefused, match="2 jobs of the name 'wirewatch-live' run, not one"):
+    with pytest.raises(FlinkRefused, match="2 jobs with the name 'wirewatch-live' are running, not one"):
         FlinkJobs(cluster.url).savepoint("wirewatch-live", "file:///savepoints")
