@@ -1,10 +1,10 @@
-"""From the outbox to the output streams: at least once, each run in order, each record with an id that shows a repeat.
+"""Relays the outbox to the output streams: at least once, in order for each run, with ids that identify repeats.
 
-A relay may stand still for any time (a paused machine, a swapped process) while another process takes its run. So each
-run's rows are appended under a writer's name of that run: the streams refuse whoever had the name before
-(``Stream.fence``). The order of steps matters: take the name, then make sure that the run is still ours, then read rows.
-Whatever an earlier relay appended was there when the name was taken, and what it had not struck off is appended again
-behind it, in order.
+A relay may be suspended for any time (a paused machine, a swapped process) while another process takes its run. So each
+run's rows are appended under a writer's name of that run, and the streams refuse the previous owner of the name
+(``Stream.fence``). The order of steps matters: take the name, then check that the run is still ours, then read rows.
+Everything that an earlier relay appended is in the stream when the name is taken, and rows that it had not deleted are
+appended again after that, in order.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BATCH = 200
 
 
 class _About(msgspec.Struct):
-    """What headers say of a payload: all that is read of it."""
+    """The fields of a payload that its headers need."""
 
     id: str | None = None
     article: str | None = None
@@ -73,11 +73,11 @@ class Relay:
         """Destination → the run under whose name its stream appends now."""
 
     def pump(self) -> int:
-        """Relay everything that waits, and return how many records that was.
+        """Relay all waiting rows; returns the number of records.
 
-        If a stream fails, what it did not acknowledge waits for the next call, which sends it first. A record over a
-        stream's limit is logged and dropped: it would never go through, and its article is in the store. Rows for
-        other destinations are left, and those of runs that ``may`` refuses. Raises StreamError if trying again would not
+        If a stream fails, unacknowledged rows wait for the next call, which sends them first. A record over a stream's
+        limit is logged and dropped: it would never succeed, and its article is in the store. Rows for other
+        destinations, and those of runs that ``may`` refuses, are not touched. Raises StreamError if a retry would not
         help, and what ``may`` raises.
         """
         total = 0
@@ -90,7 +90,7 @@ class Relay:
                     finally:
                         total += len(over)
         except WriterFenced as error:
-            log.warning("another process relays this run; what waits is kept", error=str(error))
+            log.warning("another process relays this run; waiting rows are kept", error=str(error))
         except StreamUnavailable as error:
             self._away.failed(error.message)
         else:
@@ -98,11 +98,11 @@ class Relay:
         return total
 
     def _is_ours(self, run: str, destinations: Sequence[str]) -> bool:
-        """Whether these streams append under the run's name; takes it where they don't, if this process may."""
+        """Whether these streams append under the run's name; if not, takes the name if this process may."""
         missing = [name for name in destinations if self._writing.get(name) != run]
         if not missing:
             return True
-        # Before, so that the rightful owner isn't fenced in vain; and after, since it may have changed in between.
+        # Before, so that the rightful owner isn't fenced needlessly; and after, since it may have changed in between.
         if not self._may(run):
             return False
         for name in missing:

@@ -1,11 +1,11 @@
-"""The version handshake: what one version of Wirewatch wrote is read by the same version only, or refused in words. Pure.
+"""The version handshake: an element is read only by the version of Wirewatch that wrote it, or refused with an error. Pure.
 
 A version is the code's version number and a digest of the elements' shape, such as ``0.1.0+5f0c12ab``. The digest is
 computed from the structs that flow between the steps of the graph or wait in a runner's checkpoint, so no change of them
 can be forgotten. Every element carries the version of its writer and a checksum (``Seal``); the submitter's version goes
 with the job, and pool and steps of another version refuse it (``pipeline.drivers.worker_pool``, ``pipeline.transforms.step``).
 
-There is no conversion between versions, since none is needed: a new job goes on from the ledger.
+There is no conversion between versions, since none is needed: a new job continues from the ledger.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LONGEST_HEADER = 200
 
 
 class OtherVersion(WirewatchError):
-    """Something belongs to another version than this process. Trying again never helps."""
+    """Something is from another version than this process. A retry never helps."""
 
     def __init__(self, what: str, theirs: str, ours: str) -> None:
         super().__init__(
@@ -48,7 +48,7 @@ class OtherVersion(WirewatchError):
 
 
 class DamagedElement(WirewatchError):
-    """An element of this version that isn't what was written: cut off or changed on its way."""
+    """An element of this version that was truncated or changed on its way."""
 
 
 def shape_of(kinds: Sequence[type[msgspec.Struct]], meaning: int = MEANING) -> str:
@@ -102,7 +102,7 @@ class Seal:
 
 def damaged(kind: str, why: object) -> DamagedElement:
     """The error for an element that can't be read."""
-    return DamagedElement(f"a {kind} can't be read: {why}", hint="restart the pipeline: it goes on from the ledger")
+    return DamagedElement(f"a {kind} can't be read: {why}", hint="restart the pipeline: it continues from the ledger")
 
 
 def _header(line: bytes) -> tuple[str, str, str]:

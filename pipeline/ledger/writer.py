@@ -232,8 +232,7 @@ class RunWriter:
 
     @contextmanager
     def _around(self, position: Position, stage: str) -> Iterator[None]:
-        """The context for a record's part of the ordered stage. Raises _Failed, or WirewatchError if the store is unavailable.
-        """
+        """The context for a record's part of the ordered stage. Raises _Failed, or WirewatchError if the store is away."""
         self._watch.begin_record()
         if self._words is not None:
             self._words.begin_record(position)

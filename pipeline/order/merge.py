@@ -1,4 +1,4 @@
-"""Merging the partitions of a stream into one sequence, numbered without gaps.
+"""Merges the partitions of a stream into one sequence, numbered without gaps.
 
 See docs/architecture.md, "Order by numbers".
 
@@ -7,7 +7,7 @@ earlier one can come: when every partition has shown a later record, or is known
 caller provides both: ``offer`` passes on what a partition returned, and ``ended`` that nothing was there at a time that
 it read *before* it asked for the end offset.
 
-Whether a record came too late for its place is decided by the ordered stage, which knows what was handled.
+The ordered stage, which knows the processed records, decides whether a record came too late for its place.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ReadTo(NamedTuple):
 
 
 class PartitionMark(msgspec.Struct, frozen=True, array_like=True):
-    """``next``: lowest offset not yet released. ``released``: offsets above it that left before it (same millisecond).
+    """``next``: lowest offset not yet released. ``released``: higher offsets that were released before it (same millisecond).
 
     ``epoch``: the leader epoch of the newest record that left; -1: none is known.
     """
@@ -84,7 +84,7 @@ class _Partition:
 
     @property
     def safe_ms(self) -> int:
-        """Nothing of an earlier time can come from this partition any more."""
+        """No record with an earlier time can come from this partition any more."""
         return max(self.shown_ms, self.clear_ms)
 
     @property
@@ -277,7 +277,7 @@ class Merge:
         return numbered
 
     def give_number(self) -> int:
-        """The next number, for a record that comes from elsewhere: back from the slow lane."""
+        """The next number, for a record from elsewhere: one that comes back from the slow lane."""
         self.number += 1
         return self.number - 1
 

@@ -1,7 +1,7 @@
 """Restores a numbered sequence after parallel work: number n is passed on when it comes, later ones wait.
 
-There is no timer and no watermark, nothing that differs between runners. A number that never comes stops everything after
-it, so nothing between the numbering and this may drop an element.
+It uses no timers or watermarks, which differ between runners. A number that never comes stops everything after it, so
+no step between the numbering and this one may drop an element.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Reordering(Generic[N]):
 
 
 def restore(expected: int, held: Iterable[N], arrived: Iterable[N]) -> Reordering[N]:
-    """Add ``arrived`` to what is ``held``. Numbers below ``expected`` and repeats are dropped: they were handled before."""
+    """Add ``arrived`` to what is ``held``. Numbers below ``expected`` and repeats are dropped: they were already processed."""
     waiting = {element.number: element for element in (*held, *arrived) if element.number >= expected}
     ready: list[N] = []
     while expected in waiting:

@@ -1,4 +1,4 @@
-"""Which records leave the order, and which of those that wait is begun next.
+"""Decides which records leave the order, and which waiting record is begun next.
 
 See docs/architecture.md, "The slow lane". Versions of one article never overtake each other: while one of them waits, later
 ones wait behind it.
@@ -28,10 +28,10 @@ class Parted:
 
 
 def part(drafts: Iterable[Draft], *, done: Collection[Position], waiting: Mapping[str, Sequence[Position]]) -> Parted:
-    """Part a batch, in order. ``waiting``: the positions that wait, by article, in the order in which they left.
+    """Split a batch, in order. ``waiting``: the waiting positions by article, in the order in which they left.
 
-    Positions in ``done`` have their outcome, and give nothing. A record that waits already changes nothing, unless it is the
-    first of its article and finished: then it is back.
+    Positions in ``done`` have their outcome and are skipped. A record that is already waiting is skipped too, unless it
+    is the first of its article and finished: then it is back.
     """
     parted = Parted()
     queues = {article: deque(positions) for article, positions in waiting.items()}
@@ -75,7 +75,7 @@ class WaitingRecord:
 def choose(waiting: Iterable[WaitingRecord], running: Iterable[WaitingRecord], free: int) -> list[WaitingRecord]:
     """Up to ``free`` records to begin: outlets take turns, so that one with many slow pages delays only its own.
 
-    Of an article only the first is begun, and none while another of it runs.
+    Only the first record of an article is begun, and none while another one of it is running.
     """
     turns = Counter(one.outlet for one in running)
     busy = {one.article for one in running}

@@ -1,1 +1,1 @@
-"""Runs beside the live one: replays, what they go on from, how runs differ, the store as of a moment."""
+"""Runs beside the live one: replays, their bases, and differences between runs."""

@@ -1,7 +1,7 @@
-"""Two runs side by side: the articles, topics, stories and alerts that only one of them has, or has otherwise.
+"""Compares two runs: the articles, topics, stories and alerts that only one of them has, or that differ.
 
-Both are read in the order of their ids, so memory holds one page of each, however large the runs are. Compared is what "replay
-equals live" compares (``core.records.wire``), in the span of event time that both cover.
+Both are read in the order of their ids, so memory holds one page of each, however large the runs are. It compares the
+same parts as "replay equals live" (``core.records.wire``), in the span of event time that both cover.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def differences(store: Store, first: str, second: str, span: TimeSpan) -> Iterat
     for article, other in _pairs(store, t.articles, runs, lambda row: decode(row.record.encode(), Article)):
         yield from _article_changes(article, other, inside)
     for pair in _pairs(store, t.stories, runs, story_of):
-        # A story that went on after the span is a different one there.
+        # A story that continued after the span differs there.
         if all(story is None or span.from_ms <= story.last_ms < span.to_ms for story in pair):
             yield from _changes("story", pair, lambda story: story.headline, msgspec.to_builtins)
     place = t.alerts.c.place
@@ -79,7 +79,7 @@ def differences(store: Store, first: str, second: str, span: TimeSpan) -> Iterat
 def _article_changes(before: Article | None, after: Article | None, inside: tuple[str, str]) -> Iterator[RecordChange]:
     """If one run's version is outside of the span, the two can't be compared."""
     if any(one is not None and MARK in one.marks for one in (before, after)):
-        # What a limit removed from one of them, or from both, can't be compared.
+        # Texts that a limit removed from one or both of them can't be compared.
         before, after = (None if one is None else without_text(one) for one in (before, after))
     within = [one is not None and inside[0] <= one.key.sortable() < inside[1] for one in (before, after)]
     if not any(within) or (before and after and not all(within)):

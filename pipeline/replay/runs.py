@@ -1,4 +1,4 @@
-"""Runs: list and drop them, the rows of replays, and stored versions as raw articles for replays out of the store."""
+"""Runs: listing and dropping them, the rows of replays, and stored versions as raw articles for replays from the store."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ReplayRepository:
 
 
 def list_runs(store: Store) -> list[RunSummary]:
-    """All runs, oldest first, with how much each holds."""
+    """All runs, oldest first, with counts of their contents."""
     with store.reading() as connection:
         known = {row["name"]: Replay(**row) for row in connection.execute(sa.select(replays)).mappings()}
         counts: dict[str, dict[str, int]] = {}
@@ -126,7 +126,7 @@ def run_names(store: Store) -> dict[str, str]:
 
 
 def ended(store: Store, run: str) -> bool:
-    """Whether this is a replay that no process runs now, as far as it said so; one that was killed is still running."""
+    """Whether this is a replay that has ended, by its own record; a killed one still counts as running."""
     with store.reading() as connection:
         state = connection.execute(sa.select(replays.c.state).where(replays.c.name == run)).scalar()
     return state in (STOPPED, FINISHED)
@@ -249,8 +249,8 @@ def late_places(store: Store, run: str) -> dict[tuple[str, int, int], OrderKey]:
 def held_rejections(store: Store, run: str) -> dict[tuple[str, int, int], RefusedRecord]:
     """(stream's UUID, partition, offset) → how records ended in a run whose rejection a replay takes over.
 
-    As it takes over the places of late records: what a limit of time or memory refused, since such limits hang on the
-    machine; and what was appended once more after its fault was mended, since the new record has the article now.
+    Like the places of late records, it takes over rejections by time or memory limits, since these depend on the
+    machine, and those of records that were retried after a fix, since the new record has the article now.
     """
     c, r = t.outcomes.c, t.retries.c
     columns = (c.stream, c.partition, c.first_offset, c.item, c.stage, c.reason)

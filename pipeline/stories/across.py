@@ -1,9 +1,9 @@
-"""What texts in different languages have in common: names however they are written, places, figures. Pure.
+"""What texts in different languages have in common: names in any spelling, places, figures. Pure.
 
-A name becomes the consonants that are left of it in Latin letters: Зеленський, Zełenski and Selenskyj are one, and so
-are Хаменеи, Khamenei and خامنئي. Vowels are written differently or not at all, and of the rest only what most languages
-agree on is told apart. Endings of cases are cut off before. A place that CLDR names in the text's language is its code,
-so that 委内瑞拉 and Wenezueli meet. Only title and lead count.
+A name is reduced to its consonants in Latin letters: Зеленський, Zełenski and Selenskyj are equal, and so are Хаменеи,
+Khamenei and خامنئي. Vowels are written differently or not at all, and consonants are only distinguished as far as most
+languages agree. Case endings are removed first. A place that CLDR names in the text's language becomes its code, so
+that 委内瑞拉 and Wenezueli are equal. Only title and lead count.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MIDDLE = HIGHEST + 1
 """What is added to the numbers of a vector before they are packed."""
 
 NOTHING = 0xFFFFFFFF
-"""Fills the places without a hash."""
+"""Fills places without a hash."""
 
 FIELDS: list[tuple[Any, ...]] = [
     ("encoded", "u1"),
@@ -49,7 +49,7 @@ FIELDS: list[tuple[Any, ...]] = [
 are. ``cognates``: longer words as they sound, which related languages share."""
 
 ENCODED, GUESSED = 1, 2
-"""A vector of a language that the encoder knows, and one of another, which says less."""
+"""A vector of a language that the encoder knows, and one of another language, which is less reliable."""
 
 LEAD_CHARS = 400
 _TITLE_CHARS = 300
@@ -129,7 +129,7 @@ def names_in(title: str, lead: str, language: str | None) -> list[str]:
         small = {word.casefold() for word, _ in (*titled, *told) if word[0].islower()}
         inside = {word.casefold() for word, starts in told if word[0].isupper() and not starts}
         inside |= {word.casefold() for word, starts in titled if word[0].isupper() and not starts and not headline}
-        # At the start of a sentence, and in such a headline, a capital alone says nothing.
+        # At the start of a sentence, and in such a headline, a capital alone means nothing.
         found = [word for word, _ in (*titled, *told) if word[0].isupper() and word.casefold() in inside]
         found += [
             word for word, starts in (*told, *titled) if starts and word[0].isupper() and word.casefold() not in small

@@ -1,17 +1,17 @@
-"""Which alerts an article raises: one for each subscription and story, then one for each piece of news in it. Pure.
+"""Decides which alerts an article raises: one for each subscription and story, then one for each piece of news in it. Pure.
 
-News is any of these (``Subscription.news`` says which are wanted):
+News is any of these (``Subscription.news`` selects among them):
 
 - ``corrections``: a note that the article was corrected or retracted;
-- ``edits``: an article that had alerted was largely rewritten (but not for the third time in half an hour);
+- ``edits``: an already alerted article was largely rewritten (but not for the third time in half an hour);
 - ``sources``: 5, 10, 30, 100 … outlets have reported the story in their own words;
 - ``figures`` and ``quotes``: one that the story's matching articles did not have when the subscription was last alerted. A
   figure counts in the title, near a word of harm, or in a text worded like an earlier one; quotes count from the story's
   second text in their language on;
-- ``developments``: an article that joined the story tells of another event than those that the subscription was alerted to
-  (``leads``). Figures and quotes go first: a development is said only with the names that it has more than they say.
+- ``developments``: an article that joined the story tells of another event than those that the subscription was alerted
+  to (``leads``). Figures and quotes come first: a development is only reported with names beyond theirs.
 
-A live page (six edits in half an hour) is checked for figures and quotes every ten minutes: what it contains then counts.
+A live page (six edits in half an hour) is checked for figures and quotes every ten minutes; its content at that time counts.
 
 An article raises at most one alert for a subscription; everything new in it is in ``news``. It must match the
 subscription, except that corrections and edits of an article that had alerted are reported whatever its text says now, and
@@ -76,7 +76,7 @@ class AlertRule:
             memory.facts, pace = edited(before, article.id, key.time_ms)
             if pace.taken_ms != key.time_ms:
                 facts = Facts(notices=facts.notices)
-        # A copy tells what its original did, and what an edit changed is told as such.
+        # A copy reports the same as its original, and changes by an edit are reported as such.
         sketch = b"" if article.duplicate_of or difference is not None else sketch_of(article.fingerprint)
         leads = memory.facts.leads
         memory.facts, known = learn(memory.facts, facts, key.time_ms, sketch=sketch, language=article.language)
@@ -165,7 +165,7 @@ class _ArticleNews:
         often: bool,
     ) -> None:
         self.article, self.key, self._memory, self._known = article, key, memory, known
-        # One more change of a page that is rewritten again and again is not news in itself.
+        # A further change of a page that is rewritten repeatedly is not news in itself.
         self._edit = difference if difference is not None and difference.size is Size.MAJOR and not often else None
         self._difference, self._leads = difference, leads
         self._sources = memory.story.independent_sources if memory.story else 0
@@ -194,7 +194,7 @@ class _ArticleNews:
         return self._newest > mark.told or self._edit is not None or _reached(mark.sources, self._sources) is not None
 
     def news(self, mark: AlertMark, wanted: Subscription, *, met: bool) -> tuple[tuple[News, ...], str]:
-        """What is new for a subscription, the most pressing first, and the parameter of its alert's id."""
+        """What is new for a subscription, most important first, and the parameter of its alert's id."""
         found: list[News] = []
         if "corrections" in wanted.news:
             new = [News(kind, text) for number, kind, text in self._known.notices if number > mark.told]
@@ -316,8 +316,8 @@ def _level(base: Level, reason: str) -> Level:
 def snippets_of(title: str, text: str, matches: Sequence[Match]) -> tuple[Snippet, ...]:
     """Up to three excerpts of title and text that contain matches, the title's first, with the matches' places in them.
 
-    Excerpts are cut at spaces if there are any, and have at most some 320 characters. Matches that are close to each
-    other share one.
+    Excerpts are cut at spaces if there are any, and have at most about 320 characters. Matches that are close to each
+    other share an excerpt.
     """
     made: list[Snippet] = []
     for field, whole in (("title", title), ("text", text)):

@@ -1,4 +1,4 @@
-"""Which article an address belongs to: the forms of one for print, mobiles and sharing are one article. Pure.
+"""Decides which article an address belongs to: its forms for print, mobiles and sharing are one article. Pure.
 
 A page may say that its address is such a form of another one (``pipeline.extraction.addresses``). The article's id is that of
 the address of it that came first; the other addresses are aliases, remembered as of a record's place.
@@ -30,8 +30,8 @@ def joined(
 ) -> tuple[str, tuple[Alias, ...]]:
     """The id of the article that a record belongs to, and what is to be remembered of its addresses.
 
-    ``aliases``: what was remembered, by alias. Two articles that both have versions stay two: a page that names its own
-    address too late brings nothing together that was told apart.
+    ``aliases``: what was remembered, by alias. Two articles that both have versions stay separate: a page that names
+    its own address too late does not join them.
     """
     fetched, named = addresses_of(article)
     for one in (fetched, named):

@@ -1,12 +1,12 @@
-"""How much two texts contradict each other in what identifies their event: a score in whole points. Pure.
+"""How much two texts contradict each other in what identifies their event: a score in integer points. Pure.
 
-Counted are marks (``identity``) that each text has and the other's vocabulary lacks, by kind and in pairs: what only one of
-two texts says makes it longer, and no other event. Most counts a pair that stands between the same words, since there one
-text says something else than the other; a name or figure that stands elsewhere counts little. Words of scripts without
-capitals may be anything, so they count between the same words only.
+It counts marks (``identity``) that each text has and the other's vocabulary lacks, by kind and in pairs: something that
+only one text says makes it longer, but not a different event. A pair between the same words counts most, since there
+the texts differ; a name or figure elsewhere counts little. Words in scripts without capitals may be anything, so they
+only count between the same words.
 
-The points were set on the tables of ``tests/cases/story_templates.toml`` and ``story_copies.toml``, both sides together:
-no copy has more than 4, no pair of two events less than 11.
+The points were chosen with the tables in ``tests/cases/story_templates.toml`` and ``story_copies.toml`` together: no
+copy has more than 4, no pair of two events less than 11.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Editors' decisions about stories: which articles one moves, and what the stories know afterwards. Pure.
+"""Editors' decisions about stories: which articles a decision moves, and what the stories know afterwards. Pure.
 
 The machine gives each article a story once, when it is new, and never moves it. So an article that an editor split from a
 story does not return by itself, and a story that was joined into another stays there; articles that come later go where
 the ones that they resemble are now.
 
-What the alert rule knows of a story afterwards is what it would know if the story had always had just these articles:
+Afterwards the alert rule knows about a story what it would know if the story had always had exactly these articles:
 
 - alerts belong to the story of their article; none is raised again, none is withdrawn;
 - facts are learnt again from the story's articles, and an alert has told those that had come up by its time;

@@ -1,9 +1,9 @@
-"""How likely it is that two texts report one event, in one language or in two: a weighted sum of what speaks for it. Pure.
+"""How likely it is that two texts report one event, in one language or in two: a weighted sum of evidence. Pure.
 
-What speaks for it: vectors of title and lead that point in one direction, once what all texts of the window have in
-common is taken away; names that both have, rare ones counting more; figures that both have; words, if they are of one
-language. Time speaks against it. The weights are a logistic regression's over pairs of articles, so a score is the
-logarithm of the odds (docs/decisions.md). What is summed is whole numbers, so no score depends on the order of a sum.
+Evidence for it: similar vectors of title and lead, after subtracting the mean of the window; common names, of which
+rare ones count more; common figures; common words, if the language is the same. A time difference is evidence against
+it. The weights are from a logistic regression over pairs of articles, so a score is the logarithm of the odds
+(docs/decisions.md). The sums are of integers, so no score depends on the order of a sum.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ _ALWAYS, _ONE, _ACROSS, _CASED, _UNCASED, _GUESSED, _THIN, _STRANGERS, _NAMES = 
 
 JOIN_AT = 0.0
 NEAREST = 0.25
-"""How much the nearest article of a story counts; the rest is the mean of all, so that one chance likeness joins nothing."""
+"""How much the nearest article of a story counts; the rest is the mean of all, so that one chance similarity joins nothing.
+"""
 
 FEW = 0.4
 """What a story of one article has to say more, one of n articles an n-th of it: a chance likeness to one is likelier."""

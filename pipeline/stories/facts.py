@@ -1,4 +1,4 @@
-"""The facts of a text by which a later one may be news: figures, quotes, corrections and retractions. Pure.
+"""The facts of a text that may make it news in a story: figures, quotes, corrections and retractions. Pure.
 
 Figures (see ``figures``) are those of the title and the lead, where an article states its news. Of the lead's, only those near
 a word of harm are news in themselves, unless there is no title: others are background. Quotes are those of the first 20,000

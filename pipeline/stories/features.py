@@ -1,4 +1,4 @@
-"""What the story stage knows of a text: one value of 1.5 KB, computed in the parallel part of the pipeline.
+"""What the story stage knows about a text: a value of 1.5 KB, computed in the parallel part of the pipeline.
 
 It contains the MinHash signature, smaller sketches (the head's shingles, names, figures), weighted terms, the agency that
 is credited, and a digest of the text without its clockwork. A sketch is the smallest hashes of a set ("bottom k"), from

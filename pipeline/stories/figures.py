@@ -1,4 +1,4 @@
-"""Figures of a text: its numbers, in digits or words, except those that say when, where or which. Pure.
+"""Figures of a text: its numbers, in digits or words, except times, places and ordinals. Pure.
 
 A figure is its value (with currency and "%"), whatever is around it and however it is written: "12", "twelve", "1,204",
 "1.2 million". Not figures are years, dates, times of day, "5 minutes ago", ages, scores, telephone numbers, counts of comments

@@ -1,19 +1,20 @@
 """What identifies the event of a text: names, figures and days of its title and lead, each with the words around it.
 
-Two texts told from one template differ in just these, and each has some that the other lacks. A copy differs otherwise: it
-lacks sentences, or has more of them, or another title, but what its title and lead name, the other text names too. So a
-text keeps two things. Its *marks* are what its title and lead name, in order, with a digest of the word before and of the
-word after. Its *vocabulary* is a Bloom filter of all words, figures and days of its title and beginning. A mark of one text
-that the other's vocabulary lacks is the first one's alone; if both have some of one kind, they contradict each other, and the
-more so if both stand between the same words. What both have counts for nothing, since templates share that as copies do.
+Two texts with the same template differ in exactly these, and each has some that the other lacks. A copy differs in
+other ways: it lacks sentences, or has more of them, or another title, but the other text contains everything that its
+title and lead name. So a text has two parts. Its *marks* are what its title and lead name, in order, with digests of
+the words before and after. Its *vocabulary* is a Bloom filter of all words, figures and days of its title and
+beginning. A mark that the other text's vocabulary lacks is unique to its text; if both have unique marks of one kind,
+they contradict each other, especially between the same words. Common marks don't count, since both templates and copies
+share them.
 
 Names are capitalised words inside a sentence; at the start of one, and in a headline that capitalises every word, those
 that the text has capitalised elsewhere too and never in small letters. They are compared by their consonants
-(``skeleton.spelled``), so that another transliteration is the same name. In scripts without capitals every word that isn't a
-function word is a mark, and in scripts without spaces every second pair of characters; those count only between the same
-words. Figures are compared by value, in digits or words ("fourteen", "14"); days are days of the week, days of the month
-and months, each compared with its like, so "Monday" in place of "3 November" contradicts nothing. A dateline says who
-reports from where, not what happened: it has no marks.
+(``skeleton.spelled``), so that another transliteration is the same name. In scripts without capitals every word that
+isn't a function word is a mark, and in scripts without spaces every second pair of characters; those count only between
+the same words. Figures are compared by value, in digits or words ("fourteen", "14"); days are days of the week, days of
+the month and months, each compared with its like, so "Monday" in place of "3 November" contradicts nothing. A dateline
+has the reporter and place, not the event, so it has no marks.
 """
 
 from __future__ import annotations

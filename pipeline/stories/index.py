@@ -1,4 +1,4 @@
-"""The story index: what in the window is (nearly) this text, or reports its event, as of an order key.
+"""The story index: finds (nearly) the same text, or reports of the same event, in the window as of an order key.
 
 Candidates come from keys that two texts share: single values of the MinHash signature, hashes of the head's shingles, heavy
 terms, the text's digest; across languages names, figures, and coarse cells of the vector. Rare keys are looked up first and
@@ -71,10 +71,11 @@ class _Asked(NamedTuple):
 
 
 class StoryIndex:
-    """All versions of the last ``window_ms`` of event time.
+    """The versions of the last ``window_ms`` of event time.
 
-    Asked as of an order key X, only entries in (X − window, X) count, whatever else was added and in whatever order: the same
-    question gives the same answer after a crash. ``expire`` removes what no later question can see. Single-threaded.
+    As of an order key X, only entries in (X − window, X) count, whatever else was added and in whatever order: the same
+    question has the same answer after a crash. ``expire`` removes entries that no later question can see.
+    Single-threaded.
     """
 
     def __init__(self, window_ms: int = 72 * HOUR_MS, similarity: Similarity | None = None) -> None:

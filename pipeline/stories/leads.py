@@ -1,12 +1,13 @@
-"""Whether an article that joined a story tells of another event than the story's articles did: a ``development``. Pure.
+"""Whether an article that joined a story reports another event than the story's earlier articles: a ``development``. Pure.
 
-Stories are made by likeness, so now and then one takes in another event, and then there would be no alert for it. So a
-story's *leads* are remembered: what identifies the event (``identity``) of its first article, and of each later one that agrees
-with none of the leads before it. Leads are numbered like the other facts of a story (``story_memory``), and an article
-that agrees with a lead has its number: a subscription that was alerted to it is not alerted again.
+Stories are formed by similarity, so occasionally one includes another event, for which there would be no alert. So a
+story's *leads* are stored: what identifies the event (``identity``) of its first article, and of each later one that
+agrees with none of the leads before it. Leads are numbered like the other facts of a story (``story_memory``), and an
+article that agrees with a lead has its number: a subscription that was alerted to it is not alerted again.
 
-Two texts disagree if they share few words, or nearly all words but contradict each other in what identifies their event, as two
-events told from one template do. Only texts in one language are compared: in another one all words differ, whatever they tell.
+Two texts disagree if they share few words, or nearly all words but contradict each other in what identifies their
+event, as two events told from one template do. Only texts in one language are compared: in different languages all
+words differ, whatever the event.
 """
 
 from __future__ import annotations

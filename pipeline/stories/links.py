@@ -1,4 +1,4 @@
-"""Why an article joined a story, and which other stories it might have joined: for people, nothing is decided by it. Pure."""
+"""Why an article joined a story, and which other stories it might have joined, for people; no decision depends on it. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Who may change an article: its outlet, and whoever brought it first. Pure.
+"""Which records may change an article: those of its outlet, and of the source that had it first. Pure.
 
-An article's id is that of its address, and any feed may name any address, with a title, a text and a correction of its own. So
-what a feed of another site says of an article that is there already is not a version of it: it could retract another outlet's
-news, or rewrite it.
+An article's id is that of its address, and any feed can list any address, with its own title, text and correction. So a
+record from another site's feed is not a version of an existing article: otherwise it could retract or rewrite another
+outlet's news.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Walls by repetition: a text that rests at several addresses of one host and tells of none of them.
+"""Walls by repetition: a text that occurs at several addresses of a host and is about none of them.
 
-A robot check, a request for consent or an error page says the same whatever was asked for, in any language and in words
-that no list knows. What tells it from an article that a host carries twice (for print, in two sections, under a new
-headline) is what the addresses announce: the feed's title, else the words of the path. An article's text takes up the words
-of its headline. A wall's text does not, and what is announced differs from address to address.
+A robot check, a request for consent or an error page has the same text for every address, in any language and in words
+that no list has. The announcements of the addresses (the feed's title, otherwise the words of the path) distinguish it
+from an article that a host has twice (for print, in two sections, with a new headline). An article's text contains the
+words of its headline. A wall's text does not, and the announcements differ from address to address.
 
-Each record is judged alone first (``doubtful``); whether its text rests elsewhere is asked in the ordered stage, as of the
-record's place (``repeated``). All of it is counts of words: nothing depends on a language or on a machine. Pure.
+Each record is judged alone first (``doubtful``); whether its text rests elsewhere is asked in the ordered stage, as of
+the record's place (``repeated``). Everything is based on counts of words, independent of language and machine. Pure.
 """
 
 from __future__ import annotations

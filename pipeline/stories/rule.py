@@ -1,11 +1,11 @@
-"""By what stories are formed: a name that a run keeps, so that a replay under another rule or setting is noticed. Pure."""
+"""The name of the rule for forming stories, stored with a run to notice a replay with another rule or setting. Pure."""
 
 from __future__ import annotations
 
 from pipeline.text.encoder import WEIGHTS_SHA256
 
 RULE = 7
-"""Raise it with whatever changes which story an article joins."""
+"""Raise it with every change that affects which story an article joins."""
 
 
 def story_rule(*, vectors: bool) -> str:

@@ -1,4 +1,4 @@
-"""How alike texts are by their sketches: whether two are copies, and whether two different ones report on one event.
+"""How similar texts are by their sketches: whether two are copies, and whether two different ones report on one event.
 
 **Copies** (``are_copies``). Resemblance is not enough. A copy cut to a third resembles the original by a third; reports made
 from one template resemble each other by more, and so do two texts above one long footer. So three more things are compared: how

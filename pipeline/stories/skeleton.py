@@ -1,4 +1,4 @@
-"""Names in one form, however they are spelled and in whatever script: their consonants in classes. Pure.
+"""Reduces names in any spelling and script to one form: classes of their consonants. Pure.
 
 "Mohammed", "Muhammad" and "Mukhammed" are one name, as are "Qamishli" and "Kamishly", "Zelensky" and "Зеленський", "Maduro",
 "مادورو" and "马杜罗", and "Дамаск" with its cases. Vowels are written differently or not at all, doubled letters say

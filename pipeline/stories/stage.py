@@ -1,4 +1,4 @@
-"""The ordered stage, without input and output: what an article is, and what becomes of a batch of drafts in order.
+"""The ordered stage, without input and output: decides what an article is, and the outcomes of a batch of drafts, in order.
 
 An article is new, a new version, a copy, another report on a known event, or nothing new (``decide``).
 """
@@ -229,7 +229,7 @@ def leading(drafts: Sequence[Draft], done: Mapping[Position, object], last: Orde
 def decide(
     article: Article, key: OrderKey, history: Sequence[IndexEntry], index: StoryIndex, *, several: bool = False
 ) -> Decision:
-    """The decision for ``article`` at place ``key``. ``history``: versions of the same article, of any age, in any order.
+    """Decide ``article`` at place ``key``. ``history``: versions of the same article, of any age, in any order.
 
     ``several``: it has several addresses, whose pages may differ a little for good: what any of them showed before is nothing
     new.

@@ -1,4 +1,4 @@
-"""What the alert rule must know of a story: its facts so far, and what each subscription was alerted to. Pure.
+"""What the alert rule needs to know about a story: its facts so far, and what each subscription was alerted to. Pure.
 
 Facts are numbered: a fact's number says with which article it first came up in the story, and an alert's ``told`` up to which
 number it reported. So "new for this subscription" is a comparison, and one memory of a story serves all its subscriptions. The

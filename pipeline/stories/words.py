@@ -1,4 +1,4 @@
-"""Words that say little in any text. Pure."""
+"""Words that mean little in any text. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """News agencies credited in a text: "(AP)", "Reuters", "ТАСС", "وكالات".
 
-A credit is a form, not a word: a company named in the news (``Thomson Reuters shares fell``) is no credit. Looked at are
-the head (a dateline such as ``GENEVA (AP) —`` or ``КИЕВ, 3 марта /ТАСС/``) and the tail (a line that holds nothing but
-the credit, or one that begins or ends with it). Elsewhere agencies are quoted, not credited.
+A credit has a form: a company in the news (``Thomson Reuters shares fell``) is not a credit. It checks the head (a
+dateline such as ``GENEVA (AP) —`` or ``КИЕВ, 3 марта /ТАСС/``) and the tail (a line that consists of the credit, or
+begins or ends with it). Elsewhere agencies are quoted, not credited.
 
 The agencies and their forms are in ``agencies.toml``; their order is the number that is stored with an article.
 """

@@ -1,6 +1,6 @@
-"""Lines that belong to the page and not to the article: side links, sign-up calls, share buttons, cookie notices.
+"""Recognises lines that belong to the page and not to the article: side links, sign-up calls, share buttons, cookie notices.
 
-Only a whole line goes, never a sentence inside a paragraph, and only a short one. Four kinds of rules:
+Only whole, short lines are removed, never a sentence inside a paragraph. There are four kinds of rules:
 
 - ``EXACT``: the line is the phrase and nothing else (punctuation, arrows and bullets aside).
 - ``LEAD_INS``: the phrase, then a colon (or a bar, dash, arrow), then a headline, which is no pair of sentences.

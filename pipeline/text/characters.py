@@ -1,4 +1,4 @@
-"""Characters and white space: what every text goes through before anything looks at it.
+"""Normalises characters and white space, the first step for every text.
 
 Order: unusable characters out, NFC, line ends to LF, white space within a line to one space, lines stripped, several
 blank lines to one. Applying it again changes nothing.

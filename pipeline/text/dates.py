@@ -1,11 +1,11 @@
-"""Publishers' claims of when they published, as UTC times.
+"""Publishers' claims of publication times, as UTC times.
 
-A claim is read by itself: RFC 822, ISO 8601, epochs, and dates written out in the languages and calendars of
-``pipeline.text.calendars``. A claim without a time of day means midnight, one without a zone means UTC. A date that can be
-read two ways (4/5/2024) is read as the page's language has it, and not at all without one.
+Most claims can be read by themselves: RFC 822, ISO 8601, epochs, and dates written out in the languages and calendars
+of ``pipeline.text.calendars``. A claim without a time of day means midnight, one without a zone means UTC. An ambiguous
+date (4/5/2024) is read in the order of the page's language; without a known language it is not read.
 
-What can't be read by itself may be readable against the time of fetching: "3 hours ago", "yesterday", "29 November". That is
-a guess and flagged as such; dateparser reads the relative ones. No clock is asked.
+Others can be read relative to the time of fetching: "3 hours ago", "yesterday", "29 November". The result is flagged as
+a guess; dateparser reads relative dates. No clock is used.
 """
 
 from __future__ import annotations

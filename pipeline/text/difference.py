@@ -1,4 +1,4 @@
-"""What changed between two versions of an article, word by word, and how much that is.
+"""The changes between two versions of an article, word by word, and their size.
 
 ``settled`` removes a text's clockwork: lines like "Updated 12:31" or "1,204 comments" that change without an edit.
 Two versions with equal settled texts are one version. ``difference`` compares all others.
@@ -97,10 +97,10 @@ class VersionDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settled(text: str) -> str:
-    """The text without lines of clockwork, in NFKC, evenly spaced. Two versions that differ in nothing else are one.
+    """The text without lines of clockwork, in NFKC, with normalised spaces. Versions that differ only in clockwork are one.
 
-    Only whole short lines go, which begin as a notice does and hold a digit, or hold a counter and nothing else. A line
-    that is all there is stays.
+    Only whole short lines are removed: those that begin like a notice and contain a digit, and those that consist of a
+    counter. If the text is a single line, it stays.
     """
     lines = normalized("NFKC", text).split("\n")
     kept = [line for line in lines if not _is_clockwork(line)]

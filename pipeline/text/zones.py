@@ -1,7 +1,7 @@
 """Time zones as dates name them: abbreviations, names that follow summer time, and offsets.
 
-Some abbreviations mean several zones. Which one is meant follows from the outlet's country (the end of its host) or its
-language; without either the one that most news means is taken, and said to be a guess.
+Some abbreviations mean several zones. The outlet's country (the end of its host) or its language decides; without
+either, the most common one in news is used, and flagged as a guess.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A breaker for each outlet: when most of an outlet's latest pages are slow, the next ones are not tried in the order. Pure.
+"""A breaker per outlet: if most of an outlet's latest pages are slow, its next ones are not tried in the order. Pure.
 
-Counted by event time. What it decides shows as the late place of a record, which is stored with its outcome: a replay asks no
-breaker.
+It counts by event time. Its effect is the late place of a record, which is stored with the outcome, so a replay needs
+no breaker.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Beam coders of what flows between the steps of the graph.
+"""Beam coders for the elements between the steps of the graph.
 
 JSON with the raw bytes behind it, never pickle, so reading an element runs no code; sealed with the version of its writer,
 so a worker of another version refuses it (``pipeline.versions``). Importing this module registers the coders, so modules

@@ -1,4 +1,4 @@
-"""What the steps count, for the runner's own pages: Beam's metrics, in the namespace ``wirewatch``.
+"""Counters of the steps for the runner's own pages: Beam metrics, in the namespace ``wirewatch``.
 
 They bear the names of ours at ``/metrics`` where there is one (``wirewatch.monitoring.metrics``); Beam has no labels, so a
 label's value follows the name, and no fractions, so times are in milliseconds. A bundle that a runner does again counts

@@ -1,4 +1,4 @@
-"""Where records are prepared: in this process, or in a pool of processes with a limit of time and memory for each record.
+"""Prepares records in this process, or in a pool of processes with time and memory limits for each record.
 
 Preparing (``pipeline.transforms.record``: extraction, tagging, matching) takes nine tenths of the pipeline's time and holds the
 interpreter's lock, and a hostile page can hang, fill memory or kill its process. In the pool that costs one record. Its

@@ -1,4 +1,4 @@
-"""Imported by the server that processes are forked from, and by nothing else: it loads what every record needs, once for all.
+"""Loads, once for all processes, what every record needs. Imported only by the server from which processes are forked.
 
 That is the libraries, and the topics and queries that the environment names (``ENVIRONMENT``). A process that is forked then
 shares their memory and has only what changed since to load. Store connections are closed before anything is forked.

@@ -1,4 +1,4 @@
-"""A raw record to a draft: decode, extract, detect the language, compute the features. Pure, and free of Beam.
+"""Prepares a draft from a raw record: decodes, extracts, detects the language, computes the features. Pure, without Beam.
 
 One process does all of it in one call, so that a page's text crosses no process boundary between the steps and the work
 spreads over cores (``pipeline.transforms.extraction_pool``).

@@ -1,4 +1,4 @@
-"""All that a record goes through alone, in whatever process: extraction, features, topics, stored queries. Free of Beam."""
+"""The work on a single record, in any process: extraction, features, topics, stored queries. Without Beam."""
 
 from __future__ import annotations
 

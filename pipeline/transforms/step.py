@@ -1,4 +1,4 @@
-"""What every step of the graph has in common: it runs only in a worker of the version that built the graph.
+"""The base of all steps of the graph: they run only in workers of the version that built the graph.
 
 What the steps of a process share (matcher, writer) is loaded once and stays: an index of 72 hours takes seconds to load, and
 runners drop steps that had nothing to do for a minute. What a step lets go of in ``teardown`` are connections, which are

@@ -1,4 +1,4 @@
-"""First pages for a process, so that its libraries are loaded before a record comes."""
+"""Prepares first pages in a process, so that its libraries are loaded before a record comes."""
 
 from __future__ import annotations
 
