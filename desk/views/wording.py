@@ -11,6 +11,7 @@ from core.errors import FailureKind
 from core.records import Article, from_ms
 from core.records.article import FeedOutlet
 from core.search import Count
+from core.store.page_requests import BY_HAND
 from desk.language import N_, day, gettext, hour_and_minute, in_words, locale, ngettext, number
 
 
@@ -35,6 +36,14 @@ WALLS: Mapping[str, str] = {
     "repeated": N_("the same text at other addresses"),
 }
 """What publishers show in an article's place, in words: all kinds that ``Article.wall`` has."""
+
+
+def asked_again_words(reason: str) -> str:
+    """Why pages are fetched again, as the report of the feeds names it: ``by_hand``, or ``wall: `` and its kind."""
+    if reason == BY_HAND:
+        return gettext("requested by a person")
+    name, _, kind = reason.partition(": ")
+    return gettext("not read (%(kind)s)", kind=in_words(WALLS, kind)) if name == "wall" else reason
 
 
 def kept_short(article: Article) -> list[str]:

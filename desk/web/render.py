@@ -33,6 +33,7 @@ from desk.views.wording import (
     STATES,
     WALLS,
     Clock,
+    asked_again_words,
     closed_up,
     iso,
     kept_short,
@@ -122,6 +123,7 @@ def _environment() -> jinja2.Environment:
     ):
         made.filters[name] = partial(language.in_words, table)
     made.filters["total_words"] = total_words
+    made.filters["asked_again"] = asked_again_words
     made.filters["closed_up"] = closed_up
     # "New style": the functions fill in the values.
     setattr(made, "newstyle_gettext", True)  # noqa: B010 - an attribute of the extension

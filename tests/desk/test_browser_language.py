@@ -37,6 +37,18 @@ def test_pages_in_another_language(
                 path
             )
             assert serious_faults(page) == [], path
+            if page.locator(".top nav [aria-current]").count():
+                # The row of pages scrolls on a phone.
+                expect(page.locator(".top nav [aria-current]")).to_be_in_viewport(ratio=0.9)
+        # A cell keeps the table's side, whatever the direction of its text.
+        side = page.evaluate(
+            """() => {
+                const cells = "<td dir='ltr'>a</td><td dir='rtl'>b</td>";
+                document.body.insertAdjacentHTML("beforeend", `<table><tr>${cells}</tr></table>`);
+                return [...document.querySelectorAll("body > table td")].map((cell) => getComputedStyle(cell).textAlign);
+            }"""
+        )
+        assert side == ["left" if direction == "ltr" else "right"] * 2
         page.goto(url)
         page.locator("#find").fill("convoy")
         expect(page.locator("#shown")).to_have_text(story)

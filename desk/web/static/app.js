@@ -67,6 +67,11 @@ export function tick() {
 setInterval(tick, 10_000);
 tick();
 
+// On a phone the pages are a row that scrolls: the one that is open must be in sight.
+const row = document.querySelector(".top nav");
+const openPage = row?.querySelector("[aria-current]");
+if (openPage) row.scrollLeft += openPage.getBoundingClientRect().left - row.getBoundingClientRect().left - 24;
+
 // Without a connection it shows a page that says so. Browsers allow it by https and on this machine only.
 if (navigator.serviceWorker) navigator.serviceWorker.register("/service-worker.js").catch(() => {});
 
