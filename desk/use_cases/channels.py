@@ -168,6 +168,12 @@ class Channels:
             raise NotFound(gettext("there is no channel %(name)s", name=repr(name)), hint="wirewatch channels list")
         self._audit("channel removed", name, "")
 
+    def renew_push_key(self) -> int:
+        """Make another key for notifications, and remove all devices, which were bound to the old one. Returns how many."""
+        count = PushKeys(self._store).renew(now_ms=self._options.clock_ms())
+        self._audit("push key renewed", "", str(count))
+        return count
+
     def _receivers(self, name: str) -> list[Channel]:
         """The channel itself, or the devices that it stands for. Raises NotFound."""
         channel = self.get(name)

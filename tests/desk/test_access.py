@@ -70,7 +70,11 @@ READERS = {
     *(("POST", f"/live/{what}") for what in ("read", "star", "read-all")),
     *(
         ("POST", f"/account/{what}")
-        for what in ("password", "language", "sign-out-others", "tokens", "tokens/drop", "feeds")
+        for what in (
+            *("password", "language", "sign-out-others", "tokens", "tokens/drop", "feeds"),
+            # Where they are notified is theirs too.
+            *("devices", "devices/key", "devices/test", "devices/remove"),
+        )
     ),
 }
 """What changes something and yet is any reader's: only what is their own."""

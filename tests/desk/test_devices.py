@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from core.records import Subscription
 from core.store import Store, SubscriptionStore
 from desk.delivery import vapid
-from desk.delivery.store.channels import DeliveryRepository
+from desk.delivery.store.channels import Channel, DeliveryRepository
 from desk.delivery.store.devices import DeviceRepository, PushKeys
 from desk.people.accounts import COMMAND_LINE
 from desk.use_cases.desk import Desk
@@ -223,6 +223,23 @@ def test_the_running_delivery_notifies(
     assert private not in done.stdout + done.stderr
 
 
+def test_a_new_key_ends_all_devices(
+    store: Store, desk: Desk, push: PushService, as_reader: TestClient, tmp_path: Path
+) -> None:
+    add(as_reader, push.browser())
+    DeliveryRepository(store).save_channel(Channel(name="ops", kind="mail", config={"url": "mailto:a@b.example"}))
+    before = PushKeys(store).private()
+    done = wirewatch("channels", "renew-push-key", cwd=tmp_path, WIREWATCH_STORE_URL=store.url)
+    assert (done.returncode, "1 device was removed" in done.stderr) == (0, True)
+    after = PushKeys(store).private()
+    assert after not in ("", before)
+    assert after not in done.stdout + done.stderr
+    assert [one.name for one in DeliveryRepository(store).channels()] == ["ops", "push-reader"]
+    assert names(store, desk, "reader") == []
+    # The page gives browsers the new one at once.
+    assert send(as_reader, "/account/devices/key").text == vapid.public_key(after)
+
+
 FAKE = """
 Object.defineProperty(Notification, "permission", { get: () => "granted" });
 Notification.requestPermission = async () => "granted";
@@ -269,6 +286,25 @@ def test_a_person_turns_notifications_on_and_off_in_the_browser(store: Store, de
         expect(page.get_by_role("button", name="Notify me on this device")).to_be_visible()
         assert page.evaluate("sessionStorage.getItem('subscribed')") is None
         assert names(store, desk, "editor") == []
+
+
+CLICKS = """
+async (paths) => {
+  const opened = [];
+  self.clients.openWindow = async (address) => opened.push(address);
+  for (const path of paths) {
+    await self.registration.showNotification("click", { tag: "click", data: { path } });
+    const [notification] = await self.registration.getNotifications({ tag: "click" });
+    await new Promise((done) => {
+      const event = new NotificationEvent("notificationclick", { notification });
+      event.waitUntil = (work) => work.then(done);
+      self.dispatchEvent(event);
+    });
+  }
+  return opened;
+}
+"""
+"""Clicks on notifications that lead to these; gives the addresses that were opened."""
 
 
 def deliver(session: CDPSession, origin: str, registration: str, data: str) -> None:
@@ -320,3 +356,9 @@ def test_the_service_worker_shows_what_is_pushed_and_leads_nowhere_else(desk: De
             "More": "/alerts/..%2F..%2Fevil%2F%2Fx",
             "Wirewatch": "/alerts",
         }
+        # A click opens the alert at this desk, whatever the notification names.
+        (worker,) = context.service_workers
+        opened = worker.evaluate(
+            CLICKS, ["/alerts/1", "https://evil.example/", "//evil.example/x", "javascript:alert(1)"]
+        )
+        assert opened == [f"{url}/alerts/1", *[f"{url}/alerts"] * 3]

@@ -63,7 +63,7 @@ def test_an_alert_goes_out_by_an_installed_channel(tmp_path: Path) -> None:
     environment = installed("pager", tmp_path / "package") | {"WIREWATCH_DELIVERY_ALLOW_PRIVATE": "127.0.0.1"}
     listed = wirewatch("channels", "kinds", "--json", cwd=tmp_path, **environment)
     kinds = {one["kind"]: one for one in map(json.loads, listed.stdout.splitlines())}
-    assert list(kinds) == ["pager", "mail", "webhook", "chat"]
+    assert list(kinds) == ["pager", "mail", "webhook", "webpush", "chat"]
     assert (kinds["pager"]["package"], list(kinds["pager"]["options"])) == ("wirewatch-pager", ["prefix"])
     with paging() as (address, pages):
         for command in (

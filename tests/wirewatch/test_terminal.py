@@ -200,6 +200,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "channels test": [[ACTING]],
     "channels retry": [["c"], [ACTING]],
     "channels remove": [["c"], [ACTING]],
+    "channels renew-push-key": [[]],
     "people add": [[ACTING, "--role", "reader"]],
     "people list": [[]],
     "people role": [["ann", "admin"], [ACTING, "reader"]],

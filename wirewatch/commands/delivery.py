@@ -162,6 +162,14 @@ def remove(context: typer.Context, name: Name) -> None:
     console.note(f"{name} is removed")
 
 
+@channels.command("renew-push-key")
+@reads_store
+def renew_push_key(context: typer.Context) -> None:
+    """Replace the key that notifications are signed with. All devices are removed: people turn them on again."""
+    count = _channels(context).renew_push_key()
+    console.note(f"the key is renewed; {count} {'device was' if count == 1 else 'devices were'} removed")
+
+
 @app.command("deliver")
 def deliver(
     context: typer.Context,

@@ -114,6 +114,15 @@ class PushKeys:
             self._store.insert_new(connection, d.delivery_keys, [row])
         return self.private()
 
+    def renew(self, *, now_ms: int) -> int:
+        """Make another key pair, and remove all devices: their browsers are bound to the old one. Returns how many."""
+        with self._store.writing() as connection:
+            self._store.serialise(connection, "devices")
+            row = {"name": _KEY, "value": new_private_key(), "made_ms": now_ms}
+            self._store.upsert(connection, d.delivery_keys, [row])
+            bound = (d.channels.c.kind == KIND) & d.channels.c.name.contains(DEVICE)
+            return len(remove_channels(connection, bound, "the key for notifications was renewed"))
+
 
 def remove_devices(connection: sa.Connection, person: str) -> None:
     """Remove all devices of a person, in the caller's transaction. Their channel stays, for subscriptions that name it."""

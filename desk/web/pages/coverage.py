@@ -102,7 +102,7 @@ def found(visit: TheVisit, name: str) -> Response:
     """What was found so far."""
     search = DISCOVERIES.get(name)
     watched = {feed.url for feed in visit.desk.feed_port.report().feeds if feed.state != "removed"}
-    return visit.page("found.html", search=search, found=list(search.found), watched=watched)
+    return visit.page("found.html", search=search, found=list(search.found), known=watched)
 
 
 def _page(visit: Visit, *, done: str = "", remarks: tuple[str, ...] = ()) -> Response:

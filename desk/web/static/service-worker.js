@@ -2,7 +2,8 @@
 
 // The desk writes the digest of what is kept here, so a browser installs this script, and keeps it, again after an upgrade.
 const KEPT = "offline-DIGEST";
-const SHELL = ["/offline", "/static/desk.css", "/static/icon.svg", "/static/theme.js", "/static/retry.js"];
+const ICON = "/static/icon.svg";
+const SHELL = ["/offline", "/static/desk.css", ICON, "/static/theme.js", "/static/retry.js"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(
@@ -52,7 +53,7 @@ async function show(alert) {
   const again = shown !== undefined && shown.data?.id === alert.id;
   await self.registration.showNotification(String(alert.title || "Wirewatch"), {
     body: [alert.outlet, alert.subscription].filter(Boolean).join(" · "),
-    icon: "/static/icon.svg",
+    icon: ICON,
     dir: "auto",
     tag,
     renotify: Boolean(tag) && !again,

@@ -36,6 +36,8 @@ _FILL = (
     """INSERT INTO takedowns (article, stamp, url, reason, "by", taken_ms)
        SELECT 'a' || n, n % 3, 'https://outlet.example/', 'a court', '', 0 FROM ({series}) s""",
     """INSERT INTO contiguous_offsets (run, stream, partition, next_offset) VALUES ('live', 'stream', 0, 7)""",
+    """INSERT INTO channels (name, kind, owner, config, per_minute, active, added_ms, health, failures, not_before_ms,
+       lease_until_ms) VALUES ('ops', 'mail', 'ann', '{{}}', 60, true, 0, 'ok', 0, 0, 0)""",
 )
 INDEXES = ("ix_outbox_destination_run_id", "ix_outbox_key", "ix_outcomes_late", "ix_takedowns_stamp")
 
@@ -69,6 +71,7 @@ def test_a_filled_store_keeps_its_rows(store_url: str) -> None:
     assert counts(store) == {"outcomes": ROWS, "outbox": ROWS, "takedowns": ROWS, "contiguous_offsets": 1}
     with store.reading() as connection:
         assert connection.execute(sa.text("SELECT next_offset, pruned_below FROM contiguous_offsets")).one() == (7, 0)
+        assert connection.execute(sa.text("SELECT name, person FROM channels")).one() == ("ops", None)
         assert set(INDEXES) <= {
             one["name"]
             for table in ("outbox", "outcomes", "takedowns")
@@ -102,6 +105,7 @@ class Services:
                            DO UPDATE SET next_offset = excluded.next_offset""",
                         (number,),
                     )
+                    connection.execute("UPDATE channels SET failures = failures + 1 WHERE name = 'ops'")
                     connection.execute(
                         """INSERT INTO outbox (run, destination, key, payload, status)
                            VALUES ('live', 'alerts', 'live/a', '{}', 'waiting')"""
@@ -114,6 +118,7 @@ class Services:
                 with connection.transaction():
                     connection.execute("SELECT count(*) FROM outbox").fetchone()
                     connection.execute("SELECT next_offset FROM contiguous_offsets").fetchall()
+                    connection.execute("SELECT health FROM channels").fetchall()
                 self.read += 1
 
     def stop(self) -> None:
@@ -174,6 +179,7 @@ def test_services_of_the_version_before_go_on(postgres: str, monkeypatch: pytest
         "contiguous_offsets": 1,
     }
     with stores[1].reading() as connection:
+        assert connection.execute(sa.text("SELECT failures FROM channels")).scalar() == services.written
         valid = sa.text("SELECT relname FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE indisvalid")
         assert set(INDEXES) <= set(connection.execute(valid).scalars())
     for store in stores:
