@@ -106,7 +106,8 @@ def hash_of(name: str) -> int:
 
 def _is_cased(text: str) -> bool:
     letters = [char for char in text if char.isalpha()]
-    return sum(char.lower() != char.upper() for char in letters) * 2 > len(letters)
+    # By the form that a word begins with: Georgian has capitals, but not for names.
+    return sum(char.lower() != char.title() or char.isupper() for char in letters) * 2 > len(letters)
 
 
 def names_in(title: str, lead: str, language: str | None) -> list[str]:

@@ -70,9 +70,17 @@ FIELDS: list[tuple[Any, ...]] = [
 """The fields of ``features.LAYOUT`` in which this is kept. Four bits of a mark are its kind and whether the title has it."""
 
 _SIGNS = r"\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3"
-_TOKEN = re.compile(rf"\d+(?:[.,:\u066b\u066c]\d+)*(?![\w{_SIGNS}])|[\w{_SIGNS}]+")
+_DAY_IN_DIGITS, _MONTH_IN_DIGITS = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[012])"
+_BOTH_WAYS = (_DAY_IN_DIGITS + "{0}" + _MONTH_IN_DIGITS, _MONTH_IN_DIGITS + "{0}" + _DAY_IN_DIGITS)
+_SLASHED, _DOTTED = ("|".join(_BOTH_WAYS).format(sign) for sign in ("/", r"\."))
+# As in "5/11", "11/05/2026" and "5.11.2026"; which is the day depends on the country.
+_NUMERIC_DATE = re.compile(
+    rf"(?<![\d/.,])(?:(?:{_SLASHED})(?:/\d{{2,4}})?|(?:{_DOTTED})\.(?:19|20)\d\d)(?![\w/%]|[.,]\d)"
+)
+_TOKEN = re.compile(rf"{_NUMERIC_DATE.pattern}|\d+(?:[.,:\u066b\u066c]\d+)*(?![\w{_SIGNS}])|[\w{_SIGNS}]+")
 _STARTS = re.compile(r"[.!?:;…\n\"“”„«»(\[|•—–]|\s-\s")
-_CASED = regex.compile(r"\p{Lu}|\p{Ll}")
+# Georgian letters are small ones in Unicode, with capitals for whole headlines, but names have none.
+_CASED = regex.compile(r"[[\p{Lu}\p{Ll}]--\p{Georgian}]", regex.V1)
 _ARABIC_ARTICLE = re.compile("^(?:[وف]?(?:ال|بال|کال|لل)|[وف](?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
 _DATELINE = re.compile(
     r"\s*(?:【[^】\n]{1,30}】|[(（][^)）\n]{1,30}[)）]|(?P<place>[^\n]{1,70}?)(?:\s*[-–—―]{1,2}\s|[—–―]|/\.?\s|[电電讯訊][\s(（])\s*)"
@@ -82,6 +90,10 @@ _UNSPACED_RUN = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaffー々\u0e00
 _WEEKDAY_UNSPACED = re.compile("(?:星期|周|週|礼拜)([一二三四五六日天])|([月火水木金土日])曜")
 _DATE_UNSPACED = re.compile(r"(?:(\d{1,2})月)?(\d{1,2})[日号號]")
 _MONTH_UNSPACED = re.compile(r"(\d{1,2})月")
+# As in "16 พฤศจิกายน" and "16 พ.ย.".
+_NAMED_DATE_UNSPACED = re.compile(
+    r"(?<!\d)(\d{1,2})\s?((?:[\u0e01-\u0e2e]{1,2}\.){2}|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]{3,20})"
+)
 _NUMBER_UNSPACED = re.compile(r"(\d+(?:[.,:：]\d+)*)([万萬亿億])?")
 _WEEKDAYS_UNSPACED = {
     char: day for day, chars in enumerate(("一月", "二火", "三水", "四木", "五金", "六土", "日天"), 1) for char in chars
@@ -315,6 +327,10 @@ def _marks(tokens: list[_Token], names: _Names, spoken: list[Spoken], language: 
             key = FIGURE << 28 | _hash("#", str(starts[token.start].value))
         elif token.start in inside:
             continue
+        elif _NUMERIC_DATE.fullmatch(text):
+            for day in _days_in_digits(text):
+                yield Mark(DAY << 28 | day, contexts[at - 1] if at else 0, 0, text, at)
+            continue
         elif text[0].isdigit():
             digits = _digits(text)
             beside = [tokens[other].text for other in (at - 1, at + 1, at + 2) if 0 <= other < len(tokens)]
@@ -351,6 +367,8 @@ def _meaning(token: str, language: str | None) -> int:
 
 def _hashes_of(token: str, language: str | None) -> tuple[int, ...]:
     """What a word or number adds to the vocabulary; a small number may be a day of the month."""
+    if _NUMERIC_DATE.fullmatch(token):
+        return _days_in_digits(token)
     if not token[0].isdigit():
         key = _meaning(token, language)
         return (key & _HASH,) if key else ()
@@ -358,6 +376,11 @@ def _hashes_of(token: str, language: str | None) -> tuple[int, ...]:
     if not digits:
         return (_word_hash(token.casefold()),)
     return (_hash("#", digits), _hash("d", digits.lstrip("0"))) if len(digits) <= 2 else (_hash("#", digits),)
+
+
+def _days_in_digits(date: str) -> tuple[int, ...]:
+    """The hashes of both numbers of a date in digits, as of days."""
+    return tuple(_hash("d", one.lstrip("0")) for one in re.split("[/.]", date)[:2])
 
 
 def _is_scale(spoken: Spoken, before: _Token) -> bool:
@@ -438,6 +461,11 @@ def _marks_unspaced(text: str, language: str | None) -> Iterator[tuple[Mark, boo
         yield mark(DAY, "d", str(int(found[2])), *found.span()), True
         if found[1]:
             yield mark(MONTH, "m", str(int(found[1])), *found.span()), True
+    for found in _NAMED_DATE_UNSPACED.finditer(text):
+        if found.start() not in taken and (month := _month(found[2], language)):
+            taken.update(range(*found.span()))
+            yield mark(DAY, "d", str(int(found[1])), *found.span(1)), True
+            yield mark(MONTH, "m", str(month), *found.span(2)), True
     for found in _MONTH_UNSPACED.finditer(text):
         if found.start() not in taken:
             taken.update(range(*found.span()))

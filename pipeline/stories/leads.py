@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stories.contradiction import CONTRADICTED_AT, contradictions, shared_words
+from pipeline.stories.contradiction import contradictions, shared_words
 from pipeline.stories.features import is_full, prepared, read_features
 from pipeline.stories.identity import FIELDS, new_names
 
@@ -27,7 +27,6 @@ MOST_LEADS = 12
 FEW_WORDS, MOST_WORDS = 400, 560
 """Per mille of the words: texts that share fewer disagree; texts that share more may come from one template."""
 
-_ANOTHER_EVENT = 3
 _SHOWN_NAMES, _SHOWN_CHARS = 6, 200
 _SKETCH = np.dtype([("shingles", "<u4"), *FIELDS])
 
@@ -84,8 +83,7 @@ def what_is_new(title: str, text: str, language: str | None, leads: Sequence[Lea
 
 def _disagree(asked: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.bool_]:
     shared, told = shared_words(asked, rows), contradictions(asked, rows)
-    template = (shared >= MOST_WORDS) & (told.points >= CONTRADICTED_AT) & (told.event >= _ANOTHER_EVENT)
-    return np.asarray((shared < FEW_WORDS) | template)
+    return np.asarray((shared < FEW_WORDS) | ((shared >= MOST_WORDS) & told.other_event))
 
 
 def _rows(sketches: Sequence[bytes]) -> NDArray[Any]:

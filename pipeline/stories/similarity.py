@@ -37,12 +37,12 @@ CUT_AT = 0.57
 MIN_CUT = 0.1
 """A text with a smaller share of the other's shingles is a quotation or a summary, not a copy."""
 
-_REWORKED_AT = 0.4
+_REWORKED_AT = 0.33
 _REWORKED_OPENING = 0.15
 _REWORKED_FACTS = 0.85
-_REWORKED_AGREED, _REWORKED_POINTS = 8, 4
+_REWORKED_AGREED, _REWORKED_POINTS = 6, 5
+_REWORKED_SEEN = 8
 _TEMPLATE_AT, _TEMPLATE_HEAD, _TEMPLATE_WORDS = 0.2, 0.35, 700
-_ANOTHER_EVENT = 3
 _OPENING_ALIKE = 0.3
 _HEAD_ALIKE = 0.45
 _HEAD_SAME = 0.75
@@ -145,8 +145,8 @@ def are_one_event(asked: Features, rows: Rows, other_outlet: NDArray[np.bool_] |
 def are_two_events(asked: Features, rows: Rows) -> NDArray[np.bool_]:
     """Whether each row and ``asked`` are reports on two events told from one template: a bool a row.
 
-    They share whole runs of words, or nearly all words, and what identifies their event contradicts. Figures alone don't make
-    it another event: the same report may have counted on.
+    They share whole runs of words, or nearly all words, and what identifies their event contradicts. A figure or two
+    alone don't make it another event: the same report may have counted on.
     """
     verdict = np.zeros(len(rows), np.bool_)
     near = shared_words(asked, rows) >= _TEMPLATE_WORDS
@@ -156,8 +156,7 @@ def are_two_events(asked: Features, rows: Rows) -> NDArray[np.bool_]:
         near |= runs & (rows["shingles"] > 0)
     alike = near.nonzero()[0]
     if len(alike):
-        told = contradictions(asked, rows[alike])
-        verdict[alike] = (told.points >= CONTRADICTED_AT) & (told.event >= _ANOTHER_EVENT)
+        verdict[alike] = contradictions(asked, rows[alike]).other_event
     return verdict
 
 
@@ -186,7 +185,7 @@ def _same_facts(asked: Features, rows: Rows) -> NDArray[np.bool_]:
     figures, figures_seen = overlap(asked["figures"], rows["figures"])
     seen = names_seen + figures_seen
     facts = (names * names_seen + figures * figures_seen) / np.maximum(seen, 1.0)
-    return np.asarray((facts >= _REWORKED_FACTS) & (seen >= _REWORKED_AGREED))
+    return np.asarray((facts >= _REWORKED_FACTS) & (seen >= _REWORKED_SEEN))
 
 
 def _openings(asked: Features, rows: Rows) -> NDArray[np.float64]:

@@ -45,6 +45,8 @@ _TOGETHER = {
 _DIGRAPHS = re.compile("|".join(sorted(_TOGETHER, key=len, reverse=True)))
 _SOFT_C = re.compile("c(?=[eiy])")
 _CLASSES = str.maketrans("wqgczvp", "fkkksfb", "aeiouy")
+_SPELLED = str.maketrans({"j": None})
+_SHORT = str.maketrans("wqczyj", "vkksii")
 _DOUBLED = re.compile(r"(.)\1+")
 _STEM = 3
 _KEPT = str.maketrans({"й": "и", "ї": "і", "ё": "е", "ў": "в"})
@@ -85,10 +87,13 @@ def _consonants(plain: str) -> str:
 def spelled(name: str) -> str:
     """The form of a case-folded name of one word in which its spellings are equal. It is at most as long as the name.
 
-    A name of fewer than three consonants keeps its letters, because "Iran" and "Oran" are not one.
+    "j" is a vowel here, as in "Sergej". A name of fewer than three consonants keeps its vowels, because "Iran" and "Oran" are
+    not one.
     """
-    consonants = _DOUBLED.sub(r"\1", _consonants(romanized(name)))
-    return consonants[:LONGEST] if len(consonants) >= LEAST_CONSONANTS else _DOUBLED.sub(r"\1", name)
+    consonants = _DOUBLED.sub(r"\1", _consonants(romanized(name)).translate(_SPELLED))
+    if len(consonants) >= LEAST_CONSONANTS:
+        return consonants[:LONGEST]
+    return _DOUBLED.sub(r"\1", _SOFT_C.sub("s", name).translate(_SHORT))
 
 
 @lru_cache(maxsize=65_536)

@@ -19,12 +19,16 @@ HOUR = 3_600_000
 
 
 class Pair(NamedTuple):
-    """Two articles; ``name`` says which. ``together``: two events that may be one story, though not copies."""
+    """Two articles; ``name`` says which. ``together``: two events that may be one story, though not copies.
+
+    ``close``: what tells it from the other kind is little.
+    """
 
     name: str
     first: Article
     second: Article
     together: bool = False
+    close: bool = False
 
 
 @cache
@@ -64,7 +68,7 @@ def _template_pairs() -> Iterator[Pair]:
     for template in templates():
         for first, second in combinations(events_of(template), 2):
             name = f"{template['language']} {template['kind']} {first.title} | {second.title}"
-            yield Pair(name, first, second, bool(template.get("together")))
+            yield Pair(name, first, second, bool(template.get("together")), bool(template.get("close")))
 
 
 EDITS = ("number", "name", "date", "typo")
@@ -122,5 +126,6 @@ def _copy_pairs(same_outlet: bool) -> Iterator[Pair]:
                     ("one", made["as it was"], 4),
                 )
             ]
-            yield Pair(f"{base['language']} {edit}: {base['title']}", told[0], told[1])
-            yield Pair(f"{base['language']} {edit}, the other way: {base['title']}", told[1], told[2])
+            name, close = f"{base['language']} {edit}", bool(base.get("close"))
+            yield Pair(f"{name}: {base['title']}", told[0], told[1], close=close)
+            yield Pair(f"{name}, the other way: {base['title']}", told[1], told[2], close=close)
