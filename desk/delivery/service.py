@@ -35,7 +35,8 @@ from desk.delivery.store.texts import FIRST, remove_quotations
 from desk.people.store import PeopleStore
 
 log = structlog.get_logger()
-PLAN_BATCH = 200
+PLAN_BATCH, PLAN_BATCHES = 200, 5
+"""Alerts that are planned at once, and how often before channels are started: a backlog must not hold up what is planned."""
 THREADS = 32
 LOOK_EVERY_MS = 5_000
 FORGET_EVERY_MS = 3_600_000
@@ -108,15 +109,18 @@ class DeliveryService:
         for channel in self._queue.claim(now_ms=now_ms, busy=self._running, limit=free) if free else ():
             self._running[channel.name] = self._pool.submit(self.send_on, channel)
             done.started += 1
-        if self._canaries:
+        if self._canaries and done.planned < PLAN_BATCH * PLAN_BATCHES:
             self._canaries.after()
         self._forgetting.tend(now_ms)
         return done
 
     def plan(self, now_ms: int) -> int:
-        """Decide on alerts that wait in the outbox; how many those were."""
+        """Decide on alerts that wait in the outbox, 1,000 at most; how many those were."""
         total = 0
-        while taken := self._queue.take_alerts(PLAN_BATCH, now_ms=now_ms):
+        for _ in range(PLAN_BATCHES):
+            taken = self._queue.take_alerts(PLAN_BATCH, now_ms=now_ms)
+            if not taken:
+                break
             alerts = [decode(row.payload.encode(), Alert) for row in taken]
             known = self._queue.background(
                 (one.subscription for one in alerts), (one.story for one in alerts), now_ms=now_ms

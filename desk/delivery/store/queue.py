@@ -221,11 +221,16 @@ class SendQueue:
         return claimed
 
     def messages(self, channel: str, *, now_ms: int, limit: int = 50) -> list[tuple[Message, list[Delivery]]]:
-        """What waits for a channel, the oldest first, with its deliveries; those of a mere test have none."""
+        """What waits for a channel, with its deliveries; those of a mere test have none.
+
+        Subscriptions take turns, each with its oldest first: one that is flooded delays no other on its channel.
+        """
         m, c = d.messages.c, d.deliveries.c
         with self.store.reading() as connection:
             due = sa.select(d.messages).where(m.channel == channel, m.status == "waiting", m.due_ms <= now_ms)
-            rows = connection.execute(due.order_by(m.queued_ms, m.due_ms, m.id).limit(limit)).mappings().all()
+            oldest = (m.queued_ms, m.due_ms, m.id)
+            turn = sa.func.row_number().over(partition_by=m.subscription, order_by=oldest)
+            rows = connection.execute(due.order_by(turn, *oldest).limit(limit)).mappings().all()
             parts: dict[str, list[Delivery]] = {}
             for some in chunks([row["id"] for row in rows]):
                 theirs = sa.select(d.deliveries).where(c.message.in_(some), c.status == "queued")

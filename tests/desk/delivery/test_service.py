@@ -17,7 +17,7 @@ from core.store import Store, open_store
 from core.store.leases import LEASE_MS
 from core.store.takedowns import Takedown
 from desk.delivery.plan import plan_all
-from desk.delivery.service import DeliveryService
+from desk.delivery.service import PLAN_BATCH, PLAN_BATCHES, DeliveryService
 from desk.delivery.store.channels import DeliveryRepository, Mute
 from desk.delivery.store.queue import SendQueue
 from tests.desk.delivery.support import (
@@ -199,6 +199,35 @@ def test_a_cap_holds_back_into_a_digest_and_drops_nothing(store: Store, clock: C
     # 447 in digests of 200 at most.
     assert [len(got.json["alerts"]) for got in receiver.got] == [1, 1, 1, 200, 200, 47]
     assert sorted(receiver.titles()) == sorted(f"Headline {number}" for number in range(450))
+
+
+def test_a_flood_of_one_subscription_delays_no_other_on_its_channel(
+    any_store: Store, clock: Clock, receiver: Receiver
+) -> None:
+    # Without a cap, as with a level that breaks through: all of them are messages of their own.
+    free = Schedule(per_hour=0)
+    subscribe(any_store, subscription("flooded", schedule=free), subscription("quiet", schedule=free))
+    hook(any_store, receiver.url)
+    put(any_store, *(alert(number, "flooded") for number in range(150)), alert(1_000, "quiet"))
+    deliver(any_store, clock)
+    assert len(receiver.got) == 151
+    assert "Headline 1000" in receiver.titles()[:2]
+    # Each subscription's own stay in their order.
+    rest = [title for title in receiver.titles() if title != "Headline 1000"]
+    assert rest == [f"Headline {number}" for number in range(150)]
+
+
+def test_a_backlog_is_sent_while_it_is_planned(store: Store, clock: Clock, receiver: Receiver) -> None:
+    most = PLAN_BATCH * PLAN_BATCHES
+    subscribe(store, subscription(schedule=Schedule(per_hour=1)))
+    hook(store, receiver.url)
+    put(store, *(alert(number) for number in range(most + 1)))
+    work = service(store, clock)
+    done = work.step()
+    assert (done.planned, done.started) == (most, 1), "the channel is started before all is planned"
+    settle(work)
+    work.close()
+    assert len(deliveries_in(store)) == most + 1
 
 
 def test_more_on_one_story_comes_together(store: Store, clock: Clock, receiver: Receiver) -> None:
