@@ -63,7 +63,7 @@ def compiled() -> list[Found]:
         Found(module, line, made, methods_called(module, line))
         for (module, line, _, _), made in sorted(seen.items(), key=str)
     ]
-    return found + list(literals())
+    return found + list(in_functions({(one.module, one.line) for one in found}))
 
 
 def modules() -> Iterator[str]:
@@ -135,21 +135,78 @@ def methods_called(module: str, line: int) -> frozenset[str]:
     return frozenset(calls) if calls and private and names <= uses else frozenset(METHODS)
 
 
-def literals() -> Iterator[Found]:
-    """Patterns that stand as literals in calls such as ``re.sub("…", …)``."""
+class Call(NamedTuple):
+    """A call of ``re`` or ``regex`` that makes a pattern: the module, its lines, what is called, and with which arguments."""
+
+    module: str
+    lines: range
+    engine: str
+    name: str
+    arguments: list[ast.expr]
+
+
+def calls() -> Iterator[Call]:
+    """All calls of the product that make a pattern, wherever they are: at import, in a function, with or without a name."""
     for module in modules():
-        for node in ast.walk(_tree(module)):
+        tree = _tree(module)
+        engines = {
+            alias.asname or alias.name: alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+            if alias.name in ("re", "regex")
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module in ("re", "regex"):
+                raise AssertionError(f"{module}:{node.lineno}: import re as a whole, so that its calls are found")
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
                 and isinstance(node.func.value, ast.Name)
-                and node.func.value.id in ("re", "regex")
-                and node.func.attr in METHODS
-                and node.args
-                and isinstance(node.args[0], ast.Constant)
+                and node.func.value.id in engines
+                and node.func.attr in ("compile", *METHODS)
             ):
-                engine = re if node.func.value.id == "re" else regex
-                yield Found(module, node.lineno, engine.compile(node.args[0].value), frozenset([node.func.attr]))
+                lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+                yield Call(module, lines, engines[node.func.value.id], node.func.attr, node.args)
+
+
+def given_to(home: str, function: str, place: int) -> Iterator[str]:
+    """The texts that modules give to a function of the module ``home`` as the argument in that place, at least one."""
+    users = [
+        module
+        for module in modules()
+        for node in ast.walk(_tree(module))
+        if isinstance(node, ast.ImportFrom) and node.module == home and function in {one.name for one in node.names}
+    ]
+    found = [
+        str(_value(module, node.args[place]))
+        for module in users
+        for node in ast.walk(_tree(module))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function
+    ]
+    assert found, function
+    yield from found
+
+
+def _value(module: str, expression: ast.expr) -> Any:
+    """The value of an expression of a module's own names. Raises NameError for one with a function's."""
+    known = dict(vars(importlib.import_module(module)))
+    return eval(compile(ast.Expression(expression), module, "eval"), known)  # noqa: S307 - the product's own code
+
+
+def in_functions(seen: set[tuple[str, int]]) -> Iterator[Found]:
+    """Patterns of calls that importing did not run, as far as their text is known then. ``seen``: those that it ran."""
+    for call in calls():
+        if any((call.module, line) in seen for line in call.lines):
+            continue
+        try:
+            # Constants, and f-strings of the module's own names.
+            values = [_value(call.module, one) for one in call.arguments[: 2 if call.name == "compile" else 1]]
+        except NameError:
+            continue
+        methods = METHODS if call.name == "compile" else (call.name,)
+        pattern = {"re": re, "regex": regex}[call.engine].compile(*values)
+        yield Found(call.module, call.lines[0], pattern, frozenset(methods))
 
 
 if __name__ == "__main__":

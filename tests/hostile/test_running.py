@@ -19,6 +19,7 @@ import pytest
 
 from desk.people.accounts import COMMAND_LINE
 from desk.people.roles import Role
+from tests.core.net.test_heads import REFUSED, SECOND, answered
 from tests.hostile.services import PASSWORD, SECONDS, Running, modes, running
 from tests.serving import Answering, Handler
 from tests.waiting import until
@@ -297,6 +298,27 @@ def test_14_a_form_of_strangers_in_a_charset_that_is_slow_to_read(services: Runn
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(ask, range(8))) == {415}
     services.goes_on()
+
+
+@pytest.mark.parametrize("server", ["desk", "push"])
+def test_15_requests_that_another_server_would_read_in_another_way(services: Running, server: str) -> None:
+    port = int(getattr(services, server).rpartition(":")[2])
+    for request in REFUSED:
+        _, came = answered(port, request + SECOND)
+        assert came.count(b"HTTP/1.1 ") <= 1 + came.startswith(b"HTTP/1.1 411"), request
+    services.goes_on()
+
+
+def test_16_clients_of_the_desk_that_do_not_read(services: Running) -> None:
+    host, _, port = services.desk.removeprefix("http://").partition(":")
+    several = b"GET /static/desk.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 400
+    with ExitStack() as open_:
+        for _ in range(400):
+            one = open_.enter_context(socket.create_connection((host, int(port)), timeout=SECONDS))
+            one.setblocking(False)
+            with suppress(OSError):
+                one.send(several)
+        services.goes_on()
 
 
 def answers(url: str) -> bool:
