@@ -160,6 +160,11 @@ def gettext(message: str, **values: object) -> str:
     return catalogue(current()).gettext(message) % as_written(values)
 
 
+def known(text: str) -> str:
+    """A stored text that may be a marked sentence, in the current language; any other as it is."""
+    return catalogue(current()).gettext(text) if text else ""
+
+
 def said(message: str | Said) -> str:
     """A sentence that was carried with its values (``core.saying``) in the current language; plain text as it is."""
     if isinstance(message, str):

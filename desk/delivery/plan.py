@@ -30,9 +30,12 @@ from core.records.alert import LEVELS, Level, Schedule
 from desk.delivery.store.channels import Delivery, Mute, Status, devices_by_channel, key_of
 from desk.delivery.store.queue import Background
 from desk.delivery.times import after_quiet, next_digest, next_hour, quiet_until, zone_of
+from desk.language import N_
 
 RETRACTION = "retraction"
-UNSENT = "what it takes back had not been sent"
+_DIGESTS = {"hourly": N_("hourly digest"), "daily": N_("daily digest")}
+_STATES = {"muted": N_("the subscription is muted"), "paused": N_("the subscription is paused")}
+UNSENT = N_("what it takes back had not been sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def decide(
 ) -> Verdict:
     """The verdict on one alert for one channel. ``kill``: it takes back something that went out there, so no mute holds it."""
     if subscription is None or not subscription.active:
-        return Verdict("withdrawn", now_ms, "the subscription was removed")
+        return Verdict("withdrawn", now_ms, N_("the subscription was removed"))
     if channel not in known.channels:
         return Verdict("withdrawn", now_ms, f"there is no channel {channel!r}")
     if not kill and (why := muted(alert, subscription, known.mutes, now_ms)):
@@ -100,13 +103,13 @@ def decide(
     if breaks_through(alert.level, schedule):
         return Verdict("queued", now_ms)
     if schedule.kind != "immediate" and not kill:
-        return _held(after_quiet(schedule, next_digest(schedule, now)), f"{schedule.kind} digest")
+        return _held(after_quiet(schedule, next_digest(schedule, now)), _DIGESTS[schedule.kind])
     if (until := quiet_until(schedule, now)) is not None:
-        return _held(until, "quiet hours")
+        return _held(until, N_("quiet hours"))
     last_ms = known.told.get((subscription.id, channel, alert.story))
     if last_ms is not None and not kill and now_ms < last_ms + schedule.gather_s * 1_000:
         due = from_ms(last_ms) + timedelta(seconds=schedule.gather_s)
-        return _held(after_quiet(schedule, due), "more on a story just sent: what comes meanwhile goes with it")
+        return _held(after_quiet(schedule, due), N_("more on a story just sent: what comes meanwhile goes with it"))
     lately = [at for at in known.queued.get((subscription.id, channel), ()) if at > now_ms - HOUR_MS]
     if schedule.per_hour and len(lately) >= schedule.per_hour and not kill:
         due = after_quiet(schedule, next_hour(now, zone_of(schedule.zone)))
@@ -117,13 +120,13 @@ def decide(
 def muted(alert: Alert, subscription: Subscription, mutes: Sequence[Mute], now_ms: int) -> str:
     """Why the subscription does not want to hear of this now; empty if it does."""
     if subscription.state in ("muted", "paused"):
-        return f"the subscription is {subscription.state}"
+        return _STATES[subscription.state]
     for mute in mutes:
         mine = mute.subscription == subscription.id or (not mute.subscription and mute.owner == subscription.owner)
         if not mine or (mute.until_ms is not None and mute.until_ms <= now_ms):
             continue
         if mute.kind == "story" and mute.value == alert.story:
-            return "the story is muted"
+            return N_("the story is muted")
         if mute.kind == "outlet" and mute.value.casefold() == alert.source.casefold():
             return f"the outlet {alert.source} is muted"
     return ""

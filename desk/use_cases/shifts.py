@@ -10,13 +10,14 @@ from core.durations import HOUR_MS
 from core.errors import Conflict, NotFound
 from core.records import to_ms
 from desk.delivery.store.channels import Delivery
-from desk.language import gettext
+from desk.language import gettext, in_words, known
 from desk.people.accounts import By
 from desk.people.roles import Caller, Role
 from desk.shifts import HANDOVER, Hold, HoldState, Note, NoteKind, Shift
 from desk.use_cases.desk import Desk
 from desk.use_cases.stories import cards_since
 from desk.views.cards import Card
+from desk.views.wording import DELIVERY_STATES
 
 HOURS = (4, 8, 12, 24)
 USUAL_HOURS = 8
@@ -151,10 +152,15 @@ def held_stories(deliveries: Sequence[Delivery]) -> list[HeldStory]:
         HeldStory(
             several[0],
             len(several),
-            tuple(dict.fromkeys(f"{one.status}: {one.why}" if one.why else one.status for one in several)),
+            tuple(dict.fromkeys(_held_why(one) for one in several)),
         )
         for several in grouped.values()
     ]
+
+
+def _held_why(one: Delivery) -> str:
+    state = in_words(DELIVERY_STATES, one.status)
+    return gettext("%(state)s: %(why)s", state=state, why=known(one.why)) if one.why else state
 
 
 def moment_of(text: str, zone: tzinfo) -> int | None:

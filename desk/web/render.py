@@ -130,7 +130,7 @@ def _environment() -> jinja2.Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.globals |= {"_": _gettext, "gettext": _gettext, "ngettext": _ngettext, "pgettext": _pgettext}
     made.filters |= {"number": language.number, "percent": language.percent, "listed": language.listed}
-    made.filters["translated"] = language.gettext
+    made.filters |= {"translated": language.gettext, "known": language.known}
     made.globals |= {"language": language.current, "direction": language.direction}
     made.globals["static"] = static_url
     made.globals["Role"] = Role

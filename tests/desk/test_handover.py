@@ -181,8 +181,10 @@ def test_what_was_held_back_says_why(wire: Wire, desk: Desk, as_reader: TestClie
         connection.execute(deliveries.insert(), delivery_rows(rows))
     held = section(as_reader.get("/handover?hours=8").text, "held")
     assert "Night news" in held
-    assert "held: quiet hours" in held
+    assert "held back: quiet hours" in held
     assert "muted: the story is muted" in held
+    german = section(as_reader.get("/handover?hours=8", headers={"accept-language": "de"}).text, "held")
+    assert "stummgeschaltet: die Story ist stummgeschaltet" in german
     assert "2 messages" in held
     assert "Nothing was held back" in as_reader.get("/handover?since=2099-01-01T00:00").text
 

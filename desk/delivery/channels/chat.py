@@ -20,6 +20,7 @@ from desk.delivery.channels.services import plugin_of, scheme_of, server_of
 from desk.delivery.render import Notice
 from desk.delivery.secrets import redacted
 from desk.delivery.store.channels import Channel
+from desk.language import N_
 
 SERVER = "the service's server"
 
@@ -80,8 +81,8 @@ class ChatCarrier:
             for host, refusal in lookups.failed.items():
                 raise unreachable(host, refusal, SERVER) from refusal
             if bounds.over:
-                raise Trouble("the service did not answer in time")
-            raise Trouble(redacted(said[-1] if said else "the service did not take it", self._channel))
+                raise Trouble(N_("the service did not answer in time"))
+            raise Trouble(redacted(said[-1] if said else N_("the service did not take it"), self._channel))
 
     def _check_server(self, lookups: Lookups) -> None:
         """Check the server that the address names, which a proxy might look up for us. Raises Trouble."""
@@ -93,7 +94,7 @@ class ChatCarrier:
         except (AddressRefused, NameNotResolved) as error:
             raise unreachable(server[0], error, SERVER) from error
         except httpcore.TimeoutException as error:
-            raise Trouble("the service's host was not found in time") from error
+            raise Trouble(N_("the service's host was not found in time")) from error
 
     def close(self) -> None:
         """Nothing is kept open."""

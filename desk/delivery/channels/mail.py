@@ -23,6 +23,7 @@ from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Option
 from desk.delivery.channels.bounded import bounded
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
+from desk.language import N_
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -137,16 +138,16 @@ class MailCarrier:
                 f"the mail server refused the addresses ({codes[0]})", again=all(code < 500 for code in codes)
             ) from error
         except smtplib.SMTPAuthenticationError as error:
-            raise Trouble("the mail server refused user and password") from error
+            raise Trouble(N_("the mail server refused user and password")) from error
         except smtplib.SMTPNotSupportedError as error:
-            raise Trouble("the mail server offers no STARTTLS, and mail is not sent in the open") from error
+            raise Trouble(N_("the mail server offers no STARTTLS, and mail is not sent in the open")) from error
         except smtplib.SMTPResponseException as error:
             gone = error.smtp_code >= 500
             raise Trouble(f"the mail server answered {error.smtp_code}", again=not gone, channel=not gone) from error
         except ssl.SSLError as error:
-            raise Trouble("the mail server's certificate or TLS can't be accepted") from error
+            raise Trouble(N_("the mail server's certificate or TLS can't be accepted")) from error
         except (smtplib.SMTPException, TimeoutError, httpcore.ConnectTimeout) as error:
-            raise Trouble("the mail server broke off or did not answer in time") from error
+            raise Trouble(N_("the mail server broke off or did not answer in time")) from error
         except OSError as error:
             raise Trouble(f"the mail server can't be reached: {error.strerror or 'no connection'}") from error
         if turned_away:

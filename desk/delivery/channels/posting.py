@@ -14,6 +14,7 @@ from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, dead
 from core.net.retry_after import retry_after_s
 from core.records import from_ms
 from desk.delivery.channels.base import Options, Trouble, host_of, unreachable
+from desk.language import N_
 
 MOST_ANSWER = 65_536
 
@@ -74,7 +75,7 @@ class Poster:
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             raise Trouble(f"{receiver} can't be reached: {_plain(error)}") from error
         except (httpcore.UnsupportedProtocol, ValueError) as error:
-            raise Trouble("the address is not a web address", again=False) from error
+            raise Trouble(N_("the address is not a web address"), again=False) from error
         finally:
             deadline.reset(ends)
 

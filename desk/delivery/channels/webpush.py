@@ -24,6 +24,7 @@ from desk.delivery.channels.posting import Answer, Poster
 from desk.delivery.push_payload import payload_of, topic_of
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
+from desk.language import N_
 
 SCHEME = "webpush"
 LONGEST = 2_000
@@ -82,7 +83,7 @@ class NoDevice:
 
     def send(self, notice: Notice) -> None:  # noqa: ARG002 - nothing to send it to
         """Raise Trouble."""
-        raise Trouble("notifications are not turned on for any device", again=False, channel=False)
+        raise Trouble(N_("notifications are not turned on for any device"), again=False, channel=False)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -19,6 +19,7 @@ from core.store.canary import CanaryState, canary_state
 from core.store.engine import Store, chunks
 from core.store.metadata import storable
 from desk.delivery.store import tables as d
+from desk.language import N_
 
 MuteKind = Literal["story", "outlet"]
 Status = Literal["held", "muted", "queued", "sent", "failed", "withdrawn"]
@@ -130,7 +131,7 @@ class DeliveryRepository:
         c = d.channels.c
         below = sa.func.substr(c.name, 1, len(name) + 1) == f"{name}{DEVICE}"
         with self.store.writing() as connection:
-            return bool(remove_channels(connection, (c.name == name) | below, "the channel was removed"))
+            return bool(remove_channels(connection, (c.name == name) | below, N_("the channel was removed")))
 
     def remove_gone(self, channel: Channel) -> bool:
         """Remove a channel whose receiver is gone; False if it has another address by now, or was removed."""
