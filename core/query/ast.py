@@ -11,6 +11,7 @@ NOT, and for LEAD, ATLEAST, cs: and stem:. Only ATLEAST counts the terms of an O
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -176,3 +177,10 @@ def children(node: Node) -> tuple[Node, ...]:
             | Stemmed(part=part)
         ):
             return (part,)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all that is below it, in reading order."""
+    yield node
+    for part in children(node):
+        yield from walk(part)

@@ -27,6 +27,7 @@ from core.query.ast import (
     Wild,
     WordPattern,
     children,
+    walk,
 )
 from core.query.budget import MOST_STEPS
 from core.query.chains import DEEPEST
@@ -148,12 +149,6 @@ def _grouping(query: str) -> Iterator[LintFinding]:
         yield LintFinding(place, "warning", message, _parses(better))
 
 
-def _walk(node: Node) -> Iterator[Node]:
-    yield node
-    for part in children(node):
-        yield from _walk(part)
-
-
 def _words(node: Node, scope: str | None, *, cased: bool) -> Iterator[LintFinding]:
     match node:
         case Term(word=word, text=text, start=start):
@@ -206,7 +201,7 @@ def _logic(query: Query) -> Iterator[LintFinding]:
         asked = "a language, a label or a wildcard in a field"
         message = f"this query requires only {asked}, so it is tried on very many articles"
         yield LintFinding(root.start, "warning", message)
-    for node in _walk(root):
+    for node in walk(root):
         if isinstance(node, Near | AtLeast):
             yield from _inside(node)
         elif (
@@ -280,7 +275,7 @@ def cost_findings(query: Query) -> Iterator[LintFinding]:
         return
     bound = REFUSED_STEPS if steps >= REFUSED_STEPS else WARNED_STEPS
     start = query.root.start
-    for node in _walk(query.root):
+    for node in walk(query.root):
         if isinstance(node, Near) and estimated_steps(compile_node(node)) >= bound:
             start = node.start
     price = f"takes about {steps:,} steps on an article of {_WORDS:,} words"

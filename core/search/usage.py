@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from core.durations import DAY_MS
 from core.errors import QueryError
 from core.query import Document, LintFinding, parse
-from core.query.ast import Field, Node, Not, Phrase, Term, children
+from core.query.ast import Field, Node, Not, Phrase, Term, children, walk
 from core.query.compile import compile_node
 from core.query.explain import format_node
 from core.search.backtest import backtest
@@ -42,12 +42,16 @@ def usage_findings(
     """
     since_ms, until_ms = now_ms - USAGE_DAYS * DAY_MS, now_ms + 1
     snapshot = index.snapshot()
-    unknown = _unknown_labels(query, snapshot.labels)
+    try:
+        root = parse(query).root
+    except QueryError:
+        return []
+    unknown = _unknown_labels(root, snapshot.labels)
     total = ask(snapshot, "", since_ms, until_ms).size()
     if total < FEWEST_ARTICLES:
         return unknown
     try:
-        leaves = {format_node(node): node.start for node in reversed(list(_leaves(parse(query).root)))}
+        leaves = {format_node(node): node.start for node in reversed(list(_leaves(root)))}
         lacking = sorted(
             (start, text)
             for text, start in list(leaves.items())[:_MOST_LOOKED_UP]
@@ -74,12 +78,9 @@ def usage_findings(
     return found
 
 
-def _unknown_labels(query: str, labels: Mapping[str, Sequence[str]]) -> list[LintFinding]:
+def _unknown_labels(root: Node, labels: Mapping[str, Sequence[str]]) -> list[LintFinding]:
     """A warning for each ``kind:`` label that no outlet has at present."""
-    try:
-        asked = [node for node in _walk(parse(query).root) if isinstance(node, Field) and node.name == "kind"]
-    except QueryError:
-        return []
+    asked = [node for node in walk(root) if isinstance(node, Field) and node.name == "kind"]
     known = [Document("", "", labels=each) for each in set(map(tuple, labels.values()))]
     there = ", ".join(sorted({label for each in labels.values() for label in each})[:_MOST_LABELS])
     hint = f"labels in use: {there}" if there else "no outlet has one: editors assign them on the page Outlets"
@@ -88,12 +89,6 @@ def _unknown_labels(query: str, labels: Mapping[str, Sequence[str]]) -> list[Lin
         for node in asked
         if not any(compile_node(node).holds(document) for document in known)
     ]
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    yield node
-    for part in children(node):
-        yield from _walk(part)
 
 
 def _leaves(node: Node) -> Iterator[Term | Phrase]:

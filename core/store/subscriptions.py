@@ -115,14 +115,13 @@ class SubscriptionStore:
         """
         outlet, sorted_labels = storable(outlet.casefold()), tuple(sorted({storable(one) for one in labels}))
         self.store.serialise(connection, f"queries of {self.scope}")
-        mine = t.label_versions.c.outlet == outlet
-        old = next((one for one in reversed(list(self._labels(connection, mine)))), None)
-        if sorted_labels == (old.labels if old is not None else ()):
+        encoded = msgspec.json.encode(sorted_labels).decode()
+        old = self._newest(connection, t.label_versions, "outlet", t.label_versions.c.outlet == outlet).get(outlet)
+        if encoded == (old["labels"] if old else "[]"):
             return
         start = FROM_THE_BEGINNING if from_the_beginning else now_ms + MARGIN_MS
-        saved = OutletVersion(outlet, old.version + 1 if old is not None else 1, sorted_labels, start)
-        row = msgspec.structs.asdict(saved) | {"scope": self.scope, "saved_ms": now_ms, "saved_by": storable(by)}
-        row["labels"] = msgspec.json.encode(sorted_labels).decode()
+        row = {"scope": self.scope, "outlet": outlet, "version": old["version"] + 1 if old else 1, "labels": encoded}
+        row |= {"effective_from_ms": start, "saved_ms": now_ms, "saved_by": storable(by)}
         self.store.insert_new(connection, t.label_versions, [row])
 
     def save_subscriptions(
@@ -219,11 +218,11 @@ class SubscriptionStore:
             self.store.insert_new(connection, t.topics, [row])
             return saved
 
-    def _labels(self, connection: sa.Connection, only: sa.ColumnElement[bool] | None = None) -> Iterator[OutletVersion]:
+    def _labels(self, connection: sa.Connection) -> Iterator[OutletVersion]:
         """All versions, by outlet and version."""
         c = t.label_versions.c
         query = sa.select(t.label_versions).where(c.scope == self.scope).order_by(c.outlet, c.version)
-        for row in connection.execute(query if only is None else query.where(only)):
+        for row in connection.execute(query):
             labels = msgspec.json.decode(row.labels, type=tuple[str, ...])
             yield OutletVersion(row.outlet, row.version, labels, row.effective_from_ms)
 
