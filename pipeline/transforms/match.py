@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -89,6 +89,18 @@ def _version(one: StoredTopic | Subscription | OutletVersion) -> int:
     return one.version
 
 
+class Decision(NamedTuple):
+    """What stored queries decided on an article.
+
+    ``labels``: what the desk called its outlet at its event time, sorted. ``undecided``: how many subscriptions in force were
+    left undecided, since that takes too many steps.
+    """
+
+    subscriptions: tuple[SubscriptionMatch, ...] = ()
+    labels: tuple[str, ...] = ()
+    undecided: int = 0
+
+
 class Matcher:
     """All versions of a scope's topics and subscriptions, refreshed before an article that is newer than what was read.
 
@@ -155,33 +167,22 @@ class Matcher:
         names = ((topic.name, topic.version) for topic in self._topics.in_force(time_ms))
         return tuple(sorted(name for name in names if name in self._parsed_topics))
 
-    def labels_of(self, article: Article) -> tuple[str, ...]:
-        """What the desk called the article's outlet at its event time, sorted."""
-        with self._lock:
-            self._refresh(article.key.time_ms)
-            return self._labels_of(article)
-
     def _labels_of(self, article: Article) -> tuple[str, ...]:
         held = self._labels.by_name(article.key.time_ms).get(article.source.casefold())
         return held.labels if held is not None else ()
 
     def subscriptions_of(self, article: Article) -> tuple[SubscriptionMatch, ...]:
         """The subscriptions in force at the article's event time that it matches, sorted by id. One that fails is logged."""
-        return self.decided_of(article)[0]
+        return self.decided_of(article).subscriptions
 
-    def decided_of(
-        self, article: Article, document: Document | None = None
-    ) -> tuple[tuple[SubscriptionMatch, ...], int]:
-        """``subscriptions_of``, and of how many of them in force it was not decided, since that takes too many steps.
-
-        ``document``: as in ``topics_of``.
-        """
+    def decided_of(self, article: Article, document: Document | None = None) -> Decision:
+        """``subscriptions_of`` with all that was decided. ``document``: as in ``topics_of``."""
         with self._lock:
             self._refresh(article.key.time_ms)
+            labels = self._labels_of(article)
             if len(self._index) == 1 and not canaries.is_canary(article.url):
                 # Only the canary's own query is there, so the words need not be split.
-                return (), 0
-            labels = self._labels_of(article)
+                return Decision(labels=labels)
             document = (text_of(article) if document is None else document).of(article, labels)
             result = self._index.decide(document)
             for failure in result.failures:
@@ -190,8 +191,9 @@ class Matcher:
             if canaries.is_canary(article.url):
                 # It counts for the reserved subscription only, whatever other queries match.
                 if self._canary not in result.matching:
-                    return (), 0
-                return (SubscriptionMatch(*self._canary, self._index.spans(self._canary, document)),), 0
+                    return Decision(labels=labels)
+                own = SubscriptionMatch(*self._canary, self._index.spans(self._canary, document))
+                return Decision((own,), labels)
             current = self._subscriptions.by_name(article.key.time_ms)
             undecided = [
                 (identity, version)
@@ -207,7 +209,7 @@ class Matcher:
                 and held.state != "paused"
                 and admits(held, article)
             )
-            return tuple(sorted(found, key=lambda match: match.subscription)), len(undecided)
+            return Decision(tuple(sorted(found, key=lambda match: match.subscription)), labels, len(undecided))
 
     def _log_undecided(self, queries: Iterable[tuple[str, int]], article: str) -> None:
         for identity, version in queries:

@@ -60,8 +60,9 @@ class RecordWork:
 
         def match(article: Article) -> dict[str, Any]:
             nonlocal undecided
-            found, undecided = desk.decided_of(article, document)
-            return {"subscriptions": found, "labels": desk.labels_of(article)}
+            decision = desk.decided_of(article, document)
+            undecided = decision.undecided
+            return {"subscriptions": decision.subscriptions, "labels": decision.labels}
 
         try:
             if found is None or found.topics != topics:
@@ -91,8 +92,13 @@ def _with_judged_stand_in(draft: Draft, desk: Matcher) -> Draft:
     if draft.doubt is None or (article := draft.doubt.stand_in) is None:
         return draft
     other = replace(draft, article=article, problem=None, doubt=None)
+
+    def match(article: Article) -> dict[str, Any]:
+        decision = desk.decided_of(article)
+        return {"subscriptions": decision.subscriptions, "labels": decision.labels}
+
     other = judged(other, TAG, lambda one: {"topics": desk.topics_of(one)})
-    other = judged(other, MATCH, lambda one: {"subscriptions": desk.decided_of(one)[0], "labels": desk.labels_of(one)})
+    other = judged(other, MATCH, match)
     return replace(draft, doubt=replace(draft.doubt, stand_in=other.article))
 
 

@@ -130,7 +130,7 @@ def test_labels_hold_from_their_own_times_for_whoever_asks_and_whenever(
     forward, backward = Matcher(queries, clock), Matcher(queries, clock)
     assert [met(forward, news(time)) for time in times] == expected
     assert [met(backward, news(time)) for time in reversed(times)] == expected[::-1]
-    assert [forward.labels_of(news(time)) for time in times] == [(), ("state",), ("state",), ()]
+    assert [forward.decided_of(news(time)).labels for time in times] == [(), ("state",), ("state",), ()]
 
 
 def test_a_matcher_that_runs_sees_what_is_saved_before_it_must_match_with_it(
