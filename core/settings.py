@@ -183,8 +183,8 @@ class PipelineSettings:
     order_limit_s: Annotated[
         float,
         _help(
-            "deciding a record may take this long, and a quarter of it as CPU time; then its process ends, and after the "
-            "second time the record is set aside; 0: no limit"
+            "deciding a record may take this long, and a quarter of it as CPU time; then its process ends. Two ends by CPU "
+            "time or a fatal signal set the record aside, any other end counts half; 0: no limit"
         ),
     ] = 60.0
     slice_s: Annotated[

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from pipeline.drafts.kept import Keeping
-from pipeline.ledger.writer import ORDER_LIMIT_S
+from pipeline.ledger.writer import ORDER_LIMIT_S, WritePlan
 from pipeline.transforms.clean import Clean
 from pipeline.transforms.coders import Draft, Envelope
 from pipeline.transforms.extraction_pool import INLINE, PoolPlan
@@ -48,6 +48,13 @@ class Flow:
         """The work on each record by itself."""
         return RecordWork(self.store_url, self.scope, vectors=self.vectors, keeping=self.keeping)
 
+    @property
+    def writing(self) -> WritePlan:
+        """How records are decided and stored."""
+        return WritePlan(
+            *(self.store_url, self.run, self.owner, self.publish, self.scope, self.order_limit_s, self.last_words)
+        )
+
 
 def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: Flow) -> beam.PCollection[None]:
     """Envelopes in any order → results in the store, decided in number order, which ``order`` restores.
@@ -60,16 +67,7 @@ def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: F
         | "Clean, tag, match" >> Clean(flow.pool, flow.work)
         | "One key per run" >> beam.Map(_by_run).with_output_types(tuple[str, Draft])
         | "Order" >> order
-        | "Decide and write"
-        >> WriteResults(
-            flow.store_url,
-            flow.run,
-            flow.owner,
-            publish=flow.publish,
-            scope=flow.scope,
-            limit_s=flow.order_limit_s,
-            last_words=flow.last_words,
-        )
+        | "Decide and write" >> WriteResults(flow.writing)
     )
 
 

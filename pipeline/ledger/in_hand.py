@@ -153,7 +153,7 @@ class Suspects:
         """Why a record is set aside; None if it may be decided."""
         if self.blamed.get(position, 0) < BLAMED_OUT:
             return None
-        return Rejection(stage, f"{SET_ASIDE}: the service ended each time while it was decided")
+        return Rejection(stage, f"{SET_ASIDE}: the service ended several times while it was decided")
 
 
 class Watch:

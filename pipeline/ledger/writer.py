@@ -51,6 +51,21 @@ def last_written(owner: str) -> int:
     return _WRITTEN.get(owner, -1)
 
 
+class WritePlan(NamedTuple):
+    """How a run is written, for whichever process does it; see ``RunWriter``. ``owner``: the token that took the run.
+
+    ``publish``: whether results go into the outbox for the output streams. ``scope`` names the subscriptions.
+    """
+
+    store_url: str
+    run: str
+    owner: str
+    publish: bool
+    scope: str = LIVE
+    limit_s: float = ORDER_LIMIT_S
+    last_words: str = ""
+
+
 class BatchResult(NamedTuple):
     """The new results of a batch."""
 
@@ -78,8 +93,9 @@ class RunWriter:
     Idempotent: drafts at positions that have an outcome change nothing. Raises Fenced once another owner has the run,
     StoreError if the store fails; then nothing of the batch is stored, and the index is loaded again.
 
-    A record that raises an exception is rejected with its stage. One that ends the process, or is still not decided after
-    ``limit_s`` (0: no limit), is decided alone the next time, and set aside after the second (``pipeline.ledger.in_hand``).
+    A record that raises an exception is rejected with its stage. One over which the process ends, also since it is still not
+    decided after ``limit_s`` (0: no limit), is decided alone the next time, and set aside once it has ended the process by
+    itself twice; other ends count half (``pipeline.ledger.in_hand``).
     ``last_words``: a folder of this machine by which deaths of another kind are told from these; empty: none.
     """
 
@@ -364,19 +380,10 @@ def _say(handled: Handled, alerts: Sequence[Alert], later: Sequence[Draft]) -> N
 
 
 @cache
-def shared_writer(
-    store_url: str,
-    run: str,
-    owner: str,
-    *,
-    publish: bool,
-    scope: str = LIVE,
-    limit_s: float = ORDER_LIMIT_S,
-    last_words: str = "",
-) -> RunWriter:
+def shared_writer(plan: WritePlan) -> RunWriter:
     """The one writer of a run in this process: loading its index for every bundle would cost too much."""
-    if not owner:
-        raise StoreError(f"run {run!r} has no owner", hint="take the run before starting its pipeline")
-    store = open_store(store_url)
-    ledger = RunLedger(store, run, owner, base=base_of(store, run))
-    return RunWriter(ledger, publish=publish, scope=scope, limit_s=limit_s, last_words=last_words)
+    if not plan.owner:
+        raise StoreError(f"run {plan.run!r} has no owner", hint="take the run before starting its pipeline")
+    store = open_store(plan.store_url)
+    ledger = RunLedger(store, plan.run, plan.owner, base=base_of(store, plan.run))
+    return RunWriter(ledger, publish=plan.publish, scope=plan.scope, limit_s=plan.limit_s, last_words=plan.last_words)

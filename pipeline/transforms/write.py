@@ -7,8 +7,7 @@ import apache_beam as beam
 from core.clock import wall_ms
 from core.errors import WirewatchError
 from core.logs import configure_worker
-from core.store.subscriptions import LIVE
-from pipeline.ledger.writer import ORDER_LIMIT_S, shared_writer
+from pipeline.ledger.writer import WritePlan, shared_writer
 from pipeline.transforms import counts
 from pipeline.transforms.coders import Draft
 from pipeline.transforms.step import Step, rest
@@ -25,46 +24,23 @@ class WriteResults(beam.PTransform):
     At least once: a bundle that is repeated after a failure changes nothing that was stored.
     """
 
-    def __init__(
-        self,
-        store_url: str,
-        run: str,
-        owner: str,
-        *,
-        publish: bool,
-        scope: str = LIVE,
-        limit_s: float = ORDER_LIMIT_S,
-        last_words: str = "",
-    ) -> None:
+    def __init__(self, plan: WritePlan) -> None:
         super().__init__()
-        self._write = _Write(
-            store_url, run, owner, publish=publish, scope=scope, limit_s=limit_s, last_words=last_words
-        )
+        self._write = _Write(plan)
 
     def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[None]:
         return drafts | "Write" >> beam.ParDo(self._write).with_output_types(None)
 
 
 class _Write(Step):
-    def __init__(
-        self, store_url: str, run: str, owner: str, *, publish: bool, scope: str, limit_s: float, last_words: str
-    ) -> None:
+    def __init__(self, plan: WritePlan) -> None:
         super().__init__()
-        self._store_url, self._run, self._owner, self._publish = store_url, run, owner, publish
-        self._scope, self._limit_s, self._last_words = scope, limit_s, last_words
+        self._plan = plan
 
     def setup(self) -> None:
         super().setup()
-        configure_worker(run=self._run)
-        self._writer = shared_writer(
-            self._store_url,
-            self._run,
-            self._owner,
-            publish=self._publish,
-            scope=self._scope,
-            limit_s=self._limit_s,
-            last_words=self._last_words,
-        )
+        configure_worker(run=self._plan.run)
+        self._writer = shared_writer(self._plan)
 
     def teardown(self) -> None:
         rest(self._writer.store)

@@ -23,7 +23,7 @@ from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.drivers.source import StreamSource, _Read
 from pipeline.elements import Envelope
 from pipeline.ledger.ledger import UNOWNED, WentBack
-from pipeline.ledger.writer import shared_writer
+from pipeline.ledger.writer import WritePlan, shared_writer
 from pipeline.order import MergeMark
 from pipeline.order.merge import PartitionMark
 from tests.pipeline.flink.articles import raw_articles
@@ -82,7 +82,7 @@ def test_the_position_is_not_saved_into_a_store_that_went_back(settings: Setting
     store, backup = tmp_path / "store.db", tmp_path / "backup.db"
     live = LiveRun(settings, wall_ms)
     copy(store, backup)
-    writer = shared_writer(settings.store, settings.run, live.owner, publish=True)
+    writer = shared_writer(WritePlan(settings.store, settings.run, live.owner, publish=True))
     writer.write([draft(0, "https://a.example/1", text=story(1))])
     copy(backup, store)
     try:

@@ -25,7 +25,7 @@ from pipeline.stories.alerts import AlertRule
 from pipeline.stories.stage import Decided, StoryStage
 from tests.pipeline.transforms.support import draft
 
-SET_ASIDE = Rejection("decide", "set_aside: the service ended each time while it was decided")
+SET_ASIDE = Rejection("decide", "set_aside: the service ended several times while it was decided")
 ANN, BOB = SubscriptionMatch("ann", 1), SubscriptionMatch("bob", 1)
 
 

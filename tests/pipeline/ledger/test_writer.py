@@ -19,7 +19,7 @@ from core.store import Store
 from pipeline.elements import Draft
 from pipeline.ledger import writer as writer_module
 from pipeline.ledger.ledger import Stale
-from pipeline.ledger.writer import RunWriter, shared_writer
+from pipeline.ledger.writer import RunWriter, WritePlan, shared_writer
 from tests.laws import examples
 from tests.pipeline.ledger.drafts import ANN, day, opened, results, story, taken, without, writer
 from tests.pipeline.transforms.support import NOON_MS, draft, key, position
@@ -165,7 +165,7 @@ def test_nothing_is_put_into_the_outbox_of_a_run_that_tells_nobody(store: Store)
 
 def test_a_run_without_an_owner_has_no_writer() -> None:
     with pytest.raises(StoreError, match="no owner"):
-        shared_writer("sqlite://", "live", "", publish=False)
+        shared_writer(WritePlan("sqlite://", "live", "", publish=False))
 
 
 def test_a_draft_that_comes_too_late_stands_behind_the_last(store: Store) -> None:
