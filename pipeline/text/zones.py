@@ -42,6 +42,7 @@ _NAMED = {
     "北京时间": "Asia/Shanghai", "日本時間": "Asia/Tokyo", "한국시간": "Asia/Seoul", "hora peninsular": "Europe/Madrid",
     "heure de paris": "Europe/Paris",
 }  # fmt: skip
+_PHRASES = tuple((name, zone) for name, zone in _NAMED.items() if " " in name or not name.isascii())
 # "по московскому времени", "за київським часом": an adjective of the capital, and "time" in any case.
 _BY_CAPITAL = re.compile(
     r"\b(москов|киев|київ|минск|мінс|бакин|тбилис|ереван|астан|ташкент|бишкек|кишин)\w{2,9}\s(?:врем|час)\w{1,4}",
@@ -108,11 +109,8 @@ def zone_in(text: str, places: frozenset[str] = frozenset()) -> Zone | None:
         if minutes <= 14 * 60:
             return Zone(minutes_east(-minutes if found[1] != "+" else minutes))
     lower = text[:60].lower()
-    for phrase, where in _NAMED.items():
-        if (" " in phrase or not phrase.isascii()) and phrase in lower[:40]:
-            return Zone(ZoneInfo(where))
-    if capital := _BY_CAPITAL.search(lower):
-        return Zone(ZoneInfo(_CAPITALS[capital[1]]))
+    if (said := _zone_said(lower[:40], lower)) is not None:
+        return said
     for number, found in enumerate(_WORDS.finditer(text[:60])):
         word = found[0]
         if number >= _MOST:
@@ -134,9 +132,13 @@ def zone_before(text: str) -> Zone | None:
     lower = text.lower()
     if lower.isascii() and " " not in lower.strip():
         return None
-    for phrase, where in _NAMED.items():
-        if (" " in phrase or not phrase.isascii()) and phrase in lower:
-            return Zone(ZoneInfo(where))
+    return _zone_said(lower, lower)
+
+
+def _zone_said(near: str, lower: str) -> Zone | None:
+    """The zone of a phrase that stands in ``near``, or of a capital's time in ``lower``; both in lower case."""
+    if (where := next((where for phrase, where in _PHRASES if phrase in near), None)) is not None:
+        return Zone(ZoneInfo(where))
     capital = _BY_CAPITAL.search(lower)
     return Zone(ZoneInfo(_CAPITALS[capital[1]])) if capital else None
 
