@@ -22,8 +22,7 @@ from core.query.joints import HEBREW
 from core.query.parse import parse
 from core.query.words import QueryWord, query_words
 
-_QUOTES_1, _QUOTES_2 = '"“”„‟«»＂', "‹›〝〞〟❝❞「」『』｢｣﹁﹂﹃﹄《》〈〉"
-_NEW_QUOTE = re.compile(f"[{_QUOTES_2}]")
+_NEW_QUOTE = re.compile("[‹›〝〞〟❝❞「」『』｢｣﹁﹂﹃﹄《》〈〉]")
 _BESIDE_OPERATOR = re.compile(rf"(?:^|[\s()])(?:AND|OR|NOT)[{INVISIBLE}]|[{INVISIBLE}](?:AND|OR|NOT)(?=[\s()])")
 _HEBREW_QUOTE = re.compile(rf"[{HEBREW}][\"“”„][{HEBREW}]")
 _HEBREW = re.compile(f"[{HEBREW}]{{3}}")

@@ -61,7 +61,6 @@ _WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)?")
 _STARTS = re.compile(r"[.!?:;…\n\"“”„«»(\[|•—–]")
 _ARABIC_ARTICLE = re.compile("^(?:و?(?:ال|بال|کال|لل)|و(?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
 _UNSPACED_NAMES = (re.compile("[A-Za-z]{3,}"), KATAKANA_NAME, CHINESE_NAME)
-_SIDES = np.uint64(64)
 
 
 def fields_of(title: str, text: str, language: str | None, vector: Vector | None) -> dict[str, Any]:
