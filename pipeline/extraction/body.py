@@ -81,7 +81,6 @@ _PICTURED = re.compile(r"caption|image|img|photo|media|picture|figure|video|gall
 _MAX_LABEL_CHARS = 30  # a label before a link, or a dateline before a paragraph
 _MAX_BREADCRUMB_CHARS = 300
 _MAX_NOTE_BOX_CHARS = 500
-_SENTENCE_END = re.compile(r"[.!?…。！？؟۔।]['\"”’»)\]]*$")
 # "- Category: World", "- Details": notes in a list before the text.
 _LISTED_NOTE = re.compile(r"-\s(?:[^\s:]+|[^:]{2,30}:\s.{1,40})(?<![.!?])")
 _PERIOD_END = re.compile(r"[.。।۔:;,]['\"”’»)\]]*$")

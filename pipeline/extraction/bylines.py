@@ -263,15 +263,18 @@ def _is_place(name: str, line: str) -> bool:
 
 
 def _parts(line: str, *, shown: bool) -> Iterator[str]:
-    line = _KOREAN_NAMES.sub(", ", line)
-    if shown and (other := _LABEL_BEHIND.search(line)) is not None and LABEL.match(line):
+    if "·" in line:
+        line = _KOREAN_NAMES.sub(", ", line)
+    # A label begins few lines, and to look for one behind it takes ten times as long.
+    if shown and LABEL.match(line) and (other := _LABEL_BEHIND.search(line)) is not None:
         line = line[: other.start()]  # "撰文：李明 编辑：王芳"
     if has_unspaced(line):
         line = without_onto(line)
     if (pictured := _PICTURED.search(line)) is not None:
         line = line[: pictured.start()]
     line = _ROMANIAN.sub("", line)
-    line = _BY_AGENCY.sub(lambda found: found[1] if is_agency(found[2]) else found[0], line)
+    if "/" in line:
+        line = _BY_AGENCY.sub(lambda found: found[1] if is_agency(found[2]) else found[0], line)
     line = _IN_BRACKETS.sub("", _without_label(line)).strip(" ,;|.:–—-•·")
     if not line or "://" in line or line.startswith("@"):
         return

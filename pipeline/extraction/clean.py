@@ -114,8 +114,7 @@ def extract(
     try:
         page = _checked(html, charset, max_html_bytes)
         tree = _parsed(page)
-        alive = list(tree.iter())  # lxml creates a new object on each access to an element unless one is referenced
-        marks = marks_of(tree)
+        marks = marks_of(tree)  # holds all elements: lxml creates a new object on each access unless one is referenced
         join_broken_lines(tree, marks.as_written)
         facts = read_facts(tree, url, marks)
         title = choose_title(title_hint, facts.titles, facts.site_names, url, facts.frame)
@@ -124,7 +123,7 @@ def extract(
         )
         signs = read_signs(tree, marks)
         body = extract_body(tree, marks, facts, title.value)
-        del alive
+        marks.elements.clear()
         if (kind := wall_kind(signs, facts, headline, body.value, title_hint)) is not None:
             raise ExtractionError("wall", kind)
         shown = body.value

@@ -118,7 +118,7 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
     metas = _metas(tree)
     data = read_linked_data(tree)
     window = _MESSAGES.sub("", readable_line((tree.findtext(".//title") or "")[:MAX_VALUE_CHARS]))
-    frame = frame_of(tree, url, marks.breadcrumbs)
+    frame = frame_of(tree, url, marks)
     headings = _headings(tree, window, metas)
     shown = frozenset(
         flat for text in (*(text for _, text in headings), *metas.get("og:title", ()), window) if (flat := folded(text))
@@ -142,7 +142,9 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
         titles=_titles(marks, url, main, metas, headings, window, bare),
         site_names=site_names,
         frame=frame,
-        authors=_or_signed(_authors(marks, data, main, page, _without_template(metas, site_names), near), frame, tree),
+        authors=_or_signed(
+            _authors(marks, data, main, page, _without_template(metas, site_names), near), frame, marks, tree
+        ),
         published=_candidates(one for one, role in dates if role == "published"),
         modified=_candidates(one for one, role in dates if role == "modified"),
         language=_language(tree, main, metas),
@@ -301,7 +303,8 @@ def _authors(
     for origin, listed in marked_bylines(marks).items():
         yield AuthorClaim(listed, origin)
     for name in _AUTHOR_METAS:
-        yield AuthorClaim(clean_authors(metas.get(name, ())), "meta")
+        if listed_names := metas.get(name):
+            yield AuthorClaim(clean_authors(listed_names), "meta")
     yield AuthorClaim(clean_authors(_parsely(metas)), "meta")
     for number in ("1", "2"):
         label = next(iter(metas.get(f"twitter:label{number}", ())), "")
@@ -310,7 +313,7 @@ def _authors(
     yield AuthorClaim(lines_as_bylines(near), "line")
 
 
-def _or_signed(claims: Iterator[AuthorClaim], frame: Frame, tree: HtmlElement) -> tuple[AuthorClaim, ...]:
+def _or_signed(claims: Iterator[AuthorClaim], frame: Frame, marks: Marks, tree: HtmlElement) -> tuple[AuthorClaim, ...]:
     """The claims, those of the outlet itself marked as such, and who signed the text if no person is named."""
     told = tuple(
         claim._replace(organisation=True)
@@ -320,7 +323,7 @@ def _or_signed(claims: Iterator[AuthorClaim], frame: Frame, tree: HtmlElement) -
     )
     if any(claim.names and not claim.organisation for claim in told):
         return told
-    return (*told, AuthorClaim(signatures(tree), "signature"))
+    return (*told, AuthorClaim(signatures(tree, marks), "signature"))
 
 
 def _without_template(metas: dict[str, list[str]], site_names: tuple[str, ...]) -> dict[str, list[str]]:

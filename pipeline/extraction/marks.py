@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from lxml.html import HtmlElement, defs
 
-_MAX_ELEMENTS, _MAX_KEPT_CHARS = 80, 200
+_MAX_ELEMENTS = 80
+_MAX_KEPT_CHARS, _MOST_KEPT = 300, 16_000
 # Of names in lower case: patterns that ignore case take three times as long.
 _AUTHOR_NAME = re.compile(
     r"author|byline|writer|reporter|columnist|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
@@ -66,13 +66,14 @@ def is_own(tag: object) -> bool:
 class Marks:
     """Elements in page order, not judged further: their names may mean something else.
 
-    ``consent`` are boxes that ask for it, ``dialogs`` those that lie above the page or are menus by their role, ``notes``
-    say who the author is, ``sign_ups`` offer a newsletter or ask for a gift, ``own`` are the elements of which HTML knows
+    ``elements`` are all, which are faster to iterate over again than the tree. ``consent`` are boxes that ask for it,
+    ``dialogs`` those that lie above the page or are menus by their role, ``notes`` say who the author is, ``sign_ups`` offer a newsletter or ask for a gift, ``own`` are the elements of which HTML knows
     nothing, ``headlines`` those that microdata calls so, ``as_written`` those whose style says how white space is shown,
     ``blocks`` those whose style shows them as blocks, ``hidden`` those that a browser does not show (the attribute, the
     style, a <template>).
     """
 
+    elements: list[HtmlElement]
     authors: list[HtmlElement] = field(default_factory=list)
     dates: list[HtmlElement] = field(default_factory=list)
     author_links: list[HtmlElement] = field(default_factory=list)
@@ -89,23 +90,27 @@ class Marks:
 
 
 _AUTHOR, _DATE, _HEADLINE, _CONSENT, _DIALOG, _CRUMB, _NOTE, _SIGN_UP_BOX = (1 << place for place in range(8))
-_JUDGED = frozenset({"class", "id", "data-testid", "itemprop", "property", "rel", "pubdate", "role", "aria-modal"})
+# Pages of one outlet have the same names. (With many outlets, an LRU cache costs more than it saves.)
+_judged: dict[str, dict[str, int]] = {
+    name: {} for name in ("class", "id", "data-testid", "itemprop", "property", "rel", "pubdate", "role", "aria-modal")
+}
 
 
 def marks_of(tree: HtmlElement) -> Marks:
     """The marked elements of a page."""
-    found = Marks()
-    judged: dict[str, dict[str, int]] = {name: {} for name in _JUDGED}
-    for element in tree.iter():
+    found = Marks(list(tree.iter()))
+    for element in found.elements:
         tag = element.tag
         signs = 0
         for name, value in element.items():
-            if (known := judged.get(name)) is not None:
+            if (known := _judged.get(name)) is not None:
                 sign = known.get(value)
                 if sign is None:
-                    # Pages of one outlet have the same names.
-                    judge = _remembered if len(value) <= _MAX_KEPT_CHARS else _judge
-                    sign = known[value] = judge(name, value)
+                    sign = _judge(name, value)
+                    if len(value) <= _MAX_KEPT_CHARS:
+                        if len(known) >= _MOST_KEPT:
+                            known.clear()
+                        known[value] = sign
                 signs |= sign
             elif name == "href" and tag == "a" and AUTHOR_PATH.search(value) is not None:
                 found.author_links.append(element)
@@ -149,11 +154,6 @@ def _file(found: Marks, element: HtmlElement, signs: int) -> None:
     ):
         if signs & sign:
             elements.append(element)
-
-
-@lru_cache(maxsize=8_192)
-def _remembered(name: str, value: str) -> int:
-    return _judge(name, value)
 
 
 def _judge(name: str, value: str) -> int:

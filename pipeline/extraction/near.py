@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,8 +13,7 @@ _SENTENCE_CHARS = 80
 
 _FOLLOWING = XPath("following::text()[position() <= 60]")
 _PRECEDING = XPath("preceding::text()[position() <= 24]")
-_ALL_TEXTS = XPath("//body//text()")
-_MAX_TEXTS = 80
+_FIRST_TEXTS = XPath("//body/descendant::text()[position() <= 80]")
 _INLINE = frozenset(
     {"a", "abbr", "b", "bdi", "em", "font", "i", "small", "span", "strong", "time", "u", "cite", "address"}
 )
@@ -30,7 +28,7 @@ def lines_near(headline: HtmlElement) -> list[str]:
 
 def lines_before_text(tree: HtmlElement) -> list[str]:
     """On a page without a headline: the short lines before its first paragraph, nearest first."""
-    lines = _lines(itertools.islice(_ALL_TEXTS(tree), _MAX_TEXTS), stop=True)
+    lines = _lines(_FIRST_TEXTS(tree), stop=True)
     return lines[::-1] if len(lines) < _MAX_LINES else []
 
 

@@ -30,12 +30,16 @@ def articles_in(scripts: list[str]) -> Iterator[str]:
         budget -= len(script)
         if budget < 0:
             return
-        for found in _JSON_STRING.finditer(script):
-            literal = found[0]
-            if len(literal) < _MIN_SCRIPT_BODY_CHARS or ("<p" not in literal and "u003cp" not in literal.lower()):
-                continue
-            yield _paragraphs_of(_decoded(literal))
-        texts = (_decoded(found[1]) for found in _JSON_PARAGRAPH.finditer(script) if "<" not in found[1])
+        if _holds_paragraphs(script):
+            for found in _JSON_STRING.finditer(script):
+                if len(found[0]) >= _MIN_SCRIPT_BODY_CHARS and _holds_paragraphs(found[0]):
+                    yield _paragraphs_of(_decoded(found[0]))
+        # A text is never longer than what stands for it.
+        texts = (
+            _decoded(found[1])
+            for found in _JSON_PARAGRAPH.finditer(script)
+            if len(found[1]) > _MIN_SCRIPT_PARAGRAPH_CHARS and "<" not in found[1]
+        )
         parts = [
             text
             for text in texts
@@ -43,6 +47,10 @@ def articles_in(scripts: list[str]) -> Iterator[str]:
         ]
         if len(parts) >= _MIN_SCRIPT_PARAGRAPHS:
             yield "\n".join(normal_line(one) for one in parts)
+
+
+def _holds_paragraphs(data: str) -> bool:
+    return "<p" in data or "u003cp" in data.lower()
 
 
 def _decoded(literal: str) -> str:

@@ -30,7 +30,7 @@ _MAX_LABEL_CHARS = 40
 _SENTENCE_WORDS = 8
 
 
-_PUBLISHED, _MODIFIED, _OTHER = (phrases_of(_DATA[name]) for name in ("published", "modified", "other"))
+_PUBLISHED, _MODIFIED = (phrases_of(_DATA[name]) for name in ("published", "modified"))
 # Scripts that write words without spaces between them, or small words onto others.
 _UNSPACED = re.compile("[\u0590-\u06ff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -81,7 +81,6 @@ _SAYS_DATE = frozenset(
 _SKIPPED = frozenset(
     {"meta", "link", "script", "style", "html", "body", "main", "article", "form", "input", "h1", "p", "a", "img"}
 )
-_LETTERS = re.compile(r"[^\W\d_]")
 _DATA_NAME = re.compile(r"date|time|epoch|stamp|utc|publish|created|ts$")
 _MOMENT = re.compile(r"1\d{9}|1\d{12}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?\S{0,10}(?: [+-]\d{4})?")
 # The words before the digits of a date, or between those of two.
@@ -153,12 +152,6 @@ def _read(element: HtmlElement) -> Iterator[Dated]:
         ):
             yield Dated(content, role, "microdata_thing" if _of_a_thing(element) else "microdata")
         return
-    value = (
-        element.get("datetime")
-        or element.get("content")
-        or (element.get("title") if tag == "abbr" else None)
-        or _in_data(element)
-    )
     words = {word.lower() for name in ("class", "id") if (held := element.get(name)) for word in _WORDS.findall(held)}
     if (
         tag != "time"
@@ -171,6 +164,12 @@ def _read(element: HtmlElement) -> Iterator[Dated]:
         return
     if beside_the_article(element) or _inside_another(element):
         return
+    value = (
+        element.get("datetime")
+        or element.get("content")
+        or (element.get("title") if tag == "abbr" else None)
+        or _in_data(element)
+    )
     text = words_of(element, _MAX_CHARS)
     if not value and not text:
         return
