@@ -238,7 +238,9 @@ def test_a_query_that_costs_too_much_is_counted_and_the_others_go_on(
     article = news(NOON_MS, f"The harbour was closed. {text}")
     with capture_logs() as logs:
         results = [matcher.decided_of(article) for _ in range(3)]
-    assert [([one.subscription for one in each.subscriptions], each.undecided) for each in results] == [(["ann"], 1)] * 3
+    assert [([one.subscription for one in each.subscriptions], each.undecided) for each in results] == [
+        (["ann"], 1)
+    ] * 3
     assert [(entry["query"], entry["times"]) for entry in logs if "steps" in entry["event"]] == [("dear", 1)]
 
 
