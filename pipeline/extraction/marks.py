@@ -67,10 +67,10 @@ class Marks:
     """Elements in page order, not judged further: their names may mean something else.
 
     ``elements`` are all, which are faster to iterate over again than the tree. ``consent`` are boxes that ask for it,
-    ``dialogs`` those that lie above the page or are menus by their role, ``notes`` say who the author is, ``sign_ups`` offer a newsletter or ask for a gift, ``own`` are the elements of which HTML knows
-    nothing, ``headlines`` those that microdata calls so, ``as_written`` those whose style says how white space is shown,
-    ``blocks`` those whose style shows them as blocks, ``hidden`` those that a browser does not show (the attribute, the
-    style, a <template>).
+    ``dialogs`` those that lie above the page or are menus by their role, ``notes`` say who the author is, ``sign_ups``
+    offer a newsletter or ask for a gift, ``own`` are the elements of which HTML knows nothing, ``headlines`` those that
+    microdata calls so, ``as_written`` those whose style says how white space is shown, ``blocks`` those whose style shows
+    them as blocks, ``hidden`` those that a browser does not show (the attribute, the style, a <template>).
     """
 
     elements: list[HtmlElement]
