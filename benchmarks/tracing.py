@@ -76,12 +76,12 @@ def cpu_s(articles: list[RawArticle], tracing_url: str) -> float:
         SubscriptionStore(store).save_subscriptions([everything], now_ms=0, from_the_beginning=True)
         store.close()
         began_s = time.process_time()
-        spans = spans_of(settings, "connectors")
-        with create_stream(settings.stream, settings.raw_stream) as stream:
+        with (
+            spans_of(settings, "connectors") as spans,
+            create_stream(settings.stream, settings.raw_stream) as stream,
+        ):
             records, _ = to_records(articles, 1 << 20)
             traced(stream, spans, wall_ms).append(records)
-        if spans is not None:
-            spans.close()
         done = run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
         if done != len(articles):
             raise SystemExit(f"{done} of {len(articles)} records were handled")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from core.errors import UsageError
@@ -36,7 +37,7 @@ class Span(NamedTuple):
 
 
 class Spans:
-    """Sends a service's spans. Thread-safe. Close it at the end, which sends the remaining ones.
+    """Sends a service's spans. Thread-safe. Close it at the end (its context does), which sends the remaining ones.
 
     Raises UsageError if the packages for it are not installed.
     """
@@ -85,10 +86,16 @@ class Spans:
         """Send the remaining spans, and end the thread."""
         self._processor.shutdown()
 
+    def __enter__(self) -> Spans:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.close()
+
     def _of(self, trace: str, span: str) -> Any:
         return self._context(int(trace, 16), int(span, 16), is_remote=False, trace_flags=self._sampled)
 
 
-def spans_of(settings: Settings, service: str) -> Spans | None:
-    """The spans of a service; None if tracing is off. Raises UsageError."""
-    return Spans(settings.tracing_url, service, settings.run) if settings.tracing_url else None
+def spans_of(settings: Settings, service: str) -> AbstractContextManager[Spans | None]:
+    """A context with the spans of a service, which it closes; None if tracing is off. Raises UsageError."""
+    return Spans(settings.tracing_url, service, settings.run) if settings.tracing_url else nullcontext()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from connectors.archives.kept import KeptWriter
 from connectors.archives.warc import read_frames, read_warc
 from core.errors import InputError
 from core.private import make_private_folder
-from core.records import article_id, to_ms
+from core.records import article_id, from_ms, to_ms
 from core.streams import StreamRecord
 
 NOTE = "archive.json"
@@ -44,6 +44,11 @@ class DayFile(NamedTuple):
 
     day: date
     path: Path
+
+    def items(self) -> Iterator[ArchiveItem]:
+        """Its items, in the file's order. Damaged ones have a problem (``read_warc``)."""
+        # Each record of ours has its own time.
+        return read_warc(self.path, self.path.name, from_ms(0))
 
 
 def day_start_ms(day: date) -> int:
@@ -127,7 +132,7 @@ def take_out_texts(file: DayFile, why: Callable[[str, int], str | None]) -> int:
 
 def _take_out(file: DayFile, why: Callable[[ArchiveItem], str | None]) -> int:
     going: dict[int, tuple[Kept, str]] = {}
-    for item in read_warc(file.path, file.path.name, datetime.fromtimestamp(0, UTC)):
+    for item in file.items():
         if item.kept is not None and item.kept.gone is None and (reason := why(item)) is not None:
             # What is left of a record has its address.
             kept = replace(item.kept, url=item.kept.url or (item.raw.url if item.raw else None))

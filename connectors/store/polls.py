@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from connectors.base import PageFailure
 from connectors.store import tables as h
 from connectors.store.rows import kind_of
+from core.clock import Every
 from core.errors import FailureKind
 from core.records import from_ms
 from core.store.engine import Store
@@ -45,7 +46,7 @@ class PollRepository:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._last: dict[str, tuple[int, str | None]] = {}
-        self._swept_ms = 0
+        self._sweep = Every(SWEEP_EVERY_MS)
 
     def add(
         self,
@@ -81,8 +82,7 @@ class PollRepository:
             shown = msgspec.json.encode(list(pages)[:MAX_PAGES]).decode() if pages else None
             self.store.upsert(connection, h.polls, [row | {"pages": shown}])
             self._last[feed] = (now_ms, (problem or "") if dull else None)
-            if now_ms - self._swept_ms >= SWEEP_EVERY_MS:
-                self._swept_ms = now_ms
+            if self._sweep.due(now_ms):
                 connection.execute(h.polls.delete().where(h.polls.c.last_ms < now_ms - KEEP_MS))
 
     def of(self, feed: str, *, limit: int = 20) -> list[Poll]:

@@ -228,6 +228,14 @@ def folder_definitions(path: Path) -> dict[str, str]:
     return {name: text for name, (_, text) in _affordable(path).items()}
 
 
+def definitions_with(path: str | Path | None) -> dict[str, str]:
+    """The built-in topics, and those of a folder or file (empty, None: none) in place of those of the same name.
+
+    Raises UsageError like ``load_topic_folder``.
+    """
+    return builtin_definitions() | (folder_definitions(Path(path)) if path else {})
+
+
 def _builtin_files() -> dict[str, bytes]:
     files = [file for file in resources.files(__package__).iterdir() if file.name.endswith(".toml")]
     return {file.name: file.read_bytes() for file in files}

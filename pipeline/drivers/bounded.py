@@ -13,7 +13,7 @@ import msgspec
 
 from core.records import Article, Outcome, OutcomeKind, RawArticle, Subscription
 from core.store import StoreReader, SubscriptionStore, open_store
-from core.topics.definitions import builtin_definitions, folder_definitions
+from core.topics.definitions import definitions_with
 from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
 from pipeline.drivers.sorted_input import SortedInput
 from pipeline.flow import Flow
@@ -48,9 +48,7 @@ class BoundedRun:
         limits: SliceLimits = LIMITS,
         vectors: bool = True,
     ) -> None:
-        definitions = builtin_definitions()
-        if topics_folder is not None:
-            definitions |= folder_definitions(topics_folder)
+        definitions = definitions_with(topics_folder)
         self._limits = limits
         url = f"sqlite:///{folder / 'store.db'}"
         self._store = open_store(url)

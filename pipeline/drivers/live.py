@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
+from core.clock import Every
 from core.errors import OffsetOutOfRange, StreamUnavailable, TakenOver, WirewatchError
 from core.records.text_limits import DEFAULT
 from core.settings import Settings
@@ -23,7 +23,7 @@ from core.streams.embedded.stream import retain
 from core.streams.open import create_planned
 from core.streams.plans import group_of, planned_streams
 from core.streams.traced import traced
-from core.topics.definitions import builtin_definitions, folder_definitions
+from core.topics.definitions import definitions_with
 from core.tracing import spans_of
 from pipeline.drafts.kept import keeping_of
 from pipeline.drafts.tending import forget_gone, shared_tending
@@ -68,20 +68,32 @@ class LiveRun:
     def __init__(self, settings: Settings, clock_ms: Callable[[], int], *, publish: bool = True) -> None:
         self.settings, self._clock_ms, self._publish = settings, clock_ms, publish
         keep = Keep.of_settings(settings)
+        with ExitStack() as opened:
+            self._open(opened)
+            self._take(keep)
+            # Only a run that was taken stays open: a start that fails is tried again.
+            self._opened = opened.pop_all()
+
+    def _open(self, opened: ExitStack) -> None:
+        settings = self.settings
         self.store: Store = open_store(settings.store)
-        self._plans, self._spans = planned_streams(settings), spans_of(settings, "pipeline")
+        opened.callback(self.store.close)
+        spans = opened.enter_context(spans_of(settings, "pipeline"))
+        self._plans = planned_streams(settings)
         self.raw: Stream = create_planned(settings.stream, self._plans[settings.raw_stream], role="reader")
-        self._outputs = {
-            name: traced(create_planned(settings.stream, plan, role="relay"), self._spans, clock_ms)
-            for name, plan in self._plans.items()
-            if name != settings.raw_stream
-        }
+        opened.callback(self.raw.close)
+        self._outputs: dict[str, Stream] = {}
+        for name, plan in self._plans.items():
+            if name != settings.raw_stream:
+                stream = create_planned(settings.stream, plan, role="relay")
+                opened.callback(stream.close)
+                self._outputs[name] = traced(stream, spans, self._clock_ms)
+
+    def _take(self, keep: Keep) -> None:
+        settings, publish, clock_ms = self.settings, self._publish, self._clock_ms
         self.owner = secrets.token_hex(8)
         self.ledger = RunLedger(self.store, settings.run, self.owner)
-        definitions = builtin_definitions()
-        if settings.topics_dir:
-            definitions |= folder_definitions(Path(settings.topics_dir))
-        SubscriptionStore(self.store).save_topics(definitions, now_ms=clock_ms())
+        SubscriptionStore(self.store).save_topics(definitions_with(settings.topics_dir), now_ms=clock_ms())
         keep_texts(self.store, DEFAULT, settings.texts_keep_days, by="settings", now_ms=clock_ms())
         if publish:
             begin_telling(self.store, settings.run)
@@ -93,10 +105,11 @@ class LiveRun:
         self.offsets = RunOffsets(self.ledger, self.raw.uuid)
         self._relay = Relay(Outbox(self.store), self._outputs, self._may_relay, self._relayed)
         self._pruning = Pruning(self.ledger, keep)
-        self._committed_ms = self._looked_ms = 0
+        self._committed_ms = 0
+        self._look = Every(COMMIT_EVERY_MS)
         self._mirrored: dict[int, int] = {}
         self._frontier: Mapping[int, int] = {}
-        self._retained_ms: int | None = None
+        self._retention = Every(RETAIN_EVERY_MS)
 
     def flow(self) -> Flow:
         """The graph's parameters."""
@@ -203,9 +216,8 @@ class LiveRun:
             log.warning("the position could not be mirrored for lag tools", error=str(error))
 
     def _retain(self, now_ms: int, positions: Mapping[int, int]) -> None:
-        if self._retained_ms is not None and 0 <= now_ms - self._retained_ms < RETAIN_EVERY_MS:
+        if not self._retention.due(now_ms):
             return
-        self._retained_ms = now_ms
         try:
             retain(self.raw, self._plans[self.raw.name], now_ms, positions)
             for name, stream in self._outputs.items():
@@ -221,9 +233,8 @@ class LiveRun:
         """Mirror the ledger's position to the consumer group: for drivers that don't know the reader's position."""
         now_ms = self._clock_ms()
         # An idle run commits nothing, but the query costs the same.
-        if 0 <= now_ms - self._looked_ms < COMMIT_EVERY_MS:
+        if not self._look.due(now_ms):
             return
-        self._looked_ms = now_ms
         # From the last position: reading the whole ledger every few seconds would cost more each day.
         begun = self._frontier or {p: lowest for p, (lowest, _) in self._from_the_ledger().items()}
         known = self.offsets.appeared(()) | dict(begun)
@@ -250,11 +261,7 @@ class LiveRun:
 
     def close(self) -> None:
         """Close streams and store."""
-        for stream in (self.raw, *self._outputs.values()):
-            stream.close()
-        if self._spans is not None:
-            self._spans.close()
-        self.store.close()
+        self._opened.close()
 
 
 def run_in_slices(

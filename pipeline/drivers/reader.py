@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
+from core.clock import Every
 from core.errors import LogCut, OffsetOutOfRange
 from core.streams.base import Stream, StreamRecord
 from pipeline.order import Merge, Numbered
@@ -102,7 +103,7 @@ class MergingReader:
         self._skew_ms = skew_ms(stream.url) if skew is None else skew
         self._partitions_at_ms: int | None = None
         self._hollow: dict[int, _Hollow] = {}
-        self._doubts, self._said_ms = doubts, 0
+        self._doubts, self._say = doubts, Every(SAY_EVERY_MS)
 
     def next(self, *, wait_ms: int = 0) -> Numbered | None:
         """The next record in order; None if none can be returned yet. Raises StreamUnavailable, after which nothing is lost.
@@ -190,8 +191,7 @@ class MergingReader:
         self._look_at_epochs(records)
         now_ms = self._now_ms()
         wrong = self.merge.offer(records, Misdated(now_ms + AHEAD_MS, now_ms) if self._doubts else None)
-        if wrong and not 0 <= now_ms - self._said_ms < SAY_EVERY_MS:
-            self._said_ms = now_ms
+        if wrong and self._say.due(now_ms):
             log.warning(
                 "records have times far ahead of the clock; they are processed as of now",
                 partition=wrong[0].partition,

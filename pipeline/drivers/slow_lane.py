@@ -14,6 +14,7 @@ from concurrent.futures import Future
 
 import structlog
 
+from core.clock import Every
 from core.errors import Fenced, OffsetOutOfRange, StoreError, StreamError, WirewatchError
 from core.records import Position
 from core.streams import Stream
@@ -28,7 +29,7 @@ LOOK_S, BUSY_S = 0.5, 0.05
 TRIES = 2
 READ_MS = 2_000
 # How often the reader queries the store at most.
-ASK_S = 0.5
+ASK_MS = 500
 AT_ONCE = 50
 
 
@@ -170,20 +171,18 @@ def _refused(one: WaitingRecord, item: str, problem: Rejection) -> Draft:
 
 
 class Returns:
-    """Records that come back from the slow lane, for the reader. Single-threaded. Queries the store at most every ``ASK_S``."""
+    """Records that come back from the slow lane, for the reader. Single-threaded. Queries the store once in ``ASK_MS``."""
 
     def __init__(self, queue: SlowLaneQueue, monotonic: Callable[[], float]) -> None:
         self._queue, self._monotonic = queue, monotonic
-        self._asked_s: float | None = None
+        self._ask = Every(ASK_MS)
         # On their way to the ledger, so that they are not brought back twice.
         self._sent: dict[Position, None] = {}
 
     def take(self, limit: int, number: Callable[[], int]) -> list[Envelope]:
         """Up to ``limit`` finished records, with the next numbers; none while the store can't be reached."""
-        now_s = self._monotonic()
-        if self._asked_s is not None and 0 <= now_s - self._asked_s < ASK_S:
+        if not self._ask.due(int(1_000 * self._monotonic())):
             return []
-        self._asked_s = now_s
         try:
             found = self._queue.returning(limit, but=self._sent.keys())
         except StoreError:

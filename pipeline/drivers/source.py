@@ -9,7 +9,6 @@ emits the first push, and pauses for hours.
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +28,7 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
-from core.clock import wall_ms
+from core.clock import Every, wall_ms
 from core.errors import Fenced, OffsetOutOfRange, StoreError, StreamUnavailable
 from core.records import OrderKey, Position
 from core.settings import PipelineSettings
@@ -53,7 +52,7 @@ FAR = Timestamp.of(253_370_764_800)
 """
 # How often the store's progress is queried; more often only if reading has to wait for it.
 ASK_EVERY_S = 1.0
-LAG_EVERY_S = 10.0
+LAG_EVERY_MS = 10_000
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class _Read(Step):
         self._stands_at: MergeMark | None = None
         self._in_flight: InFlight | None = None
         self._ledger: RunLedger | None = None
-        self._counted_s = -math.inf
+        self._lag = Every(LAG_EVERY_MS)
         self._returns: Returns | None = None
 
     def process(
@@ -210,10 +209,8 @@ class _Read(Step):
     def _count(self, count: int, size: int, reader: MergingReader, in_flight: InFlight) -> None:
         counts.READ_RECORDS.inc(count)
         counts.READ_BYTES.inc(size)
-        now_s = time.monotonic()
-        if now_s - self._counted_s < LAG_EVERY_S:
+        if not self._lag.due(int(1_000 * time.monotonic())):
             return
-        self._counted_s = now_s
         with contextlib.suppress(StreamUnavailable):
             ends = reader.stream.end_offsets(reader.merge.partitions)
             unread = sum(max(0, end - reader.merge.next_offsets()[p]) for p, end in ends.items())

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from core.records import Alert, Article, decode, encode, to_ms
+from core.records import Article, decode, encode
 from core.records.text_limits import TextLimits
-from core.records.without_text import alert_without_text, without_text
+from core.records.without_text import stored_alert_without_text, without_text
 from core.store import tables as t
 from core.store.engine import chunks
 from core.store.outbox import replace_payloads
@@ -101,10 +101,9 @@ def _alerts(
         stories = sa.select(a.story).where(a.run == run, a.id.in_(part))
         raised = sa.select(c.id, c.record).where(c.run == run, c.story.in_(stories), c.article.in_(part))
         for row in connection.execute(raised):
-            alert = decode(row.record.encode(), Alert)
             # An article's later alerts quote its later versions.
-            if gone(alert.source, to_ms(alert.raised_at)):
-                left[row.id] = encode(alert_without_text(alert)).decode()
+            if (kept := stored_alert_without_text(row.record, gone)) is not None:
+                left[row.id] = kept
     _replace_records(connection, run, t.alerts, left)
     return left
 

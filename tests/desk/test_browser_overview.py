@@ -17,7 +17,7 @@ from tests.desk.test_overview import TOPIC, fill
 from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 LONG = (
     (
         "Donaudampfschifffahrtsgesellschaftskapitänswitwenrentenversicherungsbeitragserhöhung in Syrien beschlossen",

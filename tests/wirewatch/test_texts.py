@@ -14,7 +14,6 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.archives.folder import day_files, day_start_ms
-from connectors.archives.warc import read_warc
 from core.durations import DAY_MS
 from core.records import Article, from_ms
 from core.records.text_limits import DEFAULT
@@ -107,7 +106,7 @@ def archived(world: World) -> str:
     assert files
     parts = [gzip.decompress(file.path.read_bytes()).decode("utf-8", "replace") for file in files]
     for file in files:
-        for item in read_warc(file.path, file.path.name, from_ms(0)):
+        for item in file.items():
             parts += [f"{item.raw.html or ''} {item.raw.text or ''}"] if item.raw else []
     return " ".join(parts)
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from connectors.runner import to_records
 from core.clock import wall_ms
-from core.errors import UsageError
+from core.errors import StoreError, UsageError
 from core.records import RawArticle, Subscription, article_id, from_ms
 from core.settings import Settings
 from core.store import Store, SubscriptionStore, open_store
 from core.streams import create_stream, open_stream
+from core.streams.embedded.stream import SqliteStream
 from core.streams.traced import traced
 from core.tracing import Spans, spans_of
+from pipeline.drivers import live
 from pipeline.drivers.live import run_in_slices
 from tests.desk.delivery.support import hook, receiving, service, settle
 from tests.serving import Answering, Handler
@@ -59,13 +63,13 @@ def test_a_trace_goes_from_the_fetch_to_the_delivered_alert(tmp_path: Path) -> N
         began_ms = wall_ms()
         raw = RawArticle(url=URL, source="outlet", fetched_at=from_ms(began_ms), title="The harbour", text=TEXT)
         records, _ = to_records((raw,), 1 << 20)
-        spans = spans_of(settings, "connectors")
-        with create_stream(settings.stream, settings.raw_stream) as stream:
+        with (
+            spans_of(settings, "connectors") as spans,
+            create_stream(settings.stream, settings.raw_stream) as stream,
+        ):
             traced(stream, spans, wall_ms).append(records)
             [kept] = [one for one in stream.read(dict.fromkeys(stream.partitions(), 0)) if one.key == records[0].key]
             assert dict(kept.headers)["traceparent"].endswith(b"-01")
-        assert spans is not None
-        spans.close()
         assert run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True) == 1
         deliver(store, settings)
         store.close()
@@ -82,20 +86,18 @@ def test_a_trace_goes_from_the_fetch_to_the_delivered_alert(tmp_path: Path) -> N
 
 
 def deliver(store: Store, settings: Settings) -> None:
-    spans = spans_of(settings, "delivery")
-    assert spans is not None
-    with receiving() as receiver:
+    with spans_of(settings, "delivery") as spans, receiving() as receiver:
         hook(store, receiver.url)
         work = service(store, wall_ms, spans=spans)
         settle(work)
         assert len(receiver.got) == 1
         work.close()
-    spans.close()
 
 
 def test_nothing_is_recorded_unless_it_is_asked_for(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path))
-    assert spans_of(settings, "pipeline") is None
+    with spans_of(settings, "pipeline") as none:
+        assert none is None
     with create_stream(settings.stream, settings.raw_stream) as stream:
         assert traced(stream, None, wall_ms) is stream
         raw = RawArticle(url=URL, source="outlet", fetched_at=from_ms(0), text=TEXT)
@@ -108,12 +110,33 @@ def test_nothing_is_recorded_unless_it_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_receiver_that_is_away_holds_nothing_up(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path), tracing_url="http://127.0.0.1:9")
-    spans = spans_of(settings, "connectors")
-    assert spans is not None
-    with create_stream(settings.stream, settings.raw_stream) as stream:
+    with spans_of(settings, "connectors") as spans, create_stream(settings.stream, settings.raw_stream) as stream:
         raw = RawArticle(url=URL, source="outlet", fetched_at=from_ms(0), text=TEXT)
         records, _ = to_records((raw,), 1 << 20)
         assert len(traced(stream, spans, wall_ms).append(records)) == 1
+
+
+def test_a_start_that_fails_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, left = Counter[type](), set[object]()
+    for kind in (Spans, Store, SqliteStream):
+
+        def begin(self: Any, *given: Any, kind: Any = kind, begin: Any = kind.__init__, **options: Any) -> None:
+            begin(self, *given, **options)
+            opened[kind] += 1
+            left.add(self)
+
+        def close(self: Any, *, close: Any = kind.close) -> None:
+            left.discard(self)
+            close(self)
+
+        monkeypatch.setattr(kind, "__init__", begin)
+        monkeypatch.setattr(kind, "close", close)
+    monkeypatch.setattr(live, "begin_telling", mock.Mock(side_effect=StoreError("the disk is full")))
+    settings = Settings(data_dir=str(tmp_path), tracing_url="http://127.0.0.1:9")
+    with pytest.raises(StoreError, match="the disk is full"):
+        live.LiveRun(settings, wall_ms)
+    assert set(opened) == {Spans, Store, SqliteStream}
+    assert left == set()
 
 
 def test_without_its_packages_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,7 +185,7 @@ def deliver(
     store = open_store(settings.store) if once else store_of(settings, stop, serving.waits)
     away = Away("the store")
     renderer = renderer_of(settings)
-    spans = spans_of(settings, "delivery")
+    spans = context.with_resource(spans_of(settings, "delivery"))
     service = DeliveryService(
         store,
         process_name(),
@@ -225,8 +225,6 @@ def deliver(
         service.close()
         heartbeat.close()
         store.close()
-        if spans is not None:
-            spans.close()
 
 
 @app.command("tail")

@@ -41,6 +41,7 @@ from wirewatch.replay.spec import (
     parse_speed,
     pruned_since,
     scope_of,
+    spec_of,
 )
 from wirewatch.starting import store_of, stream_of
 from wirewatch.supervisor import stop_on_signals
@@ -189,7 +190,7 @@ def replay(
                 warn=lambda words: console.note(words, "yellow"),
             )
         else:
-            changed = msgspec.json.decode(row.spec, type=ReplaySpec).differences(wanted)
+            changed = spec_of(row).differences(wanted)
             if changed:
                 raise UsageError(
                     f"run {name!r} was started with different options ({', '.join(changed)})",
@@ -376,7 +377,7 @@ def _result(store: Store, row: Replay, *, as_json: bool, seconds: float, handled
     reader = StoreReader(store, row.name)
     counts, alerts = reader.count_outcomes(), sum(1 for _ in reader.alerts())
     rate = round(handled / seconds, 1) if seconds and handled else None
-    spec = msgspec.json.decode(row.spec, type=ReplaySpec)
+    spec = spec_of(row)
     if as_json:
         line = {
             "run": row.name,

@@ -104,10 +104,10 @@ def run_connectors(
         read_date=_moment,
     )
     probes = ConnectorProbes(settings, store, console.utc_now)
-    spans = spans_of(settings, "connectors")
     probes.serve(serving)
     probes.watch.start(stop)
     with (
+        spans_of(settings, "connectors") as spans,
         stream_of(settings, raw_plan(settings), stop, serving.waits, role="connectors") as stream,
         Heartbeat([state.leases], console.now_ms),
     ):
@@ -153,8 +153,6 @@ def run_connectors(
             tend=tend,
         )
     http.close()
-    if spans is not None:
-        spans.close()
     state.release(console.utc_now())
 
 

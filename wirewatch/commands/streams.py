@@ -23,7 +23,6 @@ from core.streams import open_stream
 from core.streams.base import check_partitions
 from core.streams.open import create_planned, find_stream
 from core.streams.plans import StreamFacts, StreamPlan, differences, planned_streams
-from core.streams.registry import SchemaRegistry
 from wirewatch import console
 from wirewatch.commands.options import JsonLines
 
@@ -117,6 +116,9 @@ def adopt(context: typer.Context) -> None:
 
 
 def _register(settings: Settings) -> None:
+    # Brings httpx, which no other command here needs.
+    from core.streams.registry import SchemaRegistry
+
     with SchemaRegistry(settings.schema_registry_url) as registry:
         for one in CONTRACTS:
             # The contracts have the default names; only the raw stream can have another.

@@ -22,7 +22,7 @@ from core.search import SearchIndex, filters_of, search_folder
 from core.search.usage import usage_findings
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, open_store
-from core.topics.definitions import builtin_definitions, folder_definitions
+from core.topics.definitions import definitions_with
 from desk.terminal import harmless
 from desk.use_cases import alerts
 from desk.use_cases.alert_work import marked_articles
@@ -483,5 +483,4 @@ def when(value: Any) -> str:
 
 def known_topics(settings: Settings) -> set[str]:
     """Names of the topics that a pipeline with these settings tags articles with."""
-    own = folder_definitions(Path(settings.topics_dir)) if settings.topics_dir else {}
-    return {*builtin_definitions(), *own}
+    return set(definitions_with(settings.topics_dir))

@@ -48,9 +48,8 @@ def list_limits(context: typer.Context, *, as_json: JsonLines = False) -> None:
         return
     table = console.table("outlet", "kept", "since", "set by")
     for source, days, since_ms, by in rows:
-        kept = f"{days:g} days" if days else "without limit"
         since = f"{from_ms(since_ms):%Y-%m-%d %H:%M}" if since_ms else "–"
-        table.add_row(Text(source or "all others"), kept, since, Text(by))
+        table.add_row(Text(source or "all others"), _kept(days).removeprefix("for "), since, Text(by))
     console.out.print(table)
 
 
@@ -65,8 +64,7 @@ def keep(
     """Keep an outlet's texts for this many days from now on; older ones are deleted."""
     settings, store = _opened(context)
     keep_texts(store, _named(outlet), days, by=by, now_ms=console.now_ms())
-    kept = f"for {days:g} days" if days else "without limit"
-    console.note(f"texts of {outlet} are kept {kept}; texts that are already deleted do not come back")
+    console.note(f"texts of {outlet} are kept {_kept(days)}; texts that are already deleted do not come back")
     if 0 < days < settings.retention_days:
         console.note(f"the raw stream keeps its pages for {settings.retention_days:g} days (retention_days)", "yellow")
 
@@ -77,8 +75,11 @@ def default(context: typer.Context, outlet: Outlet, by: By = "") -> None:
     """From now on, keep an outlet's texts as long as those of all others (setting texts_keep_days)."""
     settings, store = _opened(context)
     keep_texts(store, _named(outlet), None, by=by, now_ms=console.now_ms())
-    days = settings.texts_keep_days
-    console.note(f"texts of {outlet} are kept {f'for {days:g} days' if days else 'without limit'}, like all others")
+    console.note(f"texts of {outlet} are kept {_kept(settings.texts_keep_days)}, like all others")
+
+
+def _kept(days: float) -> str:
+    return f"for {days:g} days" if days else "without limit"
 
 
 def _opened(context: typer.Context) -> tuple[Settings, Store]:

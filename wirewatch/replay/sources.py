@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import msgspec
@@ -20,10 +20,9 @@ from connectors.archives.folder import (
     write_note,
 )
 from connectors.archives.snapshots import HistoryReader
-from connectors.archives.warc import read_warc
 from core.counted import counted
 from core.errors import WirewatchError
-from core.records import article_id, encode, from_ms, raw_hash, to_ms
+from core.records import RawArticle, article_id, encode, from_ms, raw_hash, to_ms
 from core.settings import Settings
 from core.store import Store
 from core.store.takedowns import STAGE, Takedowns
@@ -157,10 +156,7 @@ class Sources:
         elif source.partition(":")[0] == STORE and not Path(source).exists():
             run = source.partition(":")[2] or self._of
             for key, raw in stored_versions(self._store, run, from_ms_=since, to_ms_=until):
-                value = encode(raw)
-                writer.add(
-                    value, time_ms=key.time_ms, article=article_id(raw.url), digest=raw_hash(value), item=raw.url
-                )
+                _add_raw(writer, raw, key.time_ms)
                 yield
         else:
             for item in self._items(source, facts):
@@ -171,7 +167,7 @@ class Sources:
         if source == ARCHIVE and not Path(source).exists():
             folder = archive_dir(self._settings)
             for file in files_between(folder, *self._span):
-                yield from read_warc(file.path, file.path.name, datetime(1970, 1, 1, tzinfo=UTC))
+                yield from file.items()
             return
         reader = HistoryReader(Path(source))
         yield from reader.items()
@@ -211,9 +207,12 @@ def add_item(writer: SortedWriter, item: ArchiveItem, span: tuple[int, int], fac
         if not span[0] <= time_ms < span[1]:
             facts["outside"] += 1
             return
-        value = encode(item.raw)
-        article = article_id(item.raw.url)
-        writer.add(value, time_ms=time_ms, article=article, digest=raw_hash(value), item=item.raw.url)
+        _add_raw(writer, item.raw, time_ms)
+
+
+def _add_raw(writer: SortedWriter, raw: RawArticle, time_ms: int) -> None:
+    value = encode(raw)
+    writer.add(value, time_ms=time_ms, article=article_id(raw.url), digest=raw_hash(value), item=raw.url)
 
 
 class ArchivedDay(msgspec.Struct, frozen=True, kw_only=True):

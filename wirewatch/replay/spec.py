@@ -14,7 +14,7 @@ from core.records import Subscription
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
 from core.store.pruned import TEXTS, pruned_of
-from core.topics.definitions import builtin_definitions, folder_definitions
+from core.topics.definitions import definitions_with, folder_definitions
 from pipeline.ledger.story_rules import story_rules
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, copy_queries, first_place_ms, run_names
 
@@ -88,10 +88,15 @@ def digest_of(path: Path | None) -> str | None:
     return digest.hexdigest()
 
 
+def spec_of(replay: Replay) -> ReplaySpec:
+    """The options that a replay was started with."""
+    return msgspec.json.decode(replay.spec, type=ReplaySpec)
+
+
 def scope_of(store: Store, run: str) -> str:
     """The scope that holds the topics and subscriptions of a run."""
     found = ReplayRepository(store).get(run)
-    return "live" if found is None else msgspec.json.decode(found.spec, type=ReplaySpec).scope
+    return "live" if found is None else spec_of(found).scope
 
 
 def index_path(settings: Settings, name: str) -> Path:
@@ -123,9 +128,9 @@ def begin_replay(
     if name in run_names(store):
         raise UsageError(f"there is already a run {name!r}, which is not a replay", hint="use another name")
     live = SubscriptionStore(store)
-    known = folder_definitions(Path(settings.topics_dir)) if settings.topics_dir else {}
+    known = definitions_with(settings.topics_dir)
     if not live.read(now_ms=now_ms).topics:
-        live.save_topics(builtin_definitions() | known, now_ms=now_ms)
+        live.save_topics(known, now_ms=now_ms)
     if spec.scope == name:
         given = folder_definitions(topics) if topics else {}
         queries = SubscriptionStore(store, name)

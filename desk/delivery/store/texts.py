@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from core.records import Alert, decode, encode, to_ms
-from core.records.without_text import alert_without_text
+from core.records.without_text import stored_alert_without_text
 from core.store import Store
 from core.store.text_limits import text_limits_of
 from desk.delivery.store import tables as d
@@ -30,9 +29,7 @@ def remove_quotations(store: Store, now_ms: int, after: LastDelivery, most: int)
     with store.writing() as connection:
         rows = connection.execute(query.order_by(c.planned_ms, c.id).limit(most)).all()
         for row in rows:
-            alert = decode(row.record.encode(), Alert)
-            if gone(alert.source, to_ms(alert.raised_at)):
-                kept = encode(alert_without_text(alert)).decode()
-                if kept != row.record:
-                    connection.execute(d.deliveries.update().where(c.id == row.id).values(record=kept))
+            kept = stored_alert_without_text(row.record, gone)
+            if kept is not None and kept != row.record:
+                connection.execute(d.deliveries.update().where(c.id == row.id).values(record=kept))
     return (rows[-1].planned_ms, rows[-1].id) if rows else None

@@ -57,7 +57,7 @@ def on_the_stream(world: World) -> dict[tuple[int, int], bytes]:
 
 
 def in_the_archive(world: World) -> dict[tuple[int, int], bytes]:
-    kept = [item.kept for file in day_files(world.folder / "archive") for item in read_warc(file.path, "a", EPOCH)]
+    kept = [item.kept for file in day_files(world.folder / "archive") for item in file.items()]
     assert None not in kept
     return {(one.partition, one.offset): one.value for one in kept if one is not None and one.gone is None}
 
@@ -67,7 +67,7 @@ def indexed(world: World, name: str) -> SortedHistory:
     late = {Where(*place): key for place, key in late_places(world.store, "live").items()}
     writer = SortedWriter(world.folder / f"{name}.db", late=late)
     for file in day_files(world.folder / "archive"):
-        for item in read_warc(file.path, "a", EPOCH):
+        for item in file.items():
             kept = item.kept
             assert kept is not None
             writer.add(
@@ -147,7 +147,7 @@ def test_a_takedown_reaches_the_archive_and_its_replays(world: World) -> None:
 def test_what_is_archived_after_a_takedown_never_holds_it(world: World) -> None:
     take_down(world.store, "https://late.test/late-port", "court order", by="", now_ms=END_MS)
     archive(world)
-    items = [item for file in day_files(world.folder / "archive") for item in read_warc(file.path, "a", EPOCH)]
+    items = [item for file in day_files(world.folder / "archive") for item in file.items()]
     assert [item.problem for item in items if item.kept and item.kept.gone] == ["taken down: court order"]
     assert b"The port of Odesa stayed shut" not in b"".join(item.kept.value for item in items if item.kept)
 
