@@ -39,7 +39,7 @@ def pdf_of(made: Briefing, zone: str, *, templates: str = "", link: str = "") ->
     installed, or a template fails, naming it.
     """
     if not makes_pdf():
-        raise UsageError(gettext("this installation makes no PDF"), hint="pip install 'wirewatch[pdf]'")
+        raise UsageError(gettext("this installation can't make PDFs"), hint="pip install 'wirewatch[pdf]'")
     # Optional, and without types where it is not installed.
     typst: Any = import_module("typst")
     own, folder = Path(templates) / TEMPLATE, Path(__file__).parent / "templates"
@@ -78,7 +78,7 @@ def _view(made: Briefing, zone: str, link: str) -> dict[str, Any]:
         "period": gettext(
             "%(start)s to %(end)s (%(zone)s)", start=clock(made.from_ms), end=clock(made.until_ms), zone=zone
         ),
-        "none": gettext("No story of a topic or a subscription came in or changed."),
+        "none": gettext("No story of a topic or a subscription is new or changed."),
         "at_desk": gettext("At the desk"),
         "footer": gettext("Sentences are quoted word for word from the article named with them."),
         "sections": [

@@ -27,7 +27,7 @@ def check_schedule(schedule: Schedule) -> None:
     clock_time(schedule.at)
     quiet_hours(schedule.quiet)
     if schedule.per_hour < 0 or schedule.gather_s < 0:
-        raise UsageError(gettext("per_hour and gather_s are 0 or more"))
+        raise UsageError(gettext("per_hour and gather_s must be 0 or more"))
 
 
 @lru_cache(maxsize=256)

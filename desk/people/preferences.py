@@ -116,17 +116,17 @@ class Preferences:
         """Keep a page's filters under a name, in place of others of that name. Raises UsageError."""
         name = " ".join(name.split())
         if path not in VIEWED:
-            raise UsageError(gettext("the filters of this page can't be kept"))
+            raise UsageError(gettext("the filters of this page can't be saved"))
         if not name or len(name) > LONGEST_NAME or not name.isprintable():
             raise UsageError(gettext("give the view a name of up to %(num)s characters", num=LONGEST_NAME))
         kept = kept_query(query)
         if len(kept) > LONGEST_QUERY:
-            raise UsageError(gettext("there are too many filters to keep"))
+            raise UsageError(gettext("there are too many filters to save"))
         c = saved_views.c
         with self._store.writing() as connection:
             mine = sa.select(sa.func.count()).where(c.person == person, c.page == VIEWED[path], c.name != name)
             if connection.execute(mine).scalar_one() >= MOST_VIEWS:
-                raise UsageError(gettext("you keep %(num)s views of this page: delete one first", num=MOST_VIEWS))
+                raise UsageError(gettext("you have %(num)s views of this page: delete one first", num=MOST_VIEWS))
             row = {"person": person, "page": VIEWED[path], "name": name, "query": kept, "saved_ms": now_ms}
             self._store.upsert(connection, saved_views, [row])
         return SavedView(name=name, address=f"{path}?{kept}" if kept else path)
@@ -137,4 +137,4 @@ class Preferences:
         with self._store.writing() as connection:
             mine = c.person == person, c.page == VIEWED.get(path, ""), c.name == name
             if not connection.execute(saved_views.delete().where(*mine)).rowcount:
-                raise NotFound(gettext("you keep no such view"))
+                raise NotFound(gettext("you have no such view"))

@@ -68,8 +68,8 @@ def proposals(
     document = document_of(article)
     if not meets(subscription, article):
         raise UsageError(
-            gettext("subscription %(name)s does not meet this article any more", name=repr(subscription.id)),
-            hint=gettext("its query or filters were changed since, or the article was"),
+            gettext("subscription %(name)s no longer matches this article", name=repr(subscription.id)),
+            hint=gettext("its query or filters have changed since, or the article has"),
         )
     narrower = narrower_queries(
         parse(subscription.query),

@@ -82,7 +82,7 @@ class Devices:
         """
         label = " ".join(label.split()).replace(DEVICE, "-") or gettext("device")
         if not label.isprintable():
-            raise UsageError(gettext("give the device a name that can be read"))
+            raise UsageError(gettext("give the device a readable name"))
         label = shortened(label, LONGEST_LABEL)
         now_ms = self._options.clock_ms()
         self._keys.made(now_ms=now_ms)

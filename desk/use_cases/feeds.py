@@ -95,7 +95,7 @@ class Discoveries:
         """The discovery of this name. Raises NotFound once it is forgotten."""
         found = self._known.get(name)
         if found is None:
-            raise NotFound(gettext("that search is forgotten: begin it again"))
+            raise NotFound(gettext("that search has expired: start it again"))
         return found
 
     def begin(self, url: str, feeds: FeedPort) -> str | None:

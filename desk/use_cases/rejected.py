@@ -64,8 +64,8 @@ def retry(
 def why_left(one: RejectedRecord) -> str:
     """Why a record does not go through again now, in words."""
     if one.state in (ASKED, BEGUN):
-        return gettext("asked for already")
-    return one.why or gettext("gone through again already")
+        return gettext("already requested")
+    return one.why or gettext("already processed again")
 
 
 def _rejections(desk: Desk) -> Rejections:

@@ -181,7 +181,7 @@ def _take(desk: Desk, by: By, story: str, state: HoldState, holder: tuple[str, s
     hold = Hold(story=story, state=state, changed_ms=now_ms, holder=identity, holder_name=name, by_name=person.name)
     kept = Note(at_ms=now_ms, person=person.id, name=person.name, kind=state, story=story, text=name)
     if not shift_of(desk).take(hold, kept, over=over or None):
-        raise Conflict(gettext("someone else took or gave this story meanwhile: look at the page again"))
+        raise Conflict(gettext("someone else has claimed or assigned this story in the meantime: reload the page"))
 
 
 def _write(desk: Desk, by: By, kind: NoteKind, story: str, text: str) -> None:

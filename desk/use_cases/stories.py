@@ -126,7 +126,7 @@ def read_raw(settings: Settings, stream_uuid: str, partition: int, offset: int) 
     except StreamError as error:
         return RawRecord(None, "", error.message)
     if found is None:
-        return RawRecord(None, "", gettext("the stream no longer holds this record"))
+        return RawRecord(None, "", gettext("the stream no longer has this record"))
     text = found.value.decode("utf-8", "replace")
     try:
         return RawRecord(decode(found.value, RawArticle), text)

@@ -124,7 +124,7 @@ def reason_in_words(link: LinkRow, common: InCommon) -> str:
         found.append(gettext("their openings are close in meaning (%(num)s of 100)", num=link.inputs["vectors"]))
     if link.inputs.get("words", 0) > 0:
         found.append(gettext("they share rare words (%(num)s of 100)", num=min(link.inputs["words"], 100)))
-    return "; ".join(found) or gettext("a little of everything")
+    return "; ".join(found) or gettext("several small similarities")
 
 
 def _name(by: By) -> str:

@@ -98,7 +98,7 @@ class Subscriptions:
         """
         if based_on is not None and (newest := self._queries.newest(wanted.id)) and newest.version != based_on:
             raise Conflict(
-                gettext("someone else saved it meanwhile"), hint=gettext("open it again, and repeat what you changed")
+                gettext("someone else saved it in the meantime"), hint=gettext("open it again, and repeat your changes")
             )
         (saved,) = self.save_all([wanted], by=by, anyway=anyway)
         if saved.changed:
@@ -115,7 +115,7 @@ class Subscriptions:
             wanted = replace(wanted, id=named(wanted.name, wanted.query, taken))
         elif taken.get(wanted.id):
             raise Conflict(
-                gettext("there is a subscription %(name)s already", name=repr(wanted.id)),
+                gettext("there is already a subscription %(name)s", name=repr(wanted.id)),
                 hint=gettext("choose another id, or change that one"),
             )
         return self.save(wanted, by=by, anyway=anyway)
@@ -180,7 +180,7 @@ class Subscriptions:
         if most is not None and len(wanted) > most:
             raise UsageError(
                 gettext(
-                    "%(file)s: %(num)s subscriptions, and up to %(most)s are taken at once",
+                    "%(file)s: %(num)s subscriptions; at most %(most)s can be imported at once",
                     file=name,
                     num=len(wanted),
                     most=most,

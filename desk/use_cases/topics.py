@@ -143,8 +143,8 @@ def save(desk: Desk, by: By, definition: str, based_on: int) -> StoredTopic:
     saved = desk.queries.save_topic(topic.name, definition, by=by.person.name or "desk", based_on=based_on, now_ms=now)
     if saved is None:
         raise UsageError(
-            gettext("%(name)s was changed meanwhile", name=topic.name),
-            hint=gettext("load the page again and make your change there"),
+            gettext("%(name)s was changed in the meantime", name=topic.name),
+            hint=gettext("reload the page and make your change there"),
         )
     desk.accounts.note(by, "topic.save", topic.name, f"version {saved.version}")
     return saved

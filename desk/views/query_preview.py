@@ -19,7 +19,7 @@ from desk.views.charts import Chart, bars
 from desk.views.wording import COUNTED, Outlets, exactly
 
 DAYS = 30
-_NO_NEWS = N_("No data: the store has no articles that came in after their feed was added")
+_NO_NEWS = N_("No data: the store has no articles that appeared after their feed was added")
 
 
 class StoryView(NamedTuple):

@@ -200,7 +200,7 @@ FEED_STATES: Mapping[str, str] = {
 }
 FAILURES: Mapping[str, str] = {
     FailureKind.URL: N_("the address can't be used"),
-    FailureKind.REFUSED: N_("the host is at an address that may not be connected to"),
+    FailureKind.REFUSED: N_("the host has an address that must not be connected to"),
     FailureKind.NAME: N_("the host's name can't be resolved"),
     FailureKind.CONNECTION: N_("no connection"),
     FailureKind.TIMEOUT: N_("no answer in time"),
@@ -213,7 +213,7 @@ FAILURES: Mapping[str, str] = {
     FailureKind.NO_FEED: N_("the answer is not a feed"),
     FailureKind.HTML: N_("a web page came in place of a feed"),
     FailureKind.NO_PAGE: N_("the answer is not a web page"),
-    FailureKind.ROBOTS: N_("the site's robots.txt forbids it"),
+    FailureKind.ROBOTS: N_("the site's robots.txt disallows it"),
     FailureKind.ROBOTS_UNREAD: N_("the site's robots.txt can't be read"),
     FailureKind.ELSEWHERE: N_("the page is at another host"),
     FailureKind.INTERNAL: N_("the connector itself failed"),

@@ -86,7 +86,7 @@ async def guard(request: Request) -> None:
     _limit(desk, request, caller)
     endpoint = request.scope.get("endpoint")
     if endpoint not in RULES:
-        raise Refused(403, gettext("this address has no rule that says who may use it"))
+        raise Refused(403, gettext("no rule defines who may use this address"))
     role = RULES[endpoint]
     if role is not None:
         if caller is None:
@@ -214,7 +214,8 @@ def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
         caller = desk.accounts.by_proxy(name, address)
         if caller is None:
             said = gettext(
-                "the proxy signed you in as %(name)s, but there is no open account of that name", name=repr(name[:100])
+                "the proxy signed you in as %(name)s, but there is no open account with that name",
+                name=repr(name[:100]),
             )
             raise Refused(403, said)
         return caller
@@ -273,12 +274,12 @@ async def _check_form(request: Request) -> None:
         value = (await request.form()).get(FORM_FIELD, "")
         given = value if isinstance(value, str) else ""
     if not is_form_token(given, request.state.form_cookie):
-        raise Refused(403, gettext("the page that sent this is too old: load it again and repeat what you did"))
+        raise Refused(403, gettext("the page that sent this is too old: reload it and try again"))
 
 
 def _takes(role: Role, has: Role) -> str:
     return gettext(
-        "this takes the role %(role)s; you are %(own)s",
+        "this requires the role %(role)s; your role is %(own)s",
         role=language.in_words(ROLE_NAMES, role),
         own=language.in_words(ROLE_NAMES, has),
     )

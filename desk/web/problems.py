@@ -33,10 +33,10 @@ _TITLES = {
 
 
 _SAID = {
-    400: N_("What was sent can't be read"),
+    400: N_("The request can't be read"),
     404: N_("There is no such page"),
-    405: N_("This address takes no such request"),
-    413: N_("What was sent is too large"),
+    405: N_("This address does not accept this kind of request"),
+    413: N_("The request is too large"),
 }
 """What is said to people about what the framework refuses."""
 _FAULTS = {

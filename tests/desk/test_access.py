@@ -156,7 +156,7 @@ def test_a_role_gets_no_further_than_its_rule(
         assert path.startswith("/api/") or method not in SAFE or answer.headers["location"].startswith("/sign-in?next=")
     elif not allowed:
         assert answer.status_code == 403
-        assert "takes the role" in answer.text
+        assert "requires the role" in answer.text
     elif method in SAFE:
         assert answer.status_code in (200, 400, 404, 422, 503) or answer.headers.get("location") == "/overview", (
             answer.text

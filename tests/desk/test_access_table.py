@@ -37,7 +37,7 @@ ROUTES = sorted(
 REASONS = {
     "too old": "form",
     "another site": "site",
-    "takes the role": "role",
+    "requires the role": "role",
     "may only read": "reads",
     "no longer valid": "feed",
 }

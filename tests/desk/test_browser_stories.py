@@ -40,7 +40,7 @@ def test_an_editor_joins_a_related_story_splits_an_article_and_undoes_it(
         page.wait_for_url(f"{url}/story/{first}")
         expect(page.get_by_text("was merged into this one")).to_be_visible()
         page.get_by_role("link", name="Varna union talks").first.click()
-        page.get_by_label("Why it is another story").fill("talks are not the strike")
+        page.get_by_label("Why it is a separate story").fill("talks are not the strike")
         page.get_by_role("button", name="Split from this story").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Varna union talks")
         expect(page.get_by_text("talks are not the strike")).to_be_visible()

@@ -65,9 +65,9 @@ def test_a_page_offers_no_more_views_than_can_be_kept(desk: Desk, as_reader: Tes
     for number in range(MOST_VIEWS):
         desk.preferences.save_view(person, "/alerts", f"view {number}", "", now_ms=number)
     page = as_reader.get("/alerts").text
-    assert "Keep this view" not in page
-    assert f"You keep {MOST_VIEWS} views of this page" in page
-    assert "Keep this view" in as_reader.get("/").text
+    assert "Save this view" not in page
+    assert f"You have {MOST_VIEWS} views of this page" in page
+    assert "Save this view" in as_reader.get("/").text
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_views_and_density_on_the_pages(wire: Wire, as_reader: TestClient) -> No
     page = as_reader.get("/?show=unread").text
     assert '<a href="/?show=unread" aria-current="true" dir="auto">Only &lt;b&gt;unread&lt;/b&gt;</a>' in page
     assert "Only &lt;b&gt;" not in as_reader.get("/alerts").text
-    assert "Keep this view" in as_reader.get("/alerts").text
+    assert "Save this view" in as_reader.get("/alerts").text
     assert send(as_reader, "/views/save", page="//evil.example", name="x", query="") == 422
     assert send(as_reader, "/views/drop", page="/", name="Only <b>unread</b>") == 303
     assert send(as_reader, "/views/drop", page="/", name="Only <b>unread</b>") == 404

@@ -59,7 +59,7 @@ def test_wildcards_that_the_index_can_not_look_up_are_found(found: Wire, as_read
 def test_marks_facets_and_volume(found: Wire, as_reader: TestClient) -> None:
     page = as_reader.get("/search?q=grain+OR+aid").text
     assert titles(page) == ["Grain leaves Odesa", "Grain leaves Odesa", "Aid reaches Aleppo"]
-    assert "Keep this view" in page
+    assert "Save this view" in page
     assert "<mark>Grain</mark> leaves" in page
     assert "lorries with <mark>aid</mark>." in page
     assert "3 articles</b>" in page

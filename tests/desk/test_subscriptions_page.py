@@ -87,7 +87,7 @@ def test_that_all_matches_were_there_before_is_said(wire: Wire, desk: Desk, as_e
     wire.article("Grain two", "From Odesa by rail.", backfill=True)
     indexed(desk)
     told = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "grain"}).text
-    assert "No data: the store has no articles that came in after their feed was added<" in told
+    assert "No data: the store has no articles that appeared after their feed was added<" in told
     assert "2 matching stories were in the feeds before they were watched" in told
     wire.article("Grain three", "From Odesa by air.")
     indexed(desk)
@@ -198,7 +198,7 @@ def test_save_edit_and_history(desk: Desk, as_editor: TestClient) -> None:
     assert "wider" in page
     late = send(as_editor, "/subscriptions/save", {**second, "query": "corn"})
     assert late.status_code == 400
-    assert "someone else saved it meanwhile" in late.text
+    assert "someone else saved it in the meantime" in late.text
     assert ">corn</textarea>" in late.text
     assert "Nothing was changed" in send(as_editor, "/subscriptions/save", {**second, "based_on": "2"}).text
     assert [line.action for line in desk.accounts.trail.page()][:2] == ["subscription saved"] * 2
@@ -289,7 +289,7 @@ def test_export_comes_back_by_import(desk: Desk, as_editor: TestClient) -> None:
     many = "".join(f'{{"id": "x{number}", "query": "x"}}\n' for number in range(5_001)).encode()
     refused = send(as_editor, "/subscriptions/import", {}, files={"file": ("many.jsonl", many)})
     assert refused.status_code == 400
-    assert "up to 5,000 are taken at once" in refused.text
+    assert "at most 5,000 can be imported at once" in refused.text
 
 
 def test_an_alert_that_is_not_relevant_proposes_narrower_queries(wire: Wire, desk: Desk, as_editor: TestClient) -> None:

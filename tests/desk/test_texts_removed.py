@@ -13,7 +13,7 @@ from tests.desk.support import Wire, statements
 from tests.pipeline.transforms.support import NOON_MS
 
 TEXT = "The council of the town met on Monday and talked about the bridge for an hour."
-SAID = "The text was removed: its limit is over."
+SAID = "The text was removed: its retention limit has passed."
 
 
 def test_the_page_says_that_a_text_was_removed_and_keeps_title_and_topic(

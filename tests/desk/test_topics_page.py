@@ -139,7 +139,7 @@ def test_a_version_is_saved_once_and_says_by_whom(desk: Desk, as_editor: TestCli
     assert (stored.definition, stored.version, stored.saved_by) == (WIDER, 2, "editor")
     assert stored.effective_from_ms == desk.clock_ms() + MARGIN_MS
     again = send(as_editor, "/topics/save", name="floods", definition=FILE, based_on=1)
-    assert "was changed meanwhile" in shown(again)
+    assert "was changed in the meantime" in shown(again)
     # A start of the pipeline with the same files keeps it; with a changed file it goes.
     assert desk.queries.save_topics({"floods": FILE}, now_ms=desk.clock_ms()) == 0
     assert desk.queries.save_topics({"floods": FILE + "# new\n"}, now_ms=desk.clock_ms()) == 1

@@ -73,7 +73,7 @@ def test_an_id_that_was_removed_is_free_again(tmp_path: Path) -> None:
     assert wirewatch(*add, cwd=tmp_path).returncode == 0
     refused = wirewatch(*add, cwd=tmp_path)
     assert refused.returncode == 2
-    assert "there is a subscription 'p' already" in refused.stderr
+    assert "there is already a subscription 'p'" in refused.stderr
     assert wirewatch("subscriptions", "remove", "p", cwd=tmp_path).returncode == 0
     assert wirewatch(*add, cwd=tmp_path).returncode == 0
 

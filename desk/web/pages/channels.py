@@ -79,8 +79,8 @@ def retry(visit: TheVisit, name: Name) -> Response:
         visit,
         channels,
         done=ngettext(
-            "%(channel)s tries again now; %(num)s failed message is queued again",
-            "%(channel)s tries again now; %(num)s failed messages are queued again",
+            "retrying %(channel)s now; %(num)s failed message is queued again",
+            "retrying %(channel)s now; %(num)s failed messages are queued again",
             count,
             channel=name,
         ),

@@ -56,7 +56,9 @@ def again(visit: TheVisit, url: Address) -> Response:
     use_case.ask_again(visit.desk, visit.by, url)
     return _page(
         visit,
-        done=gettext("%(url)s is fetched again within a minute or so", url=visit.desk.feed_port.shown(url.strip())),
+        done=gettext(
+            "%(url)s will be fetched again within a minute or so", url=visit.desk.feed_port.shown(url.strip())
+        ),
     )
 
 

@@ -39,13 +39,13 @@ def retry(
     made = use_case.retry(visit.desk, visit.by, wanted, [position] if position else ())
     said = [
         ngettext(
-            "%(num)s record goes through again within a minute or so",
-            "%(num)s records go through again within a minute or so",
+            "%(num)s record will be processed again within a minute or so",
+            "%(num)s records will be processed again within a minute or so",
             made.again,
         )
     ]
     said += [
-        ngettext("%(num)s is left: %(why)s", "%(num)s are left: %(why)s", count, why=why)
+        ngettext("%(num)s is not processed again: %(why)s", "%(num)s are not processed again: %(why)s", count, why=why)
         for why, count in made.left.most_common()
     ]
     return _page(visit, wanted, done="; ".join(said))

@@ -161,7 +161,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing_and_is_said_once(tmp_path
             now_s += 100
             assert file.find(put(file, number)) is None
             file.tend(0)
-    assert [line["event"] for line in said] == ["drafts can't be kept; records are prepared without"]
+    assert [line["event"] for line in said] == ["drafts can't be kept; records are prepared without them"]
     assert said[0]["log_level"] == "warning"
 
 

@@ -148,7 +148,7 @@ def test_rejected_mended_retried_and_killed_meanwhile(
     ends = desk.counts()
     assert ends == {OutcomeKind.PUBLISHED: GOOD + count, OutcomeKind.REJECTED: count}
     asked_again = json.loads(wirewatch(*meant, cwd=tmp_path).stdout)
-    assert asked_again == {"again": 0, "left": {"gone through again already": count}, "dry_run": False}
+    assert asked_again == {"again": 0, "left": {"already processed again": count}, "dry_run": False}
 
     done = wirewatch("replay", "--source", "stream", "--run", "again", "--speed", "max", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -180,7 +180,7 @@ def test_a_third_failure_stays(tmp_path: Path) -> None:
                 )
                 assert worker.tend() == made["again"]
     assert (listed["state"], listed["why"]) == ("stays", "it failed 3 times")
-    assert made["left"] == {"gone through again already": 2, "it failed 3 times": 1}
+    assert made["left"] == {"already processed again": 2, "it failed 3 times": 1}
     offset = listed["outcome"]["first_offset"]
     shown = json.loads(
         wirewatch("rejected", "show", f"{listed['outcome']['partition']}/{offset}", "--json", cwd=tmp_path).stdout
