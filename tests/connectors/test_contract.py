@@ -120,7 +120,7 @@ def test_an_address_that_no_kind_takes_is_refused(given: str, said: str) -> None
 
 
 def test_an_address_that_several_take_must_say_which() -> None:
-    with pytest.raises(UsageError, match="say which connector"):
+    with pytest.raises(UsageError, match="name the connector"):
         Kinds({"one": FeedKind(), "two": FeedKind()}).choose("https://a.example/rss")
 
 

@@ -246,8 +246,8 @@ def test_opml_in() -> None:
     ("body", "said"),
     [
         ("<html/>", "its root element is html"),
-        ("", "no OPML"),
-        ("<opml><body>", "no OPML"),
+        ("", "not an OPML"),
+        ("<opml><body>", "not an OPML"),
         ("<opml>" + "<outline>" * 1_000, "nested too deep"),
     ],
 )

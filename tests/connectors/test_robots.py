@@ -161,6 +161,6 @@ def test_a_proxy_carries_requests_and_is_asked_for_no_private_address() -> None:
         assert isinstance(refused, Failure)
         assert (refused.kind, refused.problem) == (FailureKind.REFUSED, "refused: the host is at a private address")
         assert len(proxy.asked) == 1
-    with pytest.raises(UsageError, match="can't be understood") as error:
+    with pytest.raises(UsageError, match="proxy's address is invalid") as error:
         Http(proxy="socks5://user:secret@host")
     assert "secret" not in str(error.value)

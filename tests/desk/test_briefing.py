@@ -264,7 +264,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 def test_an_empty_one_says_so(as_reader: TestClient) -> None:
     assert "No story of a topic or a subscription is new or changed" in as_reader.get("/briefing").text
-    assert "No story of a topic or a subscription came in" in as_reader.get("/briefing/export.md").text
+    assert "No story of a topic or a subscription is new" in as_reader.get("/briefing/export.md").text
 
 
 def test_a_template_of_ones_own_makes_the_pdf(tmp_path: Path) -> None:

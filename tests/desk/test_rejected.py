@@ -34,7 +34,10 @@ def test_kinds_records_and_one_press_for_a_kind(desk: Desk, wire: Wire, as_edito
     done = as_editor.post("/rejected/retry", data={"form_token": token, "stage": "clean", "reason": "no_text"})
     assert "3 records go through again" in done.text
     again = as_editor.post("/rejected/retry", data={"form_token": token, "stage": "clean", "reason": "no_text"})
-    assert "0 records will be processed again within a minute or so; 3 are not processed again: already requested" in again.text
+    assert (
+        "0 records will be processed again within a minute or so; 3 are not processed again: already requested"
+        in again.text
+    )
     one = next(iter(Rejections(desk.store, RUN).listing(Wanted(reason="taken_apart")))).position
     where = f"{one.stream}/{one.partition}/{one.offset}"
     answer = as_editor.post("/rejected/retry", data={"form_token": token, "position": where})

@@ -92,7 +92,7 @@ def test_backtest_counts_and_compares(place: Path) -> None:
     ("arguments", "said"),
     [
         (("search", "grain AND"), "position"),
-        (("search", "grain", "--days", "3", "--from", "2d"), "--days excludes"),
+        (("search", "grain", "--days", "3", "--from", "2d"), "--days can't be combined"),
         (("backtest",), "give a query"),
         (("backtest", "--subscription", "nobody"), "no subscription 'nobody'"),
         (("export", "--parquet", "wirewatch.toml"), "is not a folder"),

@@ -75,7 +75,7 @@ def test_a_store_of_a_later_version_is_left_alone(store_url: str) -> None:
     made.close()
     with pytest.raises(StoreError, match="its schema is 9999") as caught:
         open_store(store_url)
-    assert "bring Wirewatch up to date" in str(caught.value)
+    assert "upgrade Wirewatch" in str(caught.value)
 
 
 def test_a_file_that_is_no_store(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_command_over_such_a_store_is_one_line_and_exit_1(tmp_path: Path) -> N
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
     assert "before the first release" in line
-    assert "set it aside and start again" in line
+    assert "move it away and start again" in line
 
 
 def test_several_that_make_one_store_at_the_same_moment_all_open_it(tmp_path: Path) -> None:

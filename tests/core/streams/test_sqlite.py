@@ -181,10 +181,10 @@ def test_a_full_disk_is_unavailable_and_stores_nothing(stream: SqliteStream) -> 
     assert [at.offset for at in stream.append([NewRecord(b"", b"second", partition=0)])] == [1]
 
 
-@pytest.mark.parametrize("content", [b"no database at all, but long enough to be taken for one" * 100, b"short"])
+@pytest.mark.parametrize("content", [b"not a database at all, but long enough to be taken for one" * 100, b"short"])
 def test_another_kind_of_file_is_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)
-    with pytest.raises(StreamError, match="no database"):
+    with pytest.raises(StreamError, match="not a database"):
         SqliteStream.create(f"sqlite:///{file}", "news", 1, clock=lambda: 0)
     assert file.read_bytes() == content
 
@@ -193,9 +193,9 @@ def test_another_database_is_refused(file: Path) -> None:
     with sqlite3.connect(file) as other:
         other.execute("CREATE TABLE articles (id)")
     other.close()
-    with pytest.raises(StreamError, match="not a stream's"):
+    with pytest.raises(StreamError, match="is not a stream"):
         SqliteStream.create(f"sqlite:///{file}", "news", 1, clock=lambda: 0)
-    with pytest.raises(StreamError, match="not a stream's"):
+    with pytest.raises(StreamError, match="is not a stream"):
         SqliteStream.open(f"sqlite:///{file}", "news", clock=lambda: 0)
 
 

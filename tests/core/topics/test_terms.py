@@ -124,14 +124,14 @@ title = 1.0
     ("one", "rule", "says"),
     [
         ('terms.en = "a*b"', "", ["list.one", "en", "a*b"]),
-        ('terms.english = "a"', "", ["list.one", "english", "two small letters"]),
+        ('terms.english = "a"', "", ["list.one", "english", "two lower-case letters"]),
         ('countries = ["XQ"]', "", ["list.one", "XQ"]),
         ("", "", ["list.one", "neither terms nor countries"]),
         ('terms.en = "a"', 'none = ["two"]', ["rule 'r'", "no list 'two'"]),
         ('terms.en = "a"', 'within = "article"', ["rule 'r'", "title"]),
         ('terms.en = "a"', 'within = "page"', ["within"]),
         ('terms.en = "a"', "body = 21", ["body"]),
-        ('terms.en = "a"', '[[rule]]\nname = "r"\nall = ["one"]\nlead = 1.0', ["two of that name"]),
+        ('terms.en = "a"', '[[rule]]\nname = "r"\nall = ["one"]\nlead = 1.0', ["two with that name"]),
     ],
 )
 def test_what_a_file_may_not_say(one: str, rule: str, says: list[str]) -> None:

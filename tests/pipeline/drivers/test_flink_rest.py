@@ -46,7 +46,7 @@ def test_what_the_cluster_says_is_passed_on(cluster: Cluster) -> None:
 
 
 def test_a_cluster_that_is_away_is_named() -> None:
-    with pytest.raises(FlinkRefused, match=r"http://127\.0\.0\.1:1: .*does the cluster run"):
+    with pytest.raises(FlinkRefused, match=r"http://127\.0\.0\.1:1: .*check that the cluster is running"):
         FlinkJobs("http://127.0.0.1:1").listing()
     with pytest.raises(UsageError, match="begins with http"):
         FlinkJobs("file:///etc/passwd")

@@ -210,8 +210,8 @@ def test_an_earlier_job_of_the_run_is_cancelled_before_it_is_taken(options: tupl
     [
         ("DirectRunner", "keeps no order"),
         ("BundleBasedDirectRunner", "keeps no order"),
-        ("SwitchingDirectRunner", "by its own choice"),
-        ("FnApiRunner", "only runs bounded work"),
+        ("SwitchingDirectRunner", "by itself"),
+        ("FnApiRunner", "only runs bounded pipelines"),
         ("apache_beam.runners.direct.direct_runner.DirectRunner", "keeps no order"),
         ("prism", "in memory only"),
         ("apache_beam.runners.portability.prism_runner.PrismRunner", "in memory only"),

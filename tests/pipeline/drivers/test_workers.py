@@ -107,7 +107,7 @@ def test_a_job_carries_its_submitter_s_version_to_the_pool(given: str, config: d
 def test_other_environments_are_left_alone_and_broken_ones_are_told() -> None:
     for options in ([], ["--environment_type=LOOPBACK"], ["--environment_type=DOCKER", "--environment_config=image"]):
         assert with_version(options) == options
-    with pytest.raises(UsageError, match="is no JSON"):
+    with pytest.raises(UsageError, match="is not JSON"):
         with_version(["--environment_type=EXTERNAL", "--environment_config={url"])
 
 

@@ -56,7 +56,7 @@ def test_a_replay_of_files_beside_an_empty_store_compared_and_dropped(folder: Pa
     store.close()
 
     again = wirewatch("replay", "--run", "march", *options, "--json", cwd=folder)
-    assert "finished already" in again.stderr
+    assert "already finished" in again.stderr
     other = wirewatch("replay", "--run", "march", "--source", "day.jsonl", cwd=folder)
     assert other.returncode == 2
     assert "--subscriptions" in other.stderr

@@ -322,4 +322,4 @@ def test_the_watch_speaks_once_when_it_falls_silent_and_once_when_it_is_back(des
         assert said == ["no canary comes through", "canaries come through again"]
     check = canary_check(lambda: desk.state(1_000.0))
     assert (check.ok, check.fatal) == (False, False)
-    assert "no connectors service runs" in check.words
+    assert "no connectors service is running" in check.words

@@ -78,7 +78,7 @@ def test_status_tells_quiet_from_broken(tmp_path: Path) -> None:
     assert (done.returncode, told["canary"]["health"], told["canary"]["silent_stage"]) == (1, "silent", "connectors")
     found = [json.loads(line) for line in wirewatch("doctor", "--json", cwd=tmp_path, **where).stdout.splitlines()]
     [canary] = [one for one in found if one["what"] == "canary"]
-    assert "no connectors service runs" in canary["facts"]
+    assert "no connectors service is running" in canary["facts"]
     assert canary["advice"]
 
 
