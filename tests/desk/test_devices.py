@@ -27,6 +27,7 @@ from tests.desk.delivery.support import alert, put
 from tests.desk.support import PASSWORD, Clock, add_people, form_token, make_desk
 from tests.desk.support import sign_in as signed_in
 from tests.serving import served
+from tests.waiting import until
 from tests.wirewatch.command import wirewatch
 
 AGAIN = "another twelve letters"
@@ -335,23 +336,20 @@ def test_the_service_worker_shows_what_is_pushed_and_leads_nowhere_else(desk: De
             lambda event: registrations.extend(one["registrationId"] for one in event["registrations"]),
         )
         session.send("ServiceWorker.enable")
-        page.wait_for_timeout(0)
+        # Playwright hands events over while it talks with the page.
+        until(lambda: page.title() != "" and bool(registrations), "the service worker's registration")
         (registration,) = set(registrations)
         pushed = {"id": "n1", "tag": "t1", "kind": "alert", "title": "Grain <b>leaves</b>", "outlet": "post"}
         pushed |= {"subscription": "Ports", "alert": "../../evil//x"}
         deliver(session, url, registration, json.dumps(pushed))
-        page.wait_for_function(
-            "navigator.serviceWorker.ready.then((one) => one.getNotifications()).then((a) => a.length == 1)"
-        )
+        until(lambda: len(shown_by(page)) == 1, "notification")
         (one,) = shown_by(page)
         assert (one["title"], one["body"]) == ("Grain <b>leaves</b>", "post · Ports")
         assert one["data"]["path"] == "/alerts/..%2F..%2Fevil%2F%2Fx"
         # The same story again replaces it; what can't be read is shown too, since a browser wants every push shown.
         deliver(session, url, registration, json.dumps(pushed | {"id": "n2", "title": "More"}))
         deliver(session, url, registration, "no json")
-        page.wait_for_function(
-            "navigator.serviceWorker.ready.then((one) => one.getNotifications()).then((a) => a.length == 2)"
-        )
+        until(lambda: {one["title"] for one in shown_by(page)} == {"More", "Wirewatch"}, "notifications")
         assert {one["title"]: one["data"]["path"] for one in shown_by(page)} == {
             "More": "/alerts/..%2F..%2Fevil%2F%2Fx",
             "Wirewatch": "/alerts",
