@@ -69,6 +69,8 @@ _SAYS_NAME = re.compile(r"(?:^|\s)(?:p-name|fn)(?:\s|$)")
 _KOREAN_NAMES = re.compile(r"(?<=[\uac00-\ud7af])\s?·\s?(?=[\uac00-\ud7af]{2,4}(?:\s?(?:기자|특파원|선임기자)|\s?·|$))")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LABEL_BEHIND = re.compile(rf"\s(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])})\s*[:：]", re.IGNORECASE)
+# As outlets of Taiwan write: the reporter and, behind a stroke, from where he reports.
+_TAIWANESE = re.compile("(?:^|\\s)(?:記者|记者)\\s?([\u3400-\u9fff]{2,3})\\s?[／/]")
 _NOTE_BEFORE = re.compile(r"\d|\w[:：]")
 _PICTURED = re.compile(
     rf"(?:^|(?<=[\s,;|·•(]))(?:{_alternatives(_DATA['pictures'])})(?:{_COLON}|\s(?:by|von|par|de|di)\s)", re.IGNORECASE
@@ -144,6 +146,8 @@ def lines_as_bylines(lines: Iterable[str]) -> tuple[str, ...]:
         # A row of notes: "2026-11-29 10:20 来源：… 记者：…"
         if (inner := _LABEL_BEHIND.search(line)) is not None and _NOTE_BEFORE.search(line, 0, inner.start()):
             line = line[inner.start() :].strip()
+        if (found := _TAIWANESE.search(line)) and not is_agency(found[1]):
+            return (found[1],)
         begun = LABEL.match(line) or _BEFORE.match(line)
         if begun and (found_names := clean_authors([line], shown=True)):
             return found_names
@@ -170,7 +174,8 @@ def _origin(element: HtmlElement) -> str | None:
         if (value := element.get(name))
         for word in _WORDS.findall(value)
     }
-    return "byline" if words & _SAYS_AUTHOR and not words & _SAYS_OTHER else None
+    told = words & _SAYS_AUTHOR or "by" in (element.get("class") or "").lower().split()
+    return "byline" if told and not words & _SAYS_OTHER else None
 
 
 def _names_in(element: HtmlElement, origin: str) -> list[str]:
@@ -252,6 +257,9 @@ def _split(line: str, *, shown: bool) -> Iterator[str]:
     names = list(_parts(line, shown=shown))
     if len(names) > 1:
         names = [name for name in names if not is_agency(name)] or names[:1]
+        # "…, ανταποκρίτρια": a word in small letters behind a name is what somebody is.
+        if shown and " " in names[0]:
+            names = [name for name in names if " " in name or name[0].lower() == name[0].upper() or name[0].isupper()]
         # "By A. Keel and B. Lind, Geneva": one word behind whole names is where they wrote.
         if shown and "," in line and all(" " in name for name in names[:-1]) and _is_place(names[-1], line):
             names.pop()

@@ -15,7 +15,7 @@ _MAX_ELEMENTS = 80
 _MAX_KEPT_CHARS, _MOST_KEPT = 300, 16_000
 # Of names in lower case: patterns that ignore case take three times as long.
 _AUTHOR_NAME = re.compile(
-    r"author|byline|writer|reporter|columnist|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
+    r"author|byline|(?:^|\s)by(?:\s|$)|writer|reporter|columnist|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
 )
 _DATE_NAME = re.compile(r"date|time|publish|posted|modified|tarih|fecha|datum|pubd|entry-meta")
 # Letters to subscribe to, and gifts to the outlet, in the words that outlets name their boxes with.

@@ -46,6 +46,7 @@ PARTICLES = frozenset(
     ]
 )
 _AGENCIES = frozenset(folded(form) for _, forms in AGENCIES for form in forms)
+_ARTICLES = frozenset({"the", "la", "le", "el", "il", "die", "de", "η", "a", "az", "o"})
 _DESKS = phrases_of(_DATA["desks"])
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _TURKISH = re.compile("[İĞŞığş]")
@@ -77,6 +78,8 @@ def is_agency(name: str) -> bool:
 def is_desk(name: str) -> bool:
     """Whether the name is a desk's: one of its words, alone or at either end ("Redazione Corriere", "The Post Newsroom")."""
     words = folded(name).split()
+    if len(words) > 1 and words[0] in _ARTICLES:
+        words = words[1:]
     return any(
         " ".join(part) in _DESKS
         for count in range(1, min(2, len(words)) + 1)

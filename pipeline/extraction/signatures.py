@@ -22,6 +22,8 @@ _AT_END = re.compile(
     "(?:^|[。．」』”！？])\\s*(?:【([\u3400-\u9fff々・、，\\s]{2,30})】"
     "|[（(](?:本报|本報|新华社|特约|实习)?(?:记者|記者)[\\s:：]*([\u3400-\u9fff·、，\\s]{2,30})[）)])$"
 )
+_ALONE = re.compile("[（(]([\u3400-\u9fff々]{3,5})[）)]")
+_OF_AN_OUTLET = re.compile("(?:新聞|新闻|通信|通訊|社|局|部|省|庁|版|報|报|網|网|中|略|完)$")
 _KOREAN_AT_END = re.compile(
     r"(?:^|[.\s/=])([\uac00-\ud7af]{2,4})\s?(?:기자|특파원|선임기자)(?:\s*[=/(\[]?\s*[\w.+-]{1,40}@[\w.-]{1,40}[)\]]?)?$"
 )
@@ -54,6 +56,8 @@ def signatures(tree: HtmlElement, marks: Marks) -> tuple[str, ...]:
             claims = re.split(r"[\s・、，,]+", (found[1] or found[2]).strip())
             if len(names := clean_authors(claims, shown=True)) <= _MOST_NAMED and not any(map(is_agency, names)):
                 return names
+        if (found := _ALONE.fullmatch(line)) and not is_agency(found[1]) and not _OF_AN_OUTLET.search(found[1]):
+            return clean_authors([found[1]], shown=True)
         if found := _KOREAN_AT_END.search(line[-_DATELINE_CHARS:]):
             return (found[1],)
     labelled: dict[tuple[str, ...], None] = {}

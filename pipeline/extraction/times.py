@@ -27,7 +27,7 @@ Role = Literal["published", "modified", "unknown"]
 _DATA = package_toml("pipeline.extraction", "times.toml")
 _MAX_CHARS = 120
 _MAX_LABEL_CHARS = 40
-_SENTENCE_WORDS = 8
+_SENTENCE_WORDS, _LABEL_WORDS = 8, 3
 
 
 _PUBLISHED, _MODIFIED = (phrases_of(_DATA[name]) for name in ("published", "modified"))
@@ -120,7 +120,11 @@ def dates_in_lines(lines: Iterable[str]) -> Iterator[Dated]:
         if len(line) <= _MAX_CHARS and _has_digit(line):
             labelled = f"{label} {line}" if label and role_of(_label_in(line)) == "unknown" else line
             told = _is_told(line)
-            yield from (one for one in _by_words(labelled, "visible") if not told or one.role != "unknown")
+            yield from (
+                one
+                for one in _by_words(labelled, "visible")
+                if not told or (one.role != "unknown" and len(_label_in(one.value).split()) <= _LABEL_WORDS)
+            )
         # A label in a block of its own, as in a list of terms.
         label = line if len(line) <= _MAX_LABEL_CHARS and role_of(line) != "unknown" and not _has_digit(line) else ""
 

@@ -285,6 +285,7 @@ def _number(tokens: list[_Token], place: int, step: int, reach: int) -> list[tup
             text not in (".", ",", "/", "-", "،", "፣", "，", ")", "(", "’", "'", "年", "年")
             and key(text) not in _FILLERS
             and text.lower() not in _ORDINALS
+            and key(text) not in _ORDINALS
         ):
             break
         place += step
