@@ -181,7 +181,7 @@ def test_what_there_is_nothing_to_adopt_of(settings: Settings) -> None:
         with pytest.raises(UsageError, match="group wirewatch-live has no position"):
             adopt(settings, wall_ms)
         stream.commit(group_of("live"), {0: 1 << 40, 1: 0})
-        with pytest.raises(UsageError, match=r"behind the end of partitions \[0\]"):
+        with pytest.raises(UsageError, match=r"after the end of partitions \[0\]"):
             adopt(settings, wall_ms)
         stream.commit(group_of("live"), {0: 0, 1: 0})
         with pytest.raises(UsageError, match="the store has no run 'live'"):
