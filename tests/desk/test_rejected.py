@@ -32,7 +32,7 @@ def test_kinds_records_and_one_press_for_a_kind(desk: Desk, wire: Wire, as_edito
 
     token = form_token(as_editor, "/rejected")
     done = as_editor.post("/rejected/retry", data={"form_token": token, "stage": "clean", "reason": "no_text"})
-    assert "3 records go through again" in done.text
+    assert "3 records will be processed again" in done.text
     again = as_editor.post("/rejected/retry", data={"form_token": token, "stage": "clean", "reason": "no_text"})
     assert (
         "0 records will be processed again within a minute or so; 3 are not processed again: already requested"
