@@ -177,7 +177,8 @@ def page(
         path=request.url.path,
         clock=clock,
         status=status_of(desk.health, clock),
-        nothing_yet=desk.hub.ready.is_set() and not (desk.board.snapshot() or desk.health.last_ms or desk.hours.hours),
+        nothing_yet=desk.hub.ready.is_set()
+        and not (desk.board.snapshot() or desk.health.last_ms or any(desk.hours.hours.values())),
         watched=desk.health.feeds.watched if desk.health.feeds is not None else None,
         path_query=request.url.query,
         here=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
