@@ -274,7 +274,7 @@ def test_the_page(wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient) -
 
 def test_a_young_store_says_so(wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient) -> None:
     fill(wire)
-    until(lambda: desk.hours.complete, "the hours")
+    until(lambda: desk.hours.complete and desk.board.snapshot(), "the hours and the board")
     page = as_reader.get("/overview").text
     assert "A usual day is not known yet: that takes 3 full days" in page
     assert "No story of the last 24 hours has two independent sources" in page
