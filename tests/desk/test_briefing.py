@@ -25,6 +25,7 @@ from desk.views.briefing import LONGEST, SENTENCES, Briefing, first_sentences, j
 from tests.desk.support import Clock, Wire, add_people, make_desk
 from tests.desk.test_topics_page import FILE
 from tests.pipeline.transforms.support import NOON_MS
+from tests.waiting import until
 
 HOUR_MS, HOUR_S = 3_600_000, 3_600
 CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "sentences.toml").read_text("utf-8"))["case"]
@@ -262,7 +263,9 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     assert (answer.status_code, "make PDFs" in answer.text) == (400, True)
 
 
-def test_an_empty_one_says_so(as_reader: TestClient) -> None:
+def test_an_empty_one_says_so(wire: Wire, desk: Desk, as_reader: TestClient) -> None:
+    wire.article("A street market moves", "It is held beside the river now.", topics=())
+    until(desk.board.snapshot, "the article on the board")
     assert "No story of a topic or a subscription is new or changed" in as_reader.get("/briefing").text
     assert "No story of a topic or a subscription is new" in as_reader.get("/briefing/export.md").text
 
