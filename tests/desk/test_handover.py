@@ -105,7 +105,7 @@ def test_of_two_who_claim_at_once_one_gets_it(wire: Wire, desk: Desk, as_editor:
     # The page of the other still showed that nobody had it.
     late = send(other, "claim", story=story)
     assert late.status_code == 409
-    assert "Someone else took" in late.text
+    assert "Someone else has claimed or assigned this story" in late.text
     assert "assigned to editor" in other.get("/handover").text
 
 

@@ -151,7 +151,7 @@ def test_an_editor_has_a_page_fetched_again(desk: Desk, as_editor: TestClient) -
     assert isinstance(desk.feeds, Feeds)
     fields = {"form_token": form_token(as_editor, "/coverage")}
     there = as_editor.post("/coverage/again", data={**fields, "url": " https://a.example/wall "})
-    assert "https://a.example/wall is fetched again" in there.text
+    assert "https://a.example/wall will be fetched again" in there.text
     assert desk.feeds.asked == ["https://a.example/wall"]
     assert as_editor.post("/coverage/again", data={**fields, "url": "https://b.example/"}).status_code == 404
 

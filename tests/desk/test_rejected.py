@@ -41,7 +41,7 @@ def test_kinds_records_and_one_press_for_a_kind(desk: Desk, wire: Wire, as_edito
     one = next(iter(Rejections(desk.store, RUN).listing(Wanted(reason="taken_apart")))).position
     where = f"{one.stream}/{one.partition}/{one.offset}"
     answer = as_editor.post("/rejected/retry", data={"form_token": token, "position": where})
-    assert "1 record goes through again" in answer.text
+    assert "1 record will be processed again" in answer.text
     assert [row.state for row in Retries(desk.store, RUN).due(10)] == ["asked"] * 4
 
 

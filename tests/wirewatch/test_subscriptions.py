@@ -79,7 +79,7 @@ def test_what_is_read_otherwise_now_is_listed_until_it_is_accepted(tmp_path: Pat
     found = [json.loads(line) for line in listed.stdout.splitlines()]
     assert [one["id"] for one in found] == ["hebrew", "name"]
     assert found[1]["changes"] == [
-        {"position": 12, "part": "Sana'a", "change": 'was read as "sana a", is read as sanaa'}
+        {"position": 12, "part": "Sana'a", "change": 'was read as "sana a", is now read as sanaa'}
     ]
     # A new query is read as it is meant, and pausing an old one does not accept it.
     assert wirewatch("subscriptions", "add", "O'Brien", "--id", "new", cwd=tmp_path).returncode == 0

@@ -162,7 +162,7 @@ def test_a_neighbour_is_gone_once_it_was_missed_for_a_minute_in_a_row(
     [
         ([], "PORT"),
         (["0"], "'0' is not a port"),
-        (["50000", "--beside", "9249"], "'9249' is no HOST:PORT"),
+        (["50000", "--beside", "9249"], "'9249' is not HOST:PORT"),
         (["50000", "--beside", "localhost:http"], "'http' is not a port"),
     ],
 )
