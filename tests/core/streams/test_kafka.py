@@ -169,7 +169,7 @@ def test_a_stream_made_anew_is_not_mistaken_for_the_old_one(kafka_server: str, n
         KafkaStream.delete(kafka_server, name)
         with create_stream(kafka_server, name, 1) as anew:
             anew.append([NewRecord(b"", b"")])
-            refused(lambda: eventually(lambda: stream.read({0: 3}), bool), StreamError, "created again")
+            refused(lambda: eventually(lambda: stream.read({0: 3}), bool), StreamError, "deleted and recreated")
 
 
 def test_kafkas_tools_see_the_group(kafka_server: str, bootstrap: str, admin: Any, name: str) -> None:

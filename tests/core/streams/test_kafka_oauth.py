@@ -83,7 +83,9 @@ class TestOnABroker:
         file = tmp_path / "token"
         file.write_text(unsigned_token(USER, seconds=-60))
         refused(
-            url(broker, authority, sasl_oauthbearer_token_file=file), StreamError, "refuses (SaslAuthenticationFailed)"
+            url(broker, authority, sasl_oauthbearer_token_file=file),
+            StreamError,
+            "refused the request (SaslAuthenticationFailed)",
         )
 
     def test_a_client_that_the_provider_refuses(

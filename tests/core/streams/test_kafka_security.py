@@ -96,7 +96,7 @@ def test_a_mechanism_that_the_broker_lacks_is_named(place: Place) -> None:
 
 
 def test_a_user_without_rights_is_told_so(place: Place) -> None:
-    refused(place.sasl(STRANGER), StreamError, "AuthorizationFailed", "rights")
+    refused(place.sasl(STRANGER), StreamError, "AuthorizationFailed", "permissions")
 
 
 def test_another_authority_is_not_believed(place: Place) -> None:
