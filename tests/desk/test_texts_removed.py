@@ -40,3 +40,11 @@ def test_without_limits_no_message_is_looked_at(store: Store) -> None:
     with statements(store) as asked:
         assert remove_quotations(store, NOON_MS, FIRST, 100) is None
     assert "COMMIT" not in asked
+
+
+def test_messages_without_a_text_that_is_over_are_only_read(store: Store) -> None:
+    keep_texts(store, "a.example", 7, by="ann", now_ms=NOON_MS - DAY_MS)
+    with statements(store) as asked:
+        assert remove_quotations(store, NOON_MS, FIRST, 100) is None
+    assert any("FROM deliveries" in one for one in asked)
+    assert "COMMIT" not in asked
