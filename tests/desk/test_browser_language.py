@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser, expect
 
+from core.store import Store
 from desk.use_cases.desk import Desk
 from tests.desk.browser import room_of, serious_faults
-from tests.desk.support import PASSWORD, Wire
+from tests.desk.support import PASSWORD, Clock, Wire, desk_with_search
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
-PAGES = ("/", "/overview", "/alerts", "/subscriptions", "/handover", "/coverage", "/people", "/account", "/api/")
+PAGES = (
+    *("/", "/?topic=syria", "/overview", "/alerts", "/search?q=aid", "/subscriptions", "/subscriptions/new?query=aid"),
+    *("/topics", "/coverage", "/briefing", "/handover", "/outlets", "/channels", "/rejected", "/people", "/account"),
+    *("/audit", "/api/"),
+)
+
+
+@pytest.fixture
+def desk(store: Store, clock: Clock, tmp_path: Path) -> Iterator[Desk]:
+    with desk_with_search(store, clock, tmp_path / "search") as made:
+        yield made
 
 
 @pytest.mark.parametrize(
     ("code", "direction", "theme", "width", "story"),
-    [("de", "ltr", "light", 1280, "1 Story"), ("ar", "rtl", "dark", 390, "قصة واحدة")],
+    [
+        ("de", "ltr", "light", 1280, "1 Story"),
+        ("ar", "rtl", "dark", 390, "قصة واحدة"),
+        ("ar", "rtl", "light", 1280, "قصة واحدة"),
+        ("de", "ltr", "dark", 390, "1 Story"),
+    ],
 )
 def test_pages_in_another_language(
     desk: Desk, wire: Wire, browser: Browser, code: str, direction: str, theme: str, width: int, story: str
 ) -> None:
-    wire.article("Aid convoy reaches Syria", "Lorries came.", topics={"syria": ["Lorries"]}, language="en")
+    story_id = wire.article("Aid convoy reaches Syria", "Lorries came.", topics={"syria": ["Lorries"]}, language="en")
     viewport = {"width": width, "height": 800}
     with room_of(desk, browser, "", locale=code, color_scheme=theme, viewport=viewport) as room:
         page, url = room.page, room.url
@@ -29,7 +48,7 @@ def test_pages_in_another_language(
         page.locator("input[name=password]").fill(PASSWORD)
         page.locator("button.main").click()
         page.wait_for_url(f"{url}/overview")
-        for path in PAGES:
+        for path in (*PAGES, f"/story/{story_id}"):
             page.goto(url + path)
             expect(page.locator("html")).to_have_attribute("lang", code)
             expect(page.locator("html")).to_have_attribute("dir", direction)
@@ -40,6 +59,11 @@ def test_pages_in_another_language(
             if page.locator(".top nav [aria-current]").count():
                 # The row of pages scrolls on a phone.
                 expect(page.locator(".top nav [aria-current]")).to_be_in_viewport(ratio=0.9)
+        assert room.problems == []
+        page.goto(f"{url}/nothing")
+        assert serious_faults(page) == [], "not found"
+        # The browser logs the answer's status as an error.
+        room.problems.clear()
         # A cell keeps the table's side, whatever the direction of its text.
         side = page.evaluate(
             """() => {
