@@ -1,4 +1,4 @@
-"""Removing what messages quoted of texts whose limit is over (``core.store.text_limits``); who was sent what stays."""
+"""Removes quotations in messages of texts whose limit is over (``core.store.text_limits``); who was sent what is kept."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ FIRST: LastDelivery = (-1, "")
 
 
 def remove_quotations(store: Store, now_ms: int, after: LastDelivery, most: int) -> LastDelivery | None:
-    """Remove what is gone as of now from the next ``most`` deliveries; the one looked at last, None once there is none left.
+    """Remove quotations of texts that are gone from the next ``most`` deliveries. Returns the last one read; None at the end.
 
-    Those that wait go out without it. Raises StoreError.
+    Deliveries that still wait are sent without them. Raises StoreError.
     """
     limits, c = text_limits_of(store), d.deliveries.c
     if not limits:
