@@ -18,10 +18,10 @@ WEB_FEED = "feed"
 
 
 class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One feed. ``state``: ok, early, new, unverified, failing, silent, gone, ended, removed. ``risks``: what it may miss.
+    """One feed. ``state``: ok, early, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing.
 
-    ``problem`` is in plain English, ``problem_kind`` is the kind of failure.
-    ``expected_per_day`` follows the feed's own rhythm; ``seen_last_day`` counts what arrived. Times are ms, UTC.
+    ``problem`` in plain English, ``problem_kind`` what kind of failure it is.
+    ``expected_per_day`` by its own rhythm; ``seen_last_day`` what came. Times are ms, UTC.
     """
 
     url: str

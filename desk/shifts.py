@@ -79,7 +79,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person wrote or did. An empty ``story`` means the shift as a whole."""
+    """What someone wrote or did. ``story`` empty: about the shift as a whole."""
 
     at_ms: int
     person: str
