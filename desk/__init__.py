@@ -1,1 +1,1 @@
-"""What people see: it reads the store. Of ``pipeline`` it imports only records, errors, settings, streams, store and query."""
+"""What people see. Reads the store. From ``pipeline`` it imports only records, errors, settings, streams, store and query."""

@@ -1,6 +1,6 @@
-"""What a desk did about its alerts: acknowledged, assigned, relevant or not. Times are ms, UTC. Raises StoreError.
+"""Work on alerts: acknowledged, assigned, marked as relevant or not. Times are ms, UTC. Raises StoreError.
 
-One row an alert, made when a person first does something about it: an alert without a row is open.
+One row per alert, created when a person first acts on it; an alert without a row is open.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ alert_work = Table(
     # open, assigned, acknowledged
     Column("state", SafeString(16), nullable=False),
     Column("holder", SafeString(32)),
-    # Names as shown: they stay when an account goes.
+    # Names as displayed: they remain when an account is deleted.
     Column("holder_name", SafeText, nullable=False, default=""),
-    # Null: not marked.
+    # Null if not marked.
     Column("relevant", Boolean),
     Column("by_name", SafeText, nullable=False, default=""),
     Column("changed_ms", BigInteger, nullable=False),
@@ -39,7 +39,7 @@ alert_work = Table(
 
 
 class AlertWork(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done about an alert. ``holder`` (a person's id) only while ``assigned``; ``by_name`` did it last.
+    """The state of one alert. ``holder`` (a person's id) is set only while ``assigned``; ``by_name`` made the last change.
 
     ``relevant``: True or False if a person marked it, else None.
     """
@@ -55,20 +55,20 @@ class AlertWork(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MarkCounts(msgspec.Struct, frozen=True):
-    """How many alerts of a subscription were marked as relevant, and how many as not."""
+    """How many alerts of a subscription are marked as relevant, and how many as not relevant."""
 
     relevant: int = 0
     not_relevant: int = 0
 
 
 class AlertDesk:
-    """The work on the alerts of one run. Each call is one short transaction."""
+    """Reads and writes the work on one run's alerts. Each call is one short transaction."""
 
     def __init__(self, store: Store, run: str) -> None:
         self.store, self.run = store, run
 
     def of(self, alerts: Iterable[str]) -> dict[str, AlertWork]:
-        """What was done about these alerts, by alert; those with nothing done are left out."""
+        """The state of these alerts, by alert id; alerts without a row are left out."""
         c = alert_work.c
         found: dict[str, AlertWork] = {}
         with self.store.reading() as connection:
@@ -78,21 +78,21 @@ class AlertDesk:
         return found
 
     def keep(self, several: Iterable[AlertWork]) -> None:
-        """Store what was done, in place of what was there."""
+        """Store these states, replacing those stored before."""
         rows: list[dict[str, Any]] = [{**msgspec.structs.asdict(one), "run": self.run} for one in several]
         if rows:
             with self.store.writing() as connection:
                 self.store.upsert(connection, alert_work, rows)
 
     def marked(self, subscription: str, *, limit: int = 10_000) -> list[AlertWork]:
-        """The alerts of a subscription that were marked as relevant or not, the latest mark first."""
+        """The alerts of a subscription that are marked as relevant or not relevant, the latest mark first."""
         c = alert_work.c
         query = sa.select(alert_work).where(c.run == self.run, c.subscription == subscription, c.relevant.is_not(None))
         with self.store.reading() as connection:
             return [_work(row) for row in connection.execute(query.order_by(c.changed_ms.desc(), c.alert).limit(limit))]
 
     def counts(self, subscription: str) -> MarkCounts:
-        """How many of a subscription's alerts were marked as relevant, and as not."""
+        """How many of a subscription's alerts are marked as relevant, and how many as not relevant."""
         c = alert_work.c
         query = sa.select(c.relevant, sa.func.count()).where(
             c.run == self.run, c.subscription == subscription, c.relevant.is_not(None)

@@ -1,6 +1,6 @@
-"""What the desk asks of whoever polls feeds, and feeds as it shows them. Pure.
+"""What the desk needs from the component that polls feeds, and feeds as the desk shows them. Pure.
 
-The desk doesn't import connectors: ``wirewatch desk`` gives it a ``FeedPort`` that they stand behind.
+The desk doesn't import connectors: ``wirewatch desk`` gives it a ``FeedPort`` that they implement.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from core.errors import FailureKind
 from core.records.article import FeedCounts, FeedOutlet, WallCount
 
 WEB_FEED = "feed"
-"""The kind of connector that pages and API add. Another kind may read what is on this machine: the command line adds those."""
+"""The kind of connector that pages and the API add. Other kinds may read local files, so only the command line adds them."""
 
 
 class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,10 +41,10 @@ class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CoverageView(msgspec.Struct, frozen=True, kw_only=True):
-    """All feeds. ``countries`` and ``languages``: for each (working feeds, all feeds). ``risks``, the worst first.
+    """All feeds. ``countries`` and ``languages`` map each to (working feeds, all feeds). ``risks``: the worst first.
 
-    ``walls``: pages of the last week that stood in an article's place, by outlet and kind, the most first. ``again``: pages
-    that are asked for again, by reason and state (waiting, asked, over).
+    ``walls``: pages of the last week that were served instead of an article, by outlet and kind, the most frequent first.
+    ``again``: pages that are fetched again, by reason and state (waiting, asked, over).
     """
 
     feeds: tuple[FeedLine, ...] = ()
@@ -57,7 +57,7 @@ class CoverageView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiscoveredFeed(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed that discovery fetched and read. ``items``: of an index of sitemaps, those sitemaps."""
+    """A feed that discovery fetched and read. For an index of sitemaps, ``items`` counts the sitemaps."""
 
     url: str
     how: str
@@ -69,7 +69,7 @@ class DiscoveredFeed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckedFeed(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed that was fetched to see whether it can be read. ``problem`` None: it can, and held so many items."""
+    """A feed that was fetched to check whether it can be read. If ``problem`` is None, it can, and had ``items`` items."""
 
     url: str
     problem: str | None = None
@@ -77,64 +77,67 @@ class CheckedFeed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedPort(Protocol):
-    """What polls feeds, as far as the desk needs it. Safe to use from several threads."""
+    """The operations on feeds that the desk needs. Safe to use from several threads."""
 
     def outlets(self) -> Sequence[FeedOutlet]:
-        """One for each feed, removed ones too: their articles stay. Raises StoreError."""
+        """One entry per feed, including removed feeds, whose articles remain. Raises StoreError."""
 
     def counts(self) -> FeedCounts:
-        """How the watched feeds do. Cheap: it is asked every few seconds. Raises StoreError."""
+        """The watched feeds by health. Cheap, since it is called every few seconds. Raises StoreError."""
 
     def report(self) -> CoverageView:
-        """How the feeds do now. Raises StoreError."""
+        """The current health of all feeds. Raises StoreError."""
 
     def shown(self, url: str) -> str:
-        """An address as it may be shown and written down: without a name and a password."""
+        """An address as it may be shown and logged: without user name and password."""
 
     def add(self, url: str, source: str = "", kind: str = WEB_FEED) -> bool:
-        """Watch a feed. False: it is watched already. Raises UsageError for what is not an address of this kind."""
+        """Watch a feed. Returns False if it is watched already. Raises UsageError if ``url`` is not an address of this kind."""
 
     def add_catalogue(self, topics: Sequence[str] = ()) -> tuple[int, int]:
-        """Watch the catalogue's feeds of these topics, or all: how many were new, how many there are. Raises InputError."""
+        """Watch the catalogue's feeds for these topics, or all of them. Returns (new, total). Raises InputError."""
 
     def check(self, urls: Sequence[str] = (), *, every: bool = False) -> Iterator[CheckedFeed]:
-        """Fetch feeds now and record whether they can be read; without ``urls`` those never read, or all. Raises InputError."""
+        """Fetch feeds now and record whether they can be read. Raises InputError.
+
+        Without ``urls``, fetches the feeds that were never read, or all feeds if ``every``.
+        """
 
     def remove(self, url: str) -> bool:
-        """Stop watching a feed, by its address or as that is shown. False: no such feed."""
+        """Stop watching a feed, given by its address or its shown address. Returns False if there is no such feed."""
 
     def ask_again(self, url: str) -> None:
-        """Let the page at an address be fetched again at once. Raises NotFound if no watched feed led to it, StoreError."""
+        """Schedule a page to be fetched again at once. Raises NotFound if no watched feed led to it, StoreError."""
 
     def find(self, url: str) -> Iterator[DiscoveredFeed]:
-        """The feeds of a site, as they are found; takes up to minutes. Raises WirewatchError."""
+        """Yields the feeds of a site as it finds them, which can take minutes. Raises WirewatchError."""
 
     def import_opml(self, body: bytes, name: str, most: int | None = None) -> tuple[int, int, Sequence[str]]:
-        """Watch the feeds of a list: how many were new, how many there are, remarks.
+        """Watch the feeds of a list. Returns (new, total, remarks).
 
-        Raises InputError, also if there are more than ``most``; then none is watched.
+        Raises InputError, also if the list has more than ``most`` feeds; then it adds none.
         """
 
     def export_opml(self) -> str:
         """The watched feeds as OPML."""
 
     def close(self) -> None:
-        """Let what is under way end soon."""
+        """Ask running operations to end soon."""
 
 
 STATE_ORDER = ("failing", "gone", "silent", "unverified", "new", "early", "ended", "ok", "removed")
 
 
 def worst_first(feeds: Sequence[FeedLine]) -> list[FeedLine]:
-    """What needs attention first; among equals, the feed of which most is expected."""
+    """Feeds that need attention first; among equals, the feed with the most expected items."""
     return sorted(feeds, key=lambda feed: (STATE_ORDER.index(feed.state), -feed.expected_per_day, feed.url))
 
 
 def state_words(state: str) -> str:
-    """A state as people read it: ``early``, watched for less than an hour, is not a verdict."""
+    """The word for a state. ``early`` (watched for less than an hour) says nothing about the feed's health yet."""
     return "too early to tell" if state == "early" else state
 
 
 def share_seen(feed: FeedLine) -> float:
-    """Seen of expected in the last day, from 0 to 1; 1 where nothing is expected."""
+    """The share of the last day's expected items that arrived, from 0 to 1; 1 if none is expected."""
     return min(1.0, feed.seen_last_day / feed.expected_per_day) if feed.expected_per_day > 0 else 1.0

@@ -1,9 +1,10 @@
-"""How many articles and alerts each hour brought: what the overview is made of, so that no page counts articles.
+"""How many articles and alerts each hour had. The overview uses these counts, so that no page counts articles itself.
 
-The desk counts in the background, following the run by ``seq`` as open pages do. An hour that is over is written down once, as
-one row of JSON, so a start reads a few hundred rows; hours that no desk counted are counted from the store, newest first, each
-by the index of event times. Counted are new articles: no versions, no copies, and nothing that a feed held when it was first
-read. It is a view, not a record: what is taken down or comes more than ``GRACE_MS`` late does not change an hour that is over.
+The desk counts in the background, following the run by ``seq`` as open pages do. It stores an hour once, when the hour is
+over, as one row of JSON, so a start reads a few hundred rows. It counts hours that no desk counted from the store, newest
+first, each with the index of event times. It counts only new articles: no later versions, no copies, and nothing that a feed
+held when it was first read. The counts are a view, not a record: a takedown, or an article that arrives more than ``GRACE_MS``
+late, does not change an hour that is over.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from desk.views.rates import HOURS_NEEDED, Counts, Kind
 
 GRACE_MS = 600_000
 PAGE = 500
-# What one look does at most: the desk may close, and other desks may write.
+# Limits of one look: the desk may close meanwhile, and other desks may write.
 HOURS_EACH, TRANSACTIONS = 12, 200
 
 hour_counts = Table(
     "hour_counts",
     metadata,
     Column("run", SafeString, primary_key=True),
-    # When the hour began.
+    # The beginning of the hour.
     Column("hour_ms", BigInteger, primary_key=True, autoincrement=False),
     # JSON: kind and label → number.
     Column("counts", Text, nullable=False),
@@ -44,7 +45,7 @@ looks = Table(
     # No foreign key: the demo's person has no account.
     Column("person", SafeString(32), primary_key=True),
     Column("run", SafeString, primary_key=True),
-    # Of the look before (0: there was none), and of the latest; see ``since_look``.
+    # Times of the previous look (0 if there was none) and of the latest; see ``since_look``.
     Column("before_ms", BigInteger, nullable=False),
     Column("latest_ms", BigInteger, nullable=False),
 )
@@ -55,7 +56,7 @@ _topics = msgspec.json.Decoder(list[str])
 
 
 class HourCounts:
-    """The counts of a run. ``look`` and what it calls belong to one thread; readers take ``hours``. Raises StoreError."""
+    """The counts of a run. Only one thread calls ``look``; any thread may read ``hours``. Raises StoreError."""
 
     def __init__(self, store: Store, run: str, clock_ms: Callable[[], int]) -> None:
         self._store, self._run, self._clock_ms = store, run, clock_ms
@@ -68,16 +69,16 @@ class HourCounts:
 
     @property
     def hours(self) -> Mapping[int, Counts]:
-        """By the beginning of each hour (ms, UTC). An hour that is missing was not counted yet."""
+        """The counts by the beginning of each hour (ms, UTC). A missing hour has not been counted yet."""
         return dict(self._hours)
 
     @property
     def complete(self) -> bool:
-        """Whether all hours that are needed have been counted."""
+        """Whether all hours that pages need have been counted."""
         return self._seq is not None and not self._missing
 
     def look(self) -> bool:
-        """Count what came since the last look, and some of the hours before. False: call again at once, there is more."""
+        """Count what was stored since the last look, and some earlier hours. Returns False if there is more to count now."""
         now_ms = self._clock_ms()
         if self._seq is None:
             self._begin(now_ms)
@@ -88,7 +89,7 @@ class HourCounts:
             self._count(self._missing[-1])
             self._missing.pop()
         if not more:
-            # What is still to be followed may belong to hours that are over: this process may have stood still for long.
+            # The changes still to be read may belong to hours that are over: this process may have been suspended for long.
             self._close(now_ms)
         return not (more or self._missing)
 
@@ -108,12 +109,12 @@ class HourCounts:
         self._seq = seq
 
     def _follow(self, now_ms: int) -> bool:
-        """What transactions after the last look wrote. True if there are more than one look takes."""
+        """Count what transactions after the last look wrote. Returns True if there are more than one look reads."""
         begun = self._seq or 0
         with self._store.reading() as connection:
             now = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == self._run)).scalar() or 0
             if now < begun:
-                # The store came back from a backup.
+                # The store was restored from a backup.
                 self._seq = None
                 return True
             upto = min(now, begun + TRANSACTIONS)
@@ -123,14 +124,14 @@ class HourCounts:
                 alerts = self._alerts(connection, a.seq > begun, a.seq <= upto)
                 oldest = _first_hour(now_ms)
                 for hour, identity, counts in chain(articles, alerts):
-                    # Hours that wait to be counted will find it; those that were written down stay as they are.
+                    # Hours that are still to be counted will include it; stored hours stay as they are.
                     if hour >= oldest and hour not in self._closed and hour not in self._missing:
                         self._add(hour, identity, counts)
         self._seq = upto
         return upto < now
 
     def _count(self, hour: int) -> None:
-        """An hour from the store, by the indexes of event times and of places."""
+        """Count an hour from the store, with the indexes of event times and of places."""
         end = hour + HOUR_MS
         self._hours[hour], self._seen[hour] = Counter(), set()
         with self._store.reading() as connection:
@@ -147,7 +148,7 @@ class HourCounts:
             self._hours.setdefault(hour, Counter()).update(counts)
 
     def _close(self, now_ms: int) -> None:
-        """Write down the hours that are over, and forget those that no page needs."""
+        """Store the hours that are over, and delete those that no page needs."""
         over = [hour for hour in self._hours if hour + HOUR_MS + GRACE_MS <= now_ms]
         fresh = [hour for hour in over if hour in self._seen]
         oldest = _first_hour(now_ms)
@@ -168,7 +169,7 @@ class HourCounts:
         self, connection: sa.Connection, *where: sa.ColumnElement[bool]
     ) -> Iterator[tuple[int, str, list[tuple[Kind, str]]]]:
         c = t.versions.c
-        # The beginning is enough, and a text may have megabytes.
+        # The beginning is enough, and a text may be megabytes long.
         lead = sa.func.substr(c.text, 1, 1_200).label("lead")
         query = sa.select(c.article, c.event_ms, c.title, lead, c.language, c.topics).where(
             c.run == self._run, c.version == 1, c.duplicate_of.is_(None), c.backfill.is_(False), *where
@@ -190,9 +191,9 @@ class HourCounts:
 
 
 def since_look(store: Store, run: str, person: str, now_ms: int, *, gap_ms: int) -> int | None:
-    """When a person last looked before now, and note that they look. Looks less than ``gap_ms`` apart are one.
+    """Records that a person looks now, and returns when they looked before. Looks less than ``gap_ms`` apart count as one.
 
-    So a page that is loaded again still says what was new at the first load. None for a person who never looked before.
+    So a reloaded page still shows what was new at its first load. Returns None for a person who never looked before.
     """
     c = looks.c
     with store.writing() as connection:

@@ -1,8 +1,7 @@
-"""Labels of outlets, as the desk gives them: state-run, agency, independent, or words of its own, each with its source.
+"""Labels that the desk gives to outlets: state-run, agency, independent, or the desk's own words, each with its source.
 
-Nothing here is guessed: an outlet without a label has none, and a label without a source is refused. What decides about records
-(``kind:`` in a query) are versions of them (``core.store.subscriptions``), which are written in the same transaction. Times
-are ms, UTC. Raises StoreError.
+Labels are never guessed, and a label without a source is refused. Queries on records (``kind:``) use versions of the labels
+(``core.store.subscriptions``), which are written in the same transaction. Times are ms, UTC. Raises StoreError.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from desk.language import N_, gettext, in_words
 
 STATE, AGENCY, INDEPENDENT = "state", "agency", "independent"
 KINDS: Mapping[str, str] = {STATE: N_("state-run"), AGENCY: N_("agency"), INDEPENDENT: N_("independent")}
-"""Labels that mean the same at every desk, and what they are called. All others are the desk's own, shown as written."""
+"""Labels with the same meaning at every desk, and their names. All others are the desk's own and are shown as written."""
 LONGEST = 40
 _OWN = re.compile(r"[^\W_][\w .-]*")
 
@@ -31,7 +30,7 @@ outlet_labels = Table(
     metadata,
     Column("source", IndexedString, primary_key=True),
     Column("label", SafeString(LONGEST), primary_key=True),
-    # Where it is from: an address, or a document by its name.
+    # Its source: an address, or the name of a document.
     Column("basis", SafeText, nullable=False),
     Column("by_name", SafeText, nullable=False, default=""),
     Column("changed_ms", BigInteger, nullable=False),
@@ -39,7 +38,7 @@ outlet_labels = Table(
 
 
 class OutletLabel(msgspec.Struct, frozen=True, kw_only=True):
-    """One label of an outlet (``source``, as articles have it). ``basis``: who or what says so."""
+    """One label of an outlet (``source``, as in articles). ``basis``: the source of the label."""
 
     source: str
     label: str
@@ -49,17 +48,17 @@ class OutletLabel(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
-        """What it is called."""
+        """The label's name, in the reader's language."""
         return label_words(self.label)
 
 
 def label_words(label: str) -> str:
-    """What a label is called, in the reader's language."""
+    """The name of a label, in the reader's language."""
     return in_words(KINDS, label)
 
 
 def outlet_label(source: str, label: str, basis: str, *, by_name: str = "", now_ms: int = 0) -> OutletLabel:
-    """A label as it is stored, its words in small letters. Raises UsageError, naming what is missing or can't be. Pure."""
+    """A label as it is stored, in lower case. Raises UsageError, naming what is missing or invalid. Pure."""
     source, basis, label = source.strip(), " ".join(basis.split()), " ".join(label.casefold().split())
     label = next(
         (kind for kind, words in KINDS.items() if label in (kind, words, in_words(KINDS, kind).casefold())), label
@@ -77,9 +76,9 @@ def outlet_label(source: str, label: str, basis: str, *, by_name: str = "", now_
 
 
 def non_state(sources: Iterable[str], labels: Mapping[str, Iterable[str]]) -> int | None:
-    """How many of a story's independent sources are not state-run; None if none of them has a label at all. Pure.
+    """How many of a story's independent sources are not state-run; None if no source has a label. Pure.
 
-    A source without a label counts: nobody has said that it is.
+    A source without a label counts as not state-run.
     """
     listed = list(sources)
     if not any(labels.get(one) for one in listed):
@@ -100,20 +99,20 @@ class OutletLabels:
             return [OutletLabel(**row) for row in connection.execute(query).mappings()]
 
     def by_source(self) -> dict[str, tuple[str, ...]]:
-        """Outlet → its labels, sorted."""
+        """The labels of each outlet, sorted."""
         found: dict[str, tuple[str, ...]] = {}
         for one in self.all():
             found[one.source] = (*found.get(one.source, ()), one.label)
         return found
 
     def put(self, label: OutletLabel) -> None:
-        """Store a label; one of the same words is replaced. Queries go by it from ``changed_ms`` plus the usual margin on."""
+        """Store a label, replacing one with the same words. Queries use it from ``changed_ms`` plus the usual margin."""
         with self.store.writing() as connection:
             self.store.upsert(connection, outlet_labels, [msgspec.structs.asdict(label)])
             self._version(connection, label.source, label.by_name, label.changed_ms)
 
     def drop(self, source: str, label: str, *, by_name: str = "", now_ms: int = 0) -> bool:
-        """Take a label away. False: there was none."""
+        """Remove a label. Returns False if there was none."""
         c = outlet_labels.c
         with self.store.writing() as connection:
             gone = connection.execute(outlet_labels.delete().where(c.source == source, c.label == label))

@@ -1,8 +1,8 @@
-"""The language that a person reads: sentences from the catalogues, numbers, dates and lists as people write them in it.
+"""The reader's language: sentences from the catalogues, and numbers, dates and lists in the form of that language.
 
-English is the source: its sentences are in the code and in the templates. Every folder of ``languages`` holds the catalogue
-of another language (gettext's ``.po``). A request, or the work on a message for someone, sets its language once; all functions
-here follow it. Outside of these, in logs and in the API, it is English. CONTRIBUTING.md says how sentences are written.
+English is the source: its sentences are in the code and in the templates. Every folder in ``languages`` holds the catalogue
+of another language (gettext's ``.po``). A request, or the code that writes a message to a person, sets the language once; all
+functions here use it. Elsewhere, in logs and in the API, the language is English. CONTRIBUTING.md says how to write sentences.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from core.saying import Said
 
 SOURCE = "en"
 _SAMPLES = (*range(200), *(10**power for power in range(3, 10)))
-"""Counts among which every plural category of a language that a whole number can have occurs."""
+"""Counts that include every plural category that a whole number can have in any language."""
 FOLDER = Path(__file__).parent / "languages"
 LANGUAGES: tuple[str, ...] = (SOURCE, *sorted(path.parent.name for path in FOLDER.glob("*/desk.po")))
-"""Codes of the languages that there are, the source first."""
+"""Codes of the available languages, the source first."""
 
 _CURRENT: ContextVar[str] = ContextVar("language", default=SOURCE)
 # The desk writes hours from 0 to 23 and the day before the month, as British English does.
@@ -39,18 +39,18 @@ _LOCALES = {SOURCE: "en_GB"}
 
 
 def current() -> str:
-    """The code of the language that is being spoken."""
+    """The code of the current language."""
     return _CURRENT.get()
 
 
 def speak(code: str) -> None:
-    """Use this language for the rest of the task or thread; one without a catalogue counts as English."""
+    """Use this language for the rest of the task or thread; English if it has no catalogue."""
     _CURRENT.set(code if code in LANGUAGES else SOURCE)
 
 
 @contextmanager
 def speaking(code: str) -> Iterator[None]:
-    """Use this language for a while; one without a catalogue counts as English."""
+    """Use this language within the ``with`` block; English if it has no catalogue."""
     before = _CURRENT.set(code if code in LANGUAGES else SOURCE)
     try:
         yield
@@ -59,9 +59,9 @@ def speaking(code: str) -> Iterator[None]:
 
 
 def preferred(accepted: str, otherwise: str = SOURCE) -> str:
-    """The best of our languages for an ``Accept-Language`` header; ``otherwise`` if it names none of them.
+    """The best available language for an ``Accept-Language`` header; ``otherwise`` if it names none of them.
 
-    A regional variant (``de-AT``) counts as its language. What can't be read is ignored.
+    A regional variant (``de-AT``) counts as its language. Entries that can't be parsed are ignored.
     """
     ranked: list[tuple[float, int, str]] = []
     for place, part in enumerate(accepted[:1_000].split(",")):
@@ -82,23 +82,23 @@ def _quality(weight: str) -> float:
 
 @cache
 def locale_of(code: str) -> Locale:
-    """How the language writes numbers, dates and lists."""
+    """Babel's locale of a language, which formats numbers, dates and lists."""
     return Locale.parse(_LOCALES.get(code, code))
 
 
 def locale() -> Locale:
-    """The same of the current language."""
+    """Babel's locale of the current language."""
     return locale_of(current())
 
 
 def own_name(code: str) -> str:
-    """What a language calls itself, as in a list to choose from: English, Deutsch."""
+    """A language's name in that language, for a list to choose from: English, Deutsch."""
     name = Locale.parse(code).display_name or code
     return name[:1].upper() + name[1:]
 
 
 def direction() -> str:
-    """``ltr`` or ``rtl``."""
+    """The writing direction of the current language: ``ltr`` or ``rtl``."""
     return str(locale().text_direction)
 
 
@@ -110,7 +110,7 @@ def read_catalogue(code: str) -> Catalog:
 
 @cache
 def catalogue(code: str) -> NullTranslations:
-    """The sentences of a language, compiled from its ``.po`` when they are first wanted; English needs none."""
+    """The sentences of a language, compiled from its ``.po`` at first use; English has none."""
     if code == SOURCE:
         return NullTranslations()
     compiled = io.BytesIO()
@@ -121,10 +121,10 @@ def catalogue(code: str) -> NullTranslations:
 
 @cache
 def script_words(code: str) -> Mapping[str, str | Mapping[str, str]]:
-    """The sentences that scripts of pages say: by the English one its translation, or its forms by their plural category."""
+    """The sentences that the pages' scripts use: English → translation, or English → plural category → form."""
     if code == SOURCE:
         return {}
-    # Scripts know CLDR's categories, a catalogue the forms of its header: French has three of those and two of these.
+    # Scripts use CLDR's categories, a catalogue the forms of its header: French has three categories and two forms.
     category = locale_of(code).plural_form
     samples = {category(count): count for count in reversed(_SAMPLES)}
     said = catalogue(code)
@@ -145,7 +145,7 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's own name
 
 
 def as_written(values: Mapping[str, object]) -> dict[str, object]:
-    """Values of a sentence, numbers among them as the current language writes them."""
+    """The values of a sentence, with numbers formatted for the current language."""
     return {
         name: number(one) if isinstance(one, int | float) and not isinstance(one, bool) else one
         for name, one in values.items()
@@ -153,20 +153,20 @@ def as_written(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def gettext(message: str, **values: object) -> str:
-    """The sentence in the current language, its ``%(name)s`` filled, numbers as it writes them.
+    """The sentence in the current language, with ``%(name)s`` filled in and numbers formatted for the language.
 
-    A % of the sentence is written twice, in all of these.
+    A literal % is written twice, here and in the functions below.
     """
     return catalogue(current()).gettext(message) % as_written(values)
 
 
 def known(text: str) -> str:
-    """A stored text that may be a marked sentence, in the current language; any other as it is."""
+    """A stored text in the current language if it is a marked sentence; any other text unchanged."""
     return catalogue(current()).gettext(text) if text else ""
 
 
 def said(message: str | Said) -> str:
-    """A sentence that was carried with its values (``core.saying``) in the current language; plain text as it is."""
+    """A sentence with its values (``core.saying``) in the current language; plain text unchanged."""
     if isinstance(message, str):
         return message
     values = {name: said(one) if isinstance(one, Said) else one for name, one in message.values.items()}
@@ -174,47 +174,47 @@ def said(message: str | Said) -> str:
 
 
 def said_error(error: WirewatchError) -> str:
-    """What an error says to a person, with the next step, in the current language as far as its words are known."""
+    """An error's message and next step, in the current language if its sentences are in the catalogue."""
     return f"{said(error.said)} — {error.hint}" if error.hint else said(error.said)
 
 
 def in_words(table: Mapping[str, str], key: str) -> str:
-    """The word of a table of marked sentences, in the current language; a key that the table does not have as it is."""
+    """The word for a key of a table of marked sentences, in the current language; an unknown key unchanged."""
     return gettext(table[key]) if key in table else key
 
 
 def ngettext(one: str, many: str, count: int, **values: object) -> str:
-    """The form of the sentence for this count; ``%(num)s`` is the count as the language writes it."""
+    """The form of the sentence for this count; ``%(num)s`` is the count, formatted for the language."""
     return catalogue(current()).ngettext(one, many, count) % as_written({"num": count, **values})
 
 
 def pgettext(context: str, message: str, **values: object) -> str:
-    """The sentence as it is meant in a context, for words that other languages tell apart."""
+    """The sentence translated for a context, for words that other languages distinguish by meaning."""
     return catalogue(current()).pgettext(context, message) % as_written(values)
 
 
 def number(value: float, digits: int | None = None) -> str:
-    """1,234.5 as the language writes it, with Western digits in all of them; ``digits``: so many behind the point."""
+    """A number formatted for the language, always with Western digits; ``digits``: how many after the decimal point."""
     pattern = None if digits is None else f"#,##0.{'0' * digits}" if digits else "#,##0"
     return format_decimal(value, pattern, locale=locale())
 
 
 def percent(value: float) -> str:
-    """0.25 as 25 %."""
+    """0.25 as 25%, in the form of the language."""
     return format_percent(value, locale=locale())
 
 
 def listed(items: Iterable[object]) -> str:
-    """Items of a list, without a word before the last: a, b, c."""
+    """Items of a list, without a conjunction before the last: a, b, c."""
     return pgettext("between items of a list", ", ").join(str(item) for item in items)
 
 
 def hour_and_minute(moment: datetime) -> str:
-    """14:05; seconds are left out. The moment's own time zone holds, here and below."""
+    """14:05, without seconds, in the moment's own time zone."""
     return format_datetime(moment, "HH:mm", locale=locale())
 
 
 def day(moment: datetime, *, year: bool = False, weekday: bool = False) -> str:
-    """30 Nov, with the year and the day of the week if they are wanted."""
+    """30 Nov, with ``year`` and ``weekday`` if requested, in the moment's own time zone."""
     pattern = f"{'y' if year else ''}MMM{'E' if weekday else ''}d"
     return format_skeleton(pattern, moment, locale=locale())

@@ -1,7 +1,7 @@
 """Shifts: who has which story, notes for the next shift, and what was held back. Times are ms, UTC. Raises StoreError.
 
-Rows keep the story that they were written about. If an editor joins that story into another, its notes and its holder are read
-as the other's, as long as the join stands; nothing is rewritten, so undoing the join brings them back.
+Rows keep the story that they were written about. While an editor's join of that story into another is in force, its notes and
+its holder are read as the other's. No row is rewritten, so undoing the join restores them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from desk.delivery.store.channels import Delivery, delivery_of
 HoldState = Literal["claimed", "assigned", "done", "open"]
 NoteKind = Literal["note", "claimed", "assigned", "done", "open", "handover"]
 WHOLE = ""
-"""Stands for a story in a note about the shift as a whole."""
+"""Used instead of a story id in a note about the shift as a whole."""
 HANDOVER: NoteKind = "handover"
 
 
-# SQLite numbers rows by itself only for INTEGER keys.
+# SQLite assigns row numbers only for INTEGER keys.
 _RowId = BigInteger().with_variant(Integer, "sqlite")
 
 shift_stories = Table(
@@ -36,7 +36,7 @@ shift_stories = Table(
     Column("story", SafeString, primary_key=True),
     # claimed, assigned, done, open (given back)
     Column("state", SafeString(16), nullable=False),
-    # The name as shown, too: the demo's person has no account, and names stay when an account goes.
+    # Also the displayed name: the demo's person has no account, and names remain when an account is deleted.
     Column("holder", SafeString(32)),
     Column("holder_name", SafeText, nullable=False, default=""),
     Column("by_name", SafeText, nullable=False, default=""),
@@ -49,7 +49,7 @@ shift_notes = Table(
     metadata,
     Column("id", _RowId, primary_key=True, autoincrement=True),
     Column("run", SafeString, nullable=False),
-    # Empty: of the shift as a whole.
+    # Empty for a note about the shift as a whole.
     Column("story", SafeString, nullable=False, default=""),
     Column("at_ms", BigInteger, nullable=False),
     Column("person", SafeString(32), nullable=False),
@@ -63,7 +63,7 @@ shift_notes = Table(
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """Who has a story. ``holder`` None with ``done`` or ``open``: no one (any more). ``by_name`` made it so."""
+    """Who has a story. ``holder`` is None if the state is ``done`` or ``open``. ``by_name`` made the last change."""
 
     story: str
     state: HoldState
@@ -74,7 +74,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def held(self) -> bool:
-        """Whether someone works on it."""
+        """Whether a person is working on it."""
         return self.state in ("claimed", "assigned")
 
 
@@ -91,20 +91,20 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeldBack(NamedTuple):
-    """Deliveries that did not go out, the newest first, and whether there are more than were read."""
+    """Deliveries that were not sent, the newest first, and whether there are more than were read."""
 
     deliveries: list[Delivery]
     more: bool
 
 
 class Shift:
-    """The shifts of one run. Each call is one short transaction. ``joins`` of readers: None if they are to be read for this."""
+    """The shifts of one run. Each call is one short transaction. If ``joins`` is None, a method reads them itself."""
 
     def __init__(self, store: Store, run: str) -> None:
         self.store, self.run = store, run
 
     def holds(self, stories: Iterable[str], joins: Joins | None = None) -> dict[str, Hold]:
-        """Who has these stories, by story; those never taken are left out."""
+        """Who has these stories, by story; stories that were never taken are left out."""
         with self.store.reading() as connection:
             return self._holds(connection, stories, joins or Joins.read(connection, self.run))
 
@@ -120,7 +120,7 @@ class Shift:
         return {story: hold for story, hold in told.items() if hold is not None}
 
     def taken(self, joins: Joins | None = None, *, done_since_ms: int, limit: int = 200) -> list[Hold]:
-        """Stories that are taken, and those done since, the latest change first."""
+        """Stories that are taken, and those done since ``done_since_ms``, the latest change first."""
         c = shift_stories.c
         mine = sa.or_(c.state.in_(("claimed", "assigned")), sa.and_(c.state == "done", c.changed_ms >= done_since_ms))
         query = sa.select(shift_stories).where(c.run == self.run, mine).order_by(c.changed_ms.desc(), c.story)
@@ -132,9 +132,9 @@ class Shift:
         return sorted(told, key=lambda one: (-one.changed_ms, one.story))
 
     def take(self, hold: Hold, note: Note, *, over: str | None) -> bool:
-        """Change who has a story, with its note. False, and nothing is done, if someone else was first.
+        """Change who has a story, with its note. Returns False and changes nothing if another person was first.
 
-        ``over``: whom the page showed as holder (None: no one); of two people who claim at once, one gets it.
+        ``over``: the holder that the page showed, or None. If two people claim a story at once, only one gets it.
         """
         row: dict[str, Any] = {**msgspec.structs.asdict(hold), "run": self.run}
         with self.store.writing() as connection:
@@ -147,7 +147,7 @@ class Shift:
             return True
 
     def write(self, note: Note) -> None:
-        """Keep a note."""
+        """Store a note."""
         with self.store.writing() as connection:
             self._add(connection, note)
 
@@ -159,7 +159,7 @@ class Shift:
         stories: Iterable[str] | None = None,
         limit: int = 500,
     ) -> list[Note]:
-        """Notes, the newest first: since a moment, or about these stories; each with the story that it is part of now."""
+        """Notes since a time or about these stories, the newest first, each with the story that its own is now part of."""
         c = shift_notes.c
         query = sa.select(shift_notes).where(c.run == self.run).order_by(c.id.desc()).limit(limit)
         query = query if since_ms is None else query.where(c.at_ms >= since_ms)
@@ -175,14 +175,14 @@ class Shift:
         return sorted(found, key=lambda one: one.id or 0, reverse=True)[:limit]
 
     def handovers(self, *, limit: int = 5) -> list[Note]:
-        """When a shift was handed over, the latest first."""
+        """The notes of shift handovers, the latest first."""
         c = shift_notes.c
         query = sa.select(shift_notes).where(c.run == self.run, c.kind == HANDOVER, c.story == WHOLE)
         with self.store.reading() as connection:
             return [_note(row, Joins({})) for row in connection.execute(query.order_by(c.id.desc()).limit(limit))]
 
     def held_back(self, *, since_ms: int, limit: int = 300) -> HeldBack:
-        """Deliveries planned since a moment that were held, muted, withdrawn or failed; the newest first."""
+        """Deliveries planned since a time that were held, muted or withdrawn, or that failed; the newest first."""
         c = dt.deliveries.c
         statuses = ("held", "muted", "failed", "withdrawn")
         query = sa.select(dt.deliveries).where(c.run == self.run, c.planned_ms >= since_ms, c.status.in_(statuses))
@@ -206,11 +206,11 @@ def _note(row: Any, joins: Joins) -> Note:
 
 
 def _of_story(story: str, held: Sequence[Hold]) -> Hold | None:
-    """Who has a story, out of what is known of it and of the stories that were joined into it."""
+    """Who has a story, from the rows of the story and of the stories that were joined into it."""
     own = next((one for one in held if one.story == story), None)
     if own is not None and own.held:
         return own
-    # What was done about the whole later than somebody took a part stands for the part too.
+    # A change to the whole story that is later than a change to a part applies to the part too.
     since_ms = own.changed_ms if own is not None else -1
     taken = [one for one in held if one.held and one.story != story and one.changed_ms > since_ms]
     if not taken:

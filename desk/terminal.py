@@ -1,4 +1,4 @@
-"""The terminal view: articles and alerts as they come, a line each."""
+"""The terminal view: articles and alerts as they arrive, one line each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONTEXT = 40
 
 
 class TerminalView:
-    """Prints what a run has stored since the last look. Titles and texts are made harmless for terminals."""
+    """Prints what a run has stored since the last call. Titles and texts are sanitized for terminals."""
 
     def __init__(
         self, reader: StoreReader, console: Console, *, names: Mapping[str, str] | None = None, zone: tzinfo = UTC
@@ -29,7 +29,7 @@ class TerminalView:
         self._titles: dict[str, str] = {}
 
     def show_new(self) -> int:
-        """Print what is new, and return how many lines that were. Raises StoreError."""
+        """Print what is new, and return the number of lines. Raises StoreError."""
         self._seq, articles, alerts, rejected = self._reader.since(self._seq)
         by_article: dict[str, list[Alert]] = {}
         for alert in alerts:
@@ -47,7 +47,7 @@ class TerminalView:
         return len(articles) + len(alerts) + len(rejected)
 
     def article_line(self, article: Article) -> Text:
-        """Time, outlet, language, what it is, title, topics."""
+        """Time, outlet, language, title, notes (edited, copy, already in feed), topics."""
         moment = article.fetched_at.astimezone(self._zone)
         line = Text(f"{moment:%H:%M:%S}  ", style="dim")
         line.append(f"{harmless(article.source):<10.10} {article.language or '??'}  ", style="dim")
@@ -65,7 +65,7 @@ class TerminalView:
         return line
 
     def alert_line(self, alert: Alert, article: Article | None) -> Text:
-        """Who is alerted, and the matched words in context."""
+        """The subscription that is alerted, and the matched words in context."""
         name = harmless(self._names.get(alert.subscription) or alert.subscription)
         line = Text("          ▲ ALERT ", style="bold white on red")
         line.append(f" {name}", style="bold red")
@@ -76,7 +76,7 @@ class TerminalView:
 
     @staticmethod
     def rejection_line(outcome: Outcome) -> Text:
-        """What was rejected, where and why."""
+        """What was rejected, at which stage, and why."""
         return Text(
             f"          ✗ {harmless(outcome.item)}: {outcome.stage}: {harmless(outcome.reason or '')}", style="yellow"
         )
@@ -86,12 +86,12 @@ class TerminalView:
 
 
 def in_context(article: Article, matches: Iterable[Match]) -> Text:
-    """The first matched words in their sentence, all matches nearby marked."""
+    """The first matched words with the text around them; all matches in it are marked."""
     ordered = sorted(matches, key=lambda match: (match.field != "title", match.start))
     first = ordered[0]
     whole = article.title if first.field == "title" else article.text
     start = max(0, first.start - CONTEXT)
-    # Whole words: a cut word reads as a misprint.
+    # Whole words: a truncated word reads as a misprint.
     start = 0 if start == 0 else whole.find(" ", start, first.start) + 1 or start
     end = min(len(whole), first.end + CONTEXT)
     end = end if end == len(whole) else max(whole.rfind(" ", first.end, end), first.end)
@@ -108,7 +108,7 @@ def in_context(article: Article, matches: Iterable[Match]) -> Text:
 
 
 def harmless(text: str) -> str:
-    """Text from outside, for a terminal: no control or direction-override characters, one line."""
+    """External text, made safe for a terminal: no control or direction-override characters, one line."""
     return "".join(
         " " if char in "\n\t\r\u2028\u2029" else char
         for char in text

@@ -1,5 +1,5 @@
-"""Delivery: alerts from the store's outbox to people, at least once, by mail, webhook, chat, feed.
+"""Delivers alerts from the store's outbox to people, at least once, by mail, webhook, chat and Web Push.
 
-``decide`` and ``times`` say when what is sent (pure, the clock is passed in), ``render`` how it reads, ``channels`` carry
-it, ``service`` runs the queue of ``desk.delivery.store.queue``.
+``plan`` and ``times`` decide what is sent when (pure; the caller passes the time), ``render`` writes the messages, ``channels``
+send them, and ``service`` runs the queue of ``desk.delivery.store.queue``.
 """

@@ -1,7 +1,7 @@
-"""A briefing as PDF, by Typst: text is shaped and set from right to left where its script is. Optional: ``wirewatch[pdf]``.
+"""A briefing as PDF, with Typst, which also sets scripts that run from right to left. Optional: ``wirewatch[pdf]``.
 
-What strangers wrote goes to the template as data, never as Typst's code. Fonts for Arabic, Hebrew, Chinese, Japanese and Korean
-come with the extra, those of the machine are used too; Latin, Greek and Cyrillic letters are in Typst itself.
+External text goes to the template as data, never as Typst code. The extra brings fonts for Arabic, Hebrew, Chinese, Japanese
+and Korean, and installed fonts are used too; Typst itself has Latin, Greek and Cyrillic letters.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ FONT_PACKAGES = ("justmytype_intl_rtl", "justmytype_intl_cjk")
 
 
 def makes_pdf() -> bool:
-    """Whether the extra is installed."""
+    """Whether the extra ``pdf`` is installed."""
     return find_spec("typst") is not None
 
 
 def pdf_of(made: Briefing, zone: str, *, templates: str = "", link: str = "") -> bytes:
-    """The briefing as a PDF on A4; its times are local to ``zone``.
+    """The briefing as a PDF on A4, with times in ``zone``.
 
-    ``templates``: the folder of one's own, or empty; ``link``: the desk's address. Raises UsageError if the extra is not
-    installed, or a template fails, naming it.
+    ``templates``: the folder of custom templates, or empty; ``link``: the desk's address. Raises UsageError if the extra is
+    not installed, or if a template fails, naming it.
     """
     if not makes_pdf():
         raise UsageError(gettext("this installation can't make PDFs"), hint="pip install 'wirewatch[pdf]'")
-    # Optional, and without types where it is not installed.
+    # Optional, and without types if it is not installed.
     typst: Any = import_module("typst")
     own, folder = Path(templates) / TEMPLATE, Path(__file__).parent / "templates"
     source = own if templates and own.is_file() else folder / TEMPLATE
@@ -110,13 +110,13 @@ def _item(one: BriefingItem, clock: Callable[[int], str], link: str) -> dict[str
 
 
 def _said(text: str, code: str | None = None) -> dict[str, Any]:
-    """A text for the template, on one line, with its direction and language (two or three letters)."""
+    """A text for the template, on one line, with its direction and its language (two or three letters)."""
     text = one_line(text)
     known = code is not None and code.isascii() and code.isalpha() and len(code) in (2, 3)
     return {"text": text, "rtl": is_rtl(text), "lang": code if known else "en"}
 
 
 def is_rtl(text: str) -> bool:
-    """Whether the first letter with a direction goes from right to left, as browsers decide on ``dir="auto"``."""
+    """Whether the first letter with a direction runs from right to left, as browsers decide for ``dir="auto"``."""
     strong = (unicodedata.bidirectional(char) for char in text)
     return next((kind in ("R", "AL") for kind in strong if kind in ("L", "R", "AL")), False)

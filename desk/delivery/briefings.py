@@ -1,8 +1,8 @@
-"""The briefing by mail: once a day a message for each of its channels, made of what is stored when it goes out.
+"""The briefing by mail: one message per day and channel, written from the store when it is sent.
 
-A message says by its ``queued_ms`` which day's it is, and its id is made of that day and the channel: whoever queues it twice,
-after a crash or in another process, queues it once. It holds no text until it is sent, so an article that is taken down while a
-message waits is not in it.
+A message's ``queued_ms`` determines its day, and its id is derived from the day and the channel: so queueing it again, after a
+crash or in another process, adds nothing. A message has no text until it is sent, so it does not contain an article that was
+taken down while it waited.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from desk.views.briefing import Briefing
 
 log = structlog.get_logger()
 LATEST_MS = 6 * HOUR_MS
-"""A service that was away at the time sends a briefing up to so long afterwards: later it is no morning's any more."""
+"""A service that was down at the due time sends the briefing up to this much later; after that it is out of date."""
 KIND: Final = "briefing"
 FOR_ALERTS = frozenset({"webhook", "webpush"})
-"""Kinds that take alerts alone: a webhook's receiver is a program, which has the API; a notification has no room."""
+"""Kinds that accept only alerts: a webhook's receiver is a program, which has the API, and a notification is too short."""
 
 
 class DailyBriefing(msgspec.Struct, frozen=True, kw_only=True):
-    """When and where to: ``at`` (HH:MM of ``zone``) about the ``hours`` before, to these channels. ``at`` empty: never."""
+    """The schedule: at ``at`` (HH:MM in ``zone``; empty: never), about the last ``hours``, to these channels."""
 
     at: str = ""
     zone: str = "UTC"
@@ -44,7 +44,7 @@ class DailyBriefing(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise UsageError, naming what is wrong, for a time, a zone or hours that can't be."""
+        """Raise UsageError, naming the fault, for an invalid time, zone or number of hours."""
         if self.at:
             clock_time(self.at)
             zone_of(self.zone)
@@ -52,7 +52,7 @@ class DailyBriefing(msgspec.Struct, frozen=True, kw_only=True):
             raise UsageError(f"briefing_hours: {self.hours} is not from 1 to {24 * 7}")
 
     def last_due(self, now_ms: int) -> int | None:
-        """The latest time at or before now at which it was due (ms, UTC); None if it never is."""
+        """The latest due time at or before now (ms, UTC); None if it is never due."""
         if not self.at:
             return None
         zone, now = zone_of(self.zone), from_ms(now_ms)
@@ -62,9 +62,9 @@ class DailyBriefing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Briefings:
-    """Queues and writes the daily briefing. ``made``: the briefing of a period (from in, to out; ms, UTC).
+    """Queues and writes the daily briefing. ``made`` makes the briefing of a period (from inclusive, to exclusive; ms, UTC).
 
-    ``printed``: makes the PDF that goes with its mail; None: none does.
+    ``printed`` makes the PDF attached to its mail; None for no PDF.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Briefings:
         self._done_ms: int | None = None
 
     def tend(self, now_ms: int) -> int:
-        """Queue the briefing that is due; how many messages that were. Raises StoreError."""
+        """Queue the briefing if it is due. Returns the number of messages. Raises StoreError."""
         due_ms = self._daily.last_due(now_ms)
         if due_ms is None or due_ms == self._done_ms or now_ms - due_ms > LATEST_MS:
             return 0
@@ -99,7 +99,7 @@ class Briefings:
         return len(messages)
 
     def notice(self, message: Message) -> Notice:
-        """The message as it goes out. Raises StoreError, UsageError if a template fails."""
+        """The message to send. Raises StoreError, and UsageError if a template fails."""
         until_ms = message.queued_ms
         view = self._made(until_ms - self._daily.hours * HOUR_MS, until_ms)
         notice = self._renderer.briefing(view, self._daily.zone, id=message.id, at_ms=until_ms)

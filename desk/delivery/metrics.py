@@ -1,4 +1,4 @@
-"""Delivery's figures for Prometheus, worked out from the store when they are asked for: right after any crash."""
+"""Delivery's metrics for Prometheus, computed from the store on each scrape, so they are correct after any crash."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class DeliveryMetrics(Collector):
         registry.register(self)
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing ahead: asking the store is for scrapes."""
+        """Returns nothing, so that only scrapes read the store."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Messages sent, what is open by status, how long it waits, and channels by health. Raises StoreError.
+        """Messages sent, open messages by status, their waiting time, and channels by health. Raises StoreError.
 
-        What is over is counted when it is over: there is more of it every day, and each scrape would read it.
+        Finished messages are counted when they finish. Otherwise each scrape would read them all, more every day.
         """
         now_ms = self._clock_ms()
         m, c = d.messages.c, d.deliveries.c
@@ -53,7 +53,7 @@ class DeliveryMetrics(Collector):
                 for (name, label), count in read_counts(connection, LIVE).items()
                 if name == MESSAGES_SENT
             ]
-            # What waits behind a channel in trouble is reported as such.
+            # Messages that wait for a failing channel are reported as such.
             failing = sa.select(d.channels.c.name).where(d.channels.c.health == "failing")
             due = sa.select(sa.func.min(m.queued_ms)).where(m.status == "waiting", m.due_ms <= now_ms)
             oldest = connection.execute(due.where(m.channel.not_in(failing))).scalar()

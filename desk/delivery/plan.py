@@ -1,19 +1,19 @@
-"""What becomes of an alert on a channel, and when. Pure: everything it depends on is given, the clock too.
+"""Decides what happens to an alert on a channel, and when. Pure: the caller passes everything it depends on, also the time.
 
-Rules, the first that applies:
+The first rule that applies decides:
 
-1. the subscription or channel is gone: withdrawn;
-2. a retraction: on a channel that was sent what it takes back it is a kill notice; what is still held is withdrawn, and
-   where nothing had gone out there is nothing to take back;
-3. subscription muted or paused, story muted, outlet muted: muted, for the desk to see;
+1. the subscription or channel no longer exists: withdrawn;
+2. a retraction: a kill notice if the channel was sent what it retracts; deliveries still held are withdrawn, and if nothing
+   was sent, there is nothing to retract;
+3. subscription muted or paused, story muted, outlet muted: muted, but visible at the desk;
 4. at or above the breakthrough level: now;
 5. a digest schedule: held until the next digest;
 6. quiet hours: held until they end;
-7. more on a story that this channel heard of less than ``gather_s`` ago: held until then;
+7. more on a story that was sent to this channel less than ``gather_s`` ago: held until that time is over;
 8. ``per_hour`` messages in the last hour: held until the next full hour;
 9. otherwise: now.
 
-What is held goes out together, when it is due. A time that falls into quiet hours moves to their end.
+Held deliveries are sent together when they are due. A due time within quiet hours moves to their end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ UNSENT = N_("what it takes back had not been sent")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a delivery, from when, and why in plain words."""
+    """The status of a delivery, its due time, and the reason in plain language."""
 
     status: Status
     due_ms: int
@@ -49,16 +49,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Deliveries to store, and (id, why) of held ones to take back."""
+    """Deliveries to store, and (id, reason) of held deliveries to withdraw."""
 
     deliveries: tuple[Delivery, ...]
     withdrawn: tuple[tuple[str, str], ...]
 
 
 def plan_all(alerts: Sequence[Alert], known: Background, now_ms: int) -> Plan:
-    """Plan alerts in order: each sees what the ones before it will have sent.
+    """Plan alerts in order; each takes the deliveries of the alerts before it into account.
 
-    What goes to a channel with devices goes to each of them.
+    A delivery to a channel with devices goes to each device.
     """
     devices = devices_by_channel(known.channels)
     planned: list[Delivery] = []
@@ -82,7 +82,7 @@ def plan_all(alerts: Sequence[Alert], known: Background, now_ms: int) -> Plan:
                 )
             else:
                 verdict = decide(alert, channel, subscription, known, now_ms)
-            # A millisecond apart, so that they go out in their order.
+            # A millisecond apart, so that they are sent in this order.
             one = delivery(alert, channel, kind, verdict, now_ms + len(planned))
             planned.append(one)
             _remember(known, one, now_ms)
@@ -92,7 +92,7 @@ def plan_all(alerts: Sequence[Alert], known: Background, now_ms: int) -> Plan:
 def decide(
     alert: Alert, channel: str, subscription: Subscription | None, known: Background, now_ms: int, *, kill: bool = False
 ) -> Verdict:
-    """The verdict on one alert for one channel. ``kill``: it takes back something that went out there, so no mute holds it."""
+    """The verdict on one alert for one channel. ``kill``: it retracts something that was sent there, so mutes don't apply."""
     if subscription is None or not subscription.active:
         return Verdict("withdrawn", now_ms, N_("the subscription was removed"))
     if channel not in known.channels:
@@ -118,7 +118,7 @@ def decide(
 
 
 def muted(alert: Alert, subscription: Subscription, mutes: Sequence[Mute], now_ms: int) -> str:
-    """Why the subscription does not want to hear of this now; empty if it does."""
+    """The reason why the alert is muted for the subscription now; "" if it isn't."""
     if subscription.state in ("muted", "paused"):
         return _STATES[subscription.state]
     for mute in mutes:
@@ -133,12 +133,12 @@ def muted(alert: Alert, subscription: Subscription, mutes: Sequence[Mute], now_m
 
 
 def breaks_through(level: Level, schedule: Schedule) -> bool:
-    """Whether an alert of this level goes out whatever the schedule says."""
+    """Whether an alert of this level is sent regardless of the schedule."""
     return schedule.breakthrough != "never" and LEVELS.index(level) >= LEVELS.index(schedule.breakthrough)
 
 
 def may_go(level: str, kind: str, schedule: Schedule | None, now_ms: int) -> int | None:
-    """None if a message may go out now; else when it may: it waited for its channel, and quiet hours began meanwhile."""
+    """None if a message may be sent now, else when: quiet hours may have begun while it waited for its channel."""
     if schedule is None or kind == "test" or (level in LEVELS and breaks_through(level, schedule)):
         return None
     until = quiet_until(schedule, from_ms(now_ms))
@@ -146,7 +146,7 @@ def may_go(level: str, kind: str, schedule: Schedule | None, now_ms: int) -> int
 
 
 def delivery(alert: Alert, channel: str, kind: str, verdict: Verdict, now_ms: int) -> Delivery:
-    """The delivery of an alert on a channel. Its id is made of run, alert, channel and kind."""
+    """The delivery of an alert on a channel. Its id is derived from run, alert, channel and kind."""
     return Delivery(
         id=key_of("delivery", alert.run, alert.id, channel, kind),
         run=alert.run,
@@ -170,7 +170,7 @@ def _held(due: datetime, why: str) -> Verdict:
 
 
 def _taken_back(alert: Alert, earlier: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
-    """Of the earlier deliveries that a retraction takes back, those still held, and those that went out or may have."""
+    """The earlier deliveries that a retraction covers: (still held, sent or possibly sent)."""
     about = [one for one in earlier if one.article in alert.withdrawn and one.alert != alert.id]
     held = [one for one in about if one.status == "held"]
     return held, [one for one in about if one.status in ("sent", "queued")]

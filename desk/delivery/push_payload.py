@@ -1,7 +1,7 @@
-"""What a push carries: little enough that every push service takes it, however long a title is. Pure.
+"""The payload of a push, short enough for every push service, however long a title is. Pure.
 
-The device's script (``desk/web/static/service-worker.js``) shows it. ``alert`` is an id at this desk, never an address: what a
-push opens is always a page of the desk that the device got its script from.
+The device's script (``desk/web/static/service-worker.js``) shows it. ``alert`` is an id at this desk, never an address, so a
+push can only open a page of the desk that the device got its script from.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from desk.delivery.render import Notice, one_line
 from desk.delivery.store.channels import key_of
 
 MOST_ENCRYPTED = 4_096
-"""Bytes that every push service has to take (RFC 8030, section 7.2)."""
+"""Bytes that every push service must accept (RFC 8030, section 7.2)."""
 OVERHEAD = 103
-"""Of these, what encryption adds: salt, sizes and key (86), padding (1), tag (16) (RFC 8188, RFC 8291)."""
+"""The bytes of these that encryption adds: salt, sizes and key (86), padding (1), tag (16) (RFC 8188, RFC 8291)."""
 TITLE_BYTES, NAME_BYTES, ID_BYTES = 900, 240, 120
-"""A quote or a backslash takes two bytes in JSON, so these may double."""
+"""The limits before JSON encoding; a quote or a backslash takes two bytes in JSON, so the encoded text may be twice as long."""
 
 
 def payload_of(notice: Notice) -> bytes:
@@ -40,8 +40,8 @@ def payload_of(notice: Notice) -> bytes:
 
 
 def topic_of(notice: Notice) -> str:
-    """What a later push replaces on its way and on the screen: one more on the same story, or the same notice again.
+    """The topic within which a later push replaces an earlier one, in transit and on the screen: a story, or one notice.
 
-    32 characters of those that RFC 8030 allows.
+    32 of the characters that RFC 8030 allows.
     """
     return key_of("push", notice.thread or notice.id)

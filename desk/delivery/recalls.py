@@ -1,4 +1,4 @@
-"""Kill notices: what was sent of an article that must go, its receivers are asked to stop using."""
+"""Kill notices, which ask receivers to stop using what they were sent of an article that was taken down."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _WITHDRAWN = "the article was taken down before it was sent"
 
 
 def recall_taken_down(store: Store, *, now_ms: int) -> int:
-    """Kill notices for takedowns that have none yet; how many messages that makes.
+    """Queue kill notices for takedowns that have none yet. Returns the number of messages.
 
-    What is held is withdrawn. Doing it again, or in two processes at once, changes nothing.
+    Withdraws held deliveries. Repeating it, or running it in two processes at once, changes nothing.
     """
     repository = RecallRepository(store)
-    # The newest first: one that comes in between is then done twice, never left out.
+    # Reads the newest stamp first: a takedown that is stored in between is then handled twice, and never skipped.
     newest, seen = repository.newest(), repository.stamp()
     if newest <= seen:
         return 0
@@ -39,7 +39,7 @@ def recall_taken_down(store: Store, *, now_ms: int) -> int:
 
 
 def _notices(takedown: Takedown, now_ms: int) -> Callable[[Delivery], Delivery]:
-    """What follows a delivery of the article."""
+    """A function that makes the kill notice for a delivery of the article."""
 
     def notice(sent: Delivery) -> Delivery:
         was = sent.content
@@ -53,7 +53,7 @@ def _notices(takedown: Takedown, now_ms: int) -> Callable[[Delivery], Delivery]:
             reason=REASON,
             parameter=takedown.article,
             raised_at=from_ms(now_ms),
-            # The receiver must know which one; its text goes no further.
+            # The receiver must know which article it is, but its text is not sent again.
             url=takedown.url,
             title=was.title,
             source=was.source,
@@ -72,13 +72,13 @@ _ROW = "takedowns"
 
 
 class RecallRepository:
-    """Where delivery stands in the list of takedowns."""
+    """Delivery's position in the list of takedowns."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def stamp(self) -> int:
-        """The stamp of the last takedown whose kill notices are out; 0 for none."""
+        """The stamp of the last takedown whose kill notices are queued; 0 for none."""
         with self.store.reading() as connection:
             query = sa.select(d.delivery_state.c.stamp).where(d.delivery_state.c.name == _ROW)
             return int(connection.execute(query).scalar() or 0)
@@ -89,12 +89,12 @@ class RecallRepository:
             return newest_stamp(connection)
 
     def note(self, stamp: int) -> None:
-        """Kill notices are out up to this stamp."""
+        """Record that kill notices are queued up to this stamp."""
         with self.store.writing() as connection:
             self.store.upsert(connection, d.delivery_state, [{"name": _ROW, "stamp": stamp}])
 
     def recall(self, article: str, notice: Callable[[Delivery], Delivery], why: str) -> int:
-        """Withdraw what is held of an article and queue a notice for each channel that was sent it; how many those are."""
+        """Withdraw an article's held deliveries, and queue a notice per channel that was sent it. Returns how many notices."""
         c = d.deliveries.c
         with self.store.writing() as connection:
             theirs = sa.select(d.deliveries).where(c.article == article, c.kind == "alert")
@@ -109,7 +109,7 @@ class RecallRepository:
             )
             self.store.insert_new(connection, d.messages, [msgspec.structs.asdict(message_of(one)) for one in new])
             for one in rows:
-                # What is taken down goes from here too; the headline stays, so that people know what it was.
+                # The text is removed from here too; the headline remains, so that people know which article it was.
                 kept = msgspec.structs.replace(one.content, snippets=(), changes=(), news=(), matches=())
                 connection.execute(d.deliveries.update().where(c.id == one.id).values(record=encode(kept).decode()))
             return len(new)

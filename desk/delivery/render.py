@@ -1,10 +1,10 @@
-"""How a message reads: subject, text, HTML, the short form for chats, and the JSON of webhooks.
+"""Writes messages: subject, text, HTML, the short form for chats, and the JSON of webhooks.
 
-Templates are Jinja2 (``templates/``); a folder of one's own may replace any of them by name. HTML is escaped by itself.
-Everything in a message comes from strangers: text loses control characters and changes of direction before it is set.
-A message is in the language that is spoken (``desk.language``). What articles say stays in theirs, and the JSON of webhooks has
-no words of ours but a subject.
-The same message is rendered alike at every try, unless its template or its receiver's language was changed in between.
+Templates are Jinja2 (``templates/``); a folder of custom templates may replace any of them by name. HTML is escaped
+automatically. The content of a message is untrusted: control characters and changes of direction are removed from texts.
+A message is in the current language (``desk.language``). Articles keep their own language, and the JSON of webhooks has no
+translated words except a subject. A message is rendered identically at every try, unless its template or its receiver's
+language was changed in between.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ SCHEMA = 1
 
 @dataclass
 class Notice:
-    """One message as it goes out. ``id`` is its idempotency key; ``thread`` joins messages on one story.
+    """One message to send. ``id`` is its idempotency key; ``thread`` groups messages on one story.
 
-    ``remarks``: what a channel has to say though the message went out. ``pdf``: makes the file that goes with it by mail.
+    ``remarks``: a channel's remarks on a message that was sent. ``pdf`` makes the file attached to its mail.
     """
 
     id: str
@@ -56,7 +56,7 @@ class Notice:
     remarks: list[str] = field(default_factory=list)
     pdf: Callable[[], bytes] | None = None
 
-    # Each is worked out where a channel wants it: a webhook needs none of them. Raise UsageError as ``render`` does.
+    # Rendered only if a channel needs them: a webhook needs none. They raise UsageError as ``render`` does.
     @cached_property
     def text(self) -> str:
         """The message as plain text."""
@@ -64,12 +64,12 @@ class Notice:
 
     @cached_property
     def html(self) -> str:
-        """The message as a page."""
+        """The message as an HTML page."""
         return self.template("message.html")
 
     @cached_property
     def chat(self) -> str:
-        """The message in short."""
+        """The short form of the message, for chats."""
         return self.template("chat.txt").strip()
 
     @cached_property
@@ -78,7 +78,7 @@ class Notice:
         return self.template("push.txt").strip()
 
     def payload(self) -> dict[str, Any]:
-        """What a webhook gets: ``docs/alert.schema.json``."""
+        """The JSON for a webhook, as in ``docs/alert.schema.json``."""
         alerts: list[dict[str, Any]] = msgspec.to_builtins(self.alerts)
         for one in alerts:
             del one["matches"], one["told"], one["channels"]
@@ -93,7 +93,7 @@ class Notice:
 
 
 class Renderer:
-    """Renders messages. ``folder``: templates of one's own. ``link``: the desk's address, for links to its alerts."""
+    """Renders messages. ``folder``: custom templates. ``link``: the desk's address, for links to its alerts."""
 
     def __init__(self, folder: str = "", link: str = "") -> None:
         own = Path(__file__).parent / "templates"
@@ -109,7 +109,7 @@ class Renderer:
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
         )
-        # They speak the language that is spoken when a template is filled, and escape values in pages.
+        # These use the language that is current when a template is rendered, and escape values in pages.
         self._environment.install_gettext_callables(  # type: ignore[attr-defined]
             lambda sentence: language.catalogue(language.current()).gettext(sentence),
             lambda one, many, count: language.catalogue(language.current()).ngettext(one, many, count),
@@ -121,7 +121,7 @@ class Renderer:
         self._environment.filters["reason"] = partial(language.in_words, REASONS)
 
     def render(self, message: Message, deliveries: Sequence[Delivery], subscription: Subscription | None) -> Notice:
-        """The notice of a message. Raises UsageError if a template fails, naming it."""
+        """The notice for a message. Raises UsageError if a template fails, naming it."""
         alerts = tuple(one.content for one in deliveries)
         name = harmless((subscription.name if subscription else "") or message.subscription) or "Wirewatch"
         zone = zone_of(subscription.schedule.zone if subscription else "UTC")
@@ -150,7 +150,7 @@ class Renderer:
         )
 
     def briefing(self, made: Briefing, zone: str, *, id: str = "", at_ms: int = 0) -> Notice:  # noqa: A002
-        """A briefing as a message; its times are local to ``zone``. Raises UsageError if a template fails, naming it."""
+        """A briefing as a message, with times in ``zone``. Raises UsageError if a template fails, naming it."""
         local = zone_of(zone)
         context = {
             "view": made,
@@ -179,7 +179,7 @@ class Renderer:
         )
 
     def _filled(self, context: dict[str, Any]) -> Callable[[str], str]:
-        """A template by its name, filled; the function raises UsageError if it fails, naming it."""
+        """A function that renders the template with a given name; it raises UsageError if the template fails, naming it."""
 
         def template(name: str) -> str:
             try:
@@ -193,17 +193,17 @@ class Renderer:
 
 
 def one_line(text: str) -> str:
-    """A text of strangers on one line, without what acts on a terminal or turns a line round."""
+    """An untrusted text on one line, without control characters and direction overrides."""
     return " ".join(harmless(text).split())
 
 
 def web_address(url: str) -> str:
-    """The address if it is one of the web, else nothing."""
+    """The address if it is http or https, else ""."""
     return harmless(url) if url.startswith(("http://", "https://")) else ""
 
 
 def pieces(snippet: dict[str, Any]) -> Iterator[tuple[str, bool]]:
-    """A snippet as (text, whether it matched) in reading order."""
+    """A snippet as (text, whether it matched), in reading order."""
     at, text = 0, snippet["text"]
     for start, end in snippet["spans"]:
         if start > at:
@@ -215,7 +215,7 @@ def pieces(snippet: dict[str, Any]) -> Iterator[tuple[str, bool]]:
 
 
 def _view(alert: Alert, zone: Any) -> dict[str, Any]:
-    """An alert for templates: plain values, texts made harmless, times local."""
+    """An alert for templates: plain values, sanitized texts, local times."""
     shown: dict[str, Any] = _harmless(msgspec.to_builtins(msgspec.structs.replace(alert, matches=(), snippets=())))
     shown["snippets"] = [_snippet(one) for one in alert.snippets]
     for name in ("raised_at", "published_at", "fetched_at"):
@@ -226,7 +226,7 @@ def _view(alert: Alert, zone: Any) -> dict[str, Any]:
 
 
 def _snippet(one: Snippet) -> dict[str, Any]:
-    # Its spans count its own characters: made harmless piece by piece.
+    # The spans count the original characters, so each piece is sanitized separately.
     return {"field": one.field, "text": one.text, "spans": list(one.spans)}
 
 

@@ -1,4 +1,4 @@
-"""Channel addresses without their secrets: in lists, logs and error messages."""
+"""Removes secrets from channel addresses in lists, logs and error messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from desk.delivery.store.channels import Channel
 
 HIDDEN = "***"
 SHORTEST = 4
-"""A shorter part of an address is not a secret, and would hide innocent words."""
+"""Shorter parts of an address are not secrets, and hiding them would hide ordinary words."""
 
 _URL = re.compile(r"\b([a-z][a-z0-9+.-]{0,40})://\S+", re.IGNORECASE)
 _KEY = re.compile(
@@ -23,12 +23,12 @@ _KEY = re.compile(
 
 
 def shown_address(channel: Channel) -> str:
-    """Where a channel leads, as its owner may recognise it: what its kind shows."""
+    """The channel's destination, recognisable to its owner, as its kind shows it."""
     return _kind(channel).shown(channel.config)
 
 
 def redacted(text: str, channel: Channel | None = None) -> str:
-    """``text`` in one line, without the secrets of ``channel``, and without what looks like anybody's."""
+    """``text`` on one line, without the secrets of ``channel`` and without anything that looks like a secret."""
     for secret in sorted(secrets_of(channel), key=len, reverse=True) if channel is not None else ():
         text = text.replace(secret, HIDDEN)
     text = _URL.sub(lambda found: f"{found[1]}://{HIDDEN}", text)
@@ -37,7 +37,7 @@ def redacted(text: str, channel: Channel | None = None) -> str:
 
 
 def secrets_of(channel: Channel) -> set[str]:
-    """All stretches of a channel's configuration that must not be shown, as written and unquoted."""
+    """All parts of a channel's configuration that must not be shown, both as written and unquoted."""
     found = set()
     for value in _strings(channel.config):
         parts = {value, *_parts(value)}
@@ -50,12 +50,12 @@ def _kind(channel: Channel) -> ChannelKind:
     try:
         return kind_named(channel.kind)
     except UsageError:
-        # It was uninstalled: then the scheme alone may be shown.
+        # The kind was uninstalled, so only the scheme may be shown.
         return ChannelKind()
 
 
 def _parts(url: str) -> Iterator[str]:
-    """User, password, path and query of an address, piece by piece; the host too: many services put a token there."""
+    """User, password, path and query of an address, piece by piece; also the host, where many services put a token."""
     try:
         split = urlsplit(url)
     except ValueError:

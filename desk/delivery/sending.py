@@ -1,6 +1,6 @@
-"""One channel's turn at sending: in order, at its pace, with pauses after failures.
+"""Sends on one channel: in order, at its pace, with pauses after failures.
 
-A message that a channel can't take waits or fails; the channel pauses by itself, and delays no other.
+A message that a channel can't send waits or fails. Only this channel pauses, and it delays no other.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from desk.delivery.store.queue import Message, SendQueue
 
 log = structlog.get_logger()
 SEND_BATCH = 50
-# What was sent is noted at the latest after so long: a crash repeats no more than that.
+# Sent messages are recorded at least this often: a crash repeats no more than that.
 NOTE_EVERY_MS = 100
 BEHIND_MS = 1_000
-# A pace of up to so long is kept in the channel's own thread; a slower one by coming back.
+# Delays up to this long are waited for in the channel's thread; for longer ones the channel is claimed again later.
 WAITED_MS = 2_000
 FIRST_S, LONGEST_S = 5.0, 3_600.0
 GIVE_UP_MS = 3 * 86_400_000
-"""A message that could not be sent for three days is failed, and stays to be seen and sent again by hand."""
+"""A message that could not be sent for three days has failed; it stays visible and can be sent again by hand."""
 
 
 class Sending:
-    """One channel's turn."""
+    """One channel's turn at sending."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class Sending:
         self._noted_ms = options.clock_ms()
         self._failures = channel.failures
         self._gone = False
-        # As of this batch: an edit holds for the next.
+        # As of this batch: an edit applies to the next.
         self._known: dict[str, Subscription | None] = {}
 
     def run(self, make: Callable[[Channel, Options], Carrier]) -> None:
-        """Send until nothing waits, the pace says no, or there is trouble."""
+        """Send until no message waits, the pace requires a delay, or the channel fails."""
         try:
             carrier = make(self._channel, self._options)
         except UsageError as error:
@@ -89,7 +89,7 @@ class Sending:
                 log.warning("a channel was removed: its receiver is gone", channel=self._channel.name)
 
     def _one(self, carrier: Carrier, message: Message, parts: list[Delivery]) -> bool:
-        """Send one message; False if the channel must pause. Raises StoreError."""
+        """Send one message. Returns False if the channel must pause. Raises StoreError."""
         now_ms = self._options.clock_ms()
         if self._stop.is_set():
             return False
@@ -127,12 +127,12 @@ class Sending:
         return pace == 0 or (pace <= WAITED_MS and not self._wait(pace / 1_000))
 
     def _trace(self, parts: list[Delivery], start_ms: int, end_ms: int) -> None:
-        """A span for each alert of a message that was taken over."""
+        """Record a span for each alert of a message that the receiver accepted."""
         if self._options.spans is not None:
             about = {"channel": self._channel.name, "kind": self._channel.kind}
             for part in parts:
                 if is_trace(part.article):
-                    # A repeat is a span of its own.
+                    # A repeat is a separate span.
                     identity = span_of(f"{part.id} {start_ms}".encode())
                     parent = span_of(part.alert.encode())
                     self._options.spans.add(Span("deliver", part.article, identity, parent, start_ms, end_ms, about))
@@ -151,7 +151,7 @@ class Sending:
         if not trouble.again or gives_up(message, now_ms):
             change["status"] = "failed"
         elif message.attempts or not trouble.channel:
-            # From the second time on others go first: it may be this message that the receiver stumbles over.
+            # From the second failure on, others go first: this message itself may cause the failure.
             tries = message.attempts + (2 if trouble.channel else 1)
             change["due_ms"] = now_ms + int(1_000 * pause_s(tries, trouble.retry_after_s, self._chance()))
         self._changes.append((message, change))
@@ -176,7 +176,7 @@ class Sending:
         }
 
     def _note(self, *, release: bool) -> bool:
-        """Store what was done so far; False if another process has the channel by now: it took us for dead."""
+        """Store what was done so far. Returns False if another process has claimed the channel, after our lease ran out."""
         now_ms = self._options.clock_ms()
         changes, self._changes = self._changes, []
         health, self._health = self._health, {}
@@ -186,9 +186,10 @@ class Sending:
 
 
 def pause_s(failures: int, wish_s: float | None, chance: float) -> float:
-    """Seconds until the next try after so many failures in a row (1 or more): doubling from 5 s to an hour.
+    """Seconds until the next try after ``failures`` failures in a row (1 or more), doubling from 5 s to an hour.
 
-    ``chance`` (0 to 1) spreads it over its upper half, so that many don't come back at once. Never before the receiver's wish.
+    ``chance`` (0 to 1) spreads it over its upper half, so that channels don't retry all at once. Never earlier than the
+    receiver asked for.
     """
     whole = min(FIRST_S * 2.0 ** min(failures - 1, 20), LONGEST_S)
     spread = whole * (0.5 + chance / 2)
@@ -196,7 +197,7 @@ def pause_s(failures: int, wish_s: float | None, chance: float) -> float:
 
 
 def gives_up(message: Message, now_ms: int) -> bool:
-    """Whether a message that just failed again is not tried any more."""
+    """Whether to stop trying to send a message that has just failed again."""
     return now_ms - message.queued_ms >= GIVE_UP_MS
 
 

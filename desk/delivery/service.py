@@ -1,8 +1,8 @@
-"""Delivery as a service: plans alerts, gathers digests, and sends on each channel in a thread of its own.
+"""The delivery service: plans alerts, gathers digests, and sends on each channel in a separate thread.
 
-A channel that fails, stalls or is limited delays no other: others have their own threads, and it pauses alone. The
-process may be killed anywhere: what it had planned is stored, what it had sent and not noted goes out again with the same
-id. Several processes may run on one store.
+A channel that fails, hangs or is rate-limited delays no other, since each has its own thread and pauses. The process may be
+killed at any point: what it planned is stored, and what it sent without recording is sent again with the same id. Several
+processes may run on one store.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from desk.people.store import PeopleStore
 
 log = structlog.get_logger()
 PLAN_BATCH, PLAN_BATCHES = 200, 5
-"""Alerts that are planned at once, and how often before channels are started: a backlog must not hold up what is planned."""
+"""Alerts planned at once, and batches before channels are started: a backlog must not delay messages already planned."""
 THREADS = 32
 LOOK_EVERY_MS = 5_000
 FORGET_EVERY_MS = 3_600_000
@@ -45,7 +45,7 @@ FORGET_BATCH = 500
 
 @dataclass
 class Round:
-    """What one round of work came to."""
+    """The result of one round of work."""
 
     planned: int = 0
     gathered: int = 0
@@ -53,16 +53,16 @@ class Round:
 
     @property
     def idle(self) -> bool:
-        """Whether there was nothing to do."""
+        """Whether the round had nothing to do."""
         return not (self.planned or self.gathered or self.started)
 
 
 class DeliveryService:
-    """One process's delivery. ``step`` and ``close`` belong to one thread.
+    """One process's delivery. Call ``step`` and ``close`` from one thread.
 
-    ``canaries``: those of the run whose way leads through here. ``keep_ms``: how long sent messages are kept; 0: without end.
-    ``spoken``: the language of messages whose channel's owner chose none at the desk.
-    ``leases`` are those of its channels, for a ``Heartbeat``. ``briefings``: the daily briefing, if it sends one.
+    ``canaries``: the run's canaries, which pass through delivery. ``keep_ms``: how long sent messages are kept; 0: always.
+    ``spoken``: the language of messages if the channel's owner chose none at the desk.
+    ``leases``: the leases of its channels, for a ``Heartbeat``. ``briefings``: the daily briefing, if there is one.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class DeliveryService:
         self._forgetting = Forgetting(store, keep_ms)
 
     def step(self) -> Round:
-        """One round: plan what is new, gather what is due, start channels that have something to send."""
+        """One round: plan new alerts, gather due deliveries, start channels that have messages to send."""
         now_ms = self._options.clock_ms()
         if self._canaries:
             self._canaries.before(now_ms)
@@ -115,7 +115,7 @@ class DeliveryService:
         return done
 
     def plan(self, now_ms: int) -> int:
-        """Decide on alerts that wait in the outbox, 1,000 at most; how many those were."""
+        """Plan alerts that wait in the outbox, at most 1,000. Returns how many."""
         total = 0
         for _ in range(PLAN_BATCHES):
             taken = self._queue.take_alerts(PLAN_BATCH, now_ms=now_ms)
@@ -141,7 +141,7 @@ class DeliveryService:
             self._canaries.wait()
 
     def close(self) -> None:
-        """Let what is being sent end, and stop."""
+        """Wait for messages that are being sent, and stop."""
         self._stop.set()
         self._pool.shutdown(wait=True)
 
@@ -151,11 +151,11 @@ class DeliveryService:
         if isinstance(error, StoreError):
             log.warning("a channel's state could not be stored; it is tried again", channel=name, error=str(error))
         elif error is not None:
-            # A bug: the channel's lease runs out, the others go on.
+            # A bug: this channel's lease runs out, and the others continue.
             log.error("a channel broke", channel=name, error=type(error).__name__)
 
     def send_on(self, channel: Channel) -> None:
-        """Send what waits for a channel that this process has claimed, as far as its pace allows."""
+        """Send the waiting messages of a channel that this process has claimed, as far as its pace allows."""
         owner = self._people.named(channel.owner) if channel.owner else None
         sending = Sending(
             self._queue,
@@ -177,9 +177,9 @@ class _Submit(Protocol):
 
 
 class CanaryMarks:
-    """Marks canaries as delivered once the service has been through an outbox that held them; none is sent to people.
+    """Marks canaries as delivered once the service has processed an outbox that held them; none is sent to people.
 
-    ``submit`` hands work to the threads that channels send on, so that a service whose threads all hang marks none.
+    ``submit`` passes work to the threads that channels send on, so that a service whose threads all hang marks none.
     """
 
     def __init__(self, canaries: CanaryRepository, clock_ms: Callable[[], int], submit: _Submit) -> None:
@@ -189,7 +189,7 @@ class CanaryMarks:
         self._marking: Future[None] | None = None
 
     def before(self, now_ms: int) -> None:
-        """Look which are in the outbox, before it is gone through; every 5 s at most. Raises StoreError."""
+        """Find the canaries in the outbox, before it is processed; at most every 5 s. Raises StoreError."""
         if self._marking is not None and not self._marking.done():
             return
         if not self._look.due(now_ms):
@@ -197,7 +197,7 @@ class CanaryMarks:
         self._seen = self._canaries.undelivered()
 
     def after(self) -> None:
-        """The outbox has been gone through: mark what was seen before."""
+        """After the outbox was processed, mark the canaries found before."""
         if not self._seen:
             return
         identities, self._seen = [one.id for one in self._seen], ()
@@ -205,7 +205,7 @@ class CanaryMarks:
         self._marking.add_done_callback(_say)
 
     def wait(self) -> None:
-        """Wait until what was handed over is marked, or has failed."""
+        """Wait until the submitted marks are stored, or have failed."""
         if self._marking is not None:
             self._marking.exception()
 
@@ -216,9 +216,9 @@ def _say(marking: Future[None]) -> None:
 
 
 class Forgetting:
-    """Deletes what was sent more than ``keep_ms`` ago (0: nothing), and what sent messages quoted of texts that are gone.
+    """Deletes what was sent more than ``keep_ms`` ago (0: nothing), and quotations in sent messages of texts that are gone.
 
-    A batch at a time, so that nothing waits for it.
+    Works in batches, so that nothing waits for it.
     """
 
     def __init__(self, store: Store, keep_ms: int) -> None:
@@ -228,7 +228,7 @@ class Forgetting:
         self._looked_at = FIRST
 
     def tend(self, now_ms: int) -> int:
-        """Delete a batch if it is time; how many deliveries and messages went. Raises StoreError."""
+        """Delete a batch if it is due. Returns the number of deleted deliveries and messages. Raises StoreError."""
         self._texts(now_ms)
         if self._keep_ms <= 0 or not _time(self._done_ms, now_ms):
             return 0

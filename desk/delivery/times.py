@@ -1,8 +1,8 @@
-"""Local times: the next digest, and quiet hours, across changes of the clock. Pure; all moments are aware.
+"""Local times: the next digest and quiet hours, across daylight saving changes. Pure; all datetimes are aware.
 
-A local time that a day skips (02:30 on the day summer time begins) is the first moment after the gap, so a digest comes
-once on that day too. One that a day has twice is its first for a digest; quiet hours begin with the first and end with the
-second, so they are never shorter than they say.
+A local time that a day skips (02:30 on the day summer time begins) means the first time after the gap, so a digest is sent once
+on that day too. If a day has a local time twice, a digest uses the first; quiet hours begin with the first and end with the
+second, so they are never shorter than configured.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DAY = timedelta(days=1)
 
 
 def check_schedule(schedule: Schedule) -> None:
-    """Raise UsageError, naming what is wrong, for a zone, time or quiet hours that can't be read."""
+    """Raise UsageError, naming the fault, for a zone, time or quiet hours that can't be parsed."""
     zone_of(schedule.zone)
     clock_time(schedule.at)
     quiet_hours(schedule.quiet)
@@ -32,7 +32,7 @@ def check_schedule(schedule: Schedule) -> None:
 
 @lru_cache(maxsize=256)
 def zone_of(name: str) -> ZoneInfo:
-    """The time zone of an IANA name. Raises UsageError."""
+    """The time zone with an IANA name. Raises UsageError if there is none."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
@@ -43,7 +43,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def clock_time(text: str) -> time:
-    """``HH:MM`` as a time. Raises UsageError."""
+    """Parses ``HH:MM``. Raises UsageError."""
     found = _TIME.fullmatch(text.strip())
     if not found:
         raise UsageError(
@@ -53,7 +53,7 @@ def clock_time(text: str) -> time:
 
 
 def quiet_hours(text: str) -> tuple[time, time] | None:
-    """``22:00-07:00`` as two times; None for the empty text. Raises UsageError."""
+    """Parses ``22:00-07:00`` into two times; None for an empty text. Raises UsageError."""
     if not text.strip():
         return None
     found = _QUIET.fullmatch(text.strip())
@@ -71,7 +71,7 @@ def quiet_hours(text: str) -> tuple[time, time] | None:
 
 
 def next_digest(schedule: Schedule, now: datetime) -> datetime:
-    """The first time after ``now`` at which a digest of this schedule is due: the full local hour, or the daily time; UTC."""
+    """When the schedule's next digest after ``now`` is due: the full local hour, or the daily time; in UTC."""
     zone = zone_of(schedule.zone)
     local = now.astimezone(zone)
     if schedule.kind == "daily":
@@ -92,7 +92,7 @@ def next_hour(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def quiet_until(schedule: Schedule, now: datetime) -> datetime | None:
-    """When the quiet hours end that ``now`` lies in, UTC; None outside them. Their end is not quiet."""
+    """The end (exclusive) of the quiet hours that contain ``now``, in UTC; None outside quiet hours."""
     hours = quiet_hours(schedule.quiet)
     if hours is None:
         return None
@@ -108,12 +108,12 @@ def quiet_until(schedule: Schedule, now: datetime) -> datetime | None:
 
 
 def after_quiet(schedule: Schedule, due: datetime) -> datetime:
-    """``due``, or the end of the quiet hours that it falls into."""
+    """``due``, or the end of the quiet hours that contain it."""
     return quiet_until(schedule, due) or due
 
 
 def moment_of(day: date, at: time, zone: ZoneInfo, *, last: bool = False) -> datetime:
-    """The moment of a local time, in UTC: see the module for times that a day skips or has twice (``last``: the second)."""
+    """A local time in UTC; the module says how skipped and repeated times are handled (``last``: use the second)."""
     first, second = (datetime.combine(day, at, zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     if first > second:
         return _end_of_gap(second, first, zone)
@@ -121,7 +121,7 @@ def moment_of(day: date, at: time, zone: ZoneInfo, *, last: bool = False) -> dat
 
 
 def _end_of_gap(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
-    """The change of the clock between two moments, to the second."""
+    """The time of the clock change between two times, to the second."""
     after = high.astimezone(zone).utcoffset()
     while high - low > timedelta(seconds=1):
         middle = low + (high - low) / 2

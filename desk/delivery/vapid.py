@@ -1,7 +1,7 @@
-"""Who sends a push: a key pair of this installation, as RFC 8292 (VAPID) says it.
+"""Identifies the sender of a push with a key pair of this installation (RFC 8292, VAPID).
 
-A browser binds its subscription to the public key, and its push service takes only messages that the private key signed.
-The private key is 32 bytes in Base64url; it is a secret, and only ever kept in the store (``desk.delivery.store.push_keys``).
+A browser binds its subscription to the public key, and its push service accepts only messages signed with the private key.
+The private key is 32 bytes in Base64url; it is a secret, and is kept only in the store (``desk.delivery.store.devices``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from core.errors import UsageError
 
 VALID_S = 12 * 3_600
-"""How long a signature holds. RFC 8292 allows a day; clocks differ."""
+"""How long a signature is valid. RFC 8292 allows a day, but clocks differ."""
 
 
 def new_private_key() -> str:
@@ -25,7 +25,7 @@ def new_private_key() -> str:
 
 
 def public_key(private: str) -> str:
-    """The public key of a private one, as browsers take it: an uncompressed point of P-256 in Base64url."""
+    """The public key for a private key, in the form that browsers expect: an uncompressed P-256 point in Base64url."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     point = _signer(private).public_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -33,9 +33,9 @@ def public_key(private: str) -> str:
 
 
 def authorization(private: str, endpoint: str, contact: str, now_ms: int) -> str:
-    """The ``Authorization`` header for a push to ``endpoint``. ``contact``: a mail address that push services may write to.
+    """The ``Authorization`` header for a push to ``endpoint``. ``contact``: a mail address for push services.
 
-    Raises UsageError if they can't be signed for.
+    Raises UsageError if the endpoint or the contact can't be signed for.
     """
     from py_vapid import VapidException
 
@@ -52,7 +52,7 @@ def authorization(private: str, endpoint: str, contact: str, now_ms: int) -> str
 
 
 def _signer(private: str) -> Any:
-    # Cryptography takes a twentieth of a second to load, and few commands need it.
+    # cryptography takes a twentieth of a second to load, and few commands need it.
     from py_vapid import Vapid02
 
     return Vapid02.from_raw(private.encode())

@@ -1,1 +1,1 @@
-"""What is happening now, once for all readers of this process: one follower of the store, a board of stories, a hub."""
+"""Live updates, computed once for all readers of this process: a follower of the store, a board of stories, a hub."""

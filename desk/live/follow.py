@@ -1,4 +1,4 @@
-"""From the store to all open pages: one follower a process, the board of newest stories, and a queue for each open stream."""
+"""From the store to all open pages: one follower per process, the board of newest stories, and a queue per open stream."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from desk.views.cards import Card, make_card
 from desk.views.wording import Outlet, known_outlets
 
 SIZE = 2_000
-"""Stories kept: a page of a filter is picked out of these without asking the store. Older ones are for Search."""
+"""Stories on the board: filtered pages select from these without reading the store. Older stories are found with Search."""
 
 
 QUEUED = 500
-"""Batches that wait for one reader: half a minute and more of the busiest hour."""
+"""Batches that may wait for one reader: more than half a minute of the busiest hour."""
 
 
-# Of a story's articles so many are looked at for its card; what older ones brought stays on it.
+# How many of a story's articles are read for its card; facets from older articles remain on it.
 EACH = 30
 PAGE = 200
-# Transactions taken at one look: bounds the memory of catching up.
+# Transactions read in one look: limits the memory needed to catch up.
 TRANSACTIONS = 200
-# Outlets' and subscriptions' names are read again after so long.
+# Names of outlets and subscriptions are read again after this time.
 NAMES_MS = 10_000
 
 
 class Batch(NamedTuple):
-    """What transactions up to ``seq`` changed, in the order of the store. ``gone``: stories that were taken down."""
+    """What transactions up to ``seq`` changed, in the store's order. ``gone``: stories that were taken down."""
 
     seq: int
     cards: tuple[Card, ...] = ()
@@ -45,14 +45,14 @@ class Batch(NamedTuple):
 
 
 class StreamReader:
-    """One open stream. ``lagging``: its queue ran over; it must end, and the browser comes back with its last id."""
+    """One open stream. ``lagging``: its queue overflowed; it must end, and the browser reconnects with its last id."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[Batch] = asyncio.Queue(QUEUED)
         self.lagging = False
 
     async def next(self, patience_s: float) -> Batch | None:
-        """The next batch; None if none came in time, or the reader lags."""
+        """The next batch; None if none arrived within ``patience_s``, or the reader lags."""
         try:
             return await asyncio.wait_for(self.queue.get(), patience_s)
         except TimeoutError:
@@ -60,9 +60,9 @@ class StreamReader:
 
 
 class Hub:
-    """All open streams. Belongs to the event loop: call it from nowhere else.
+    """All open streams. Call it only from the event loop.
 
-    ``ready``: from then on, everything that is stored is published. ``closing``: the desk ends, and so do all streams.
+    ``ready``: set once every stored change is published. ``closing``: the desk is closing, and all streams end.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Hub:
 
     @contextmanager
     def reader(self) -> Iterator[StreamReader]:
-        """A reader that gets every batch published from now on."""
+        """A reader that receives every batch published from now on."""
         made = StreamReader()
         self._readers.add(made)
         try:
@@ -83,7 +83,7 @@ class Hub:
             self._readers.discard(made)
 
     def publish(self, batch: Batch) -> None:
-        """Give a batch to all. Never waits."""
+        """Queue a batch for every reader. Never waits."""
         for reader in self._readers:
             try:
                 reader.queue.put_nowait(batch)
@@ -96,7 +96,7 @@ class Hub:
 
 
 class Board:
-    """Cards by id, and in order (the one that changed last first). Thread-safe; a snapshot never changes."""
+    """Cards by id, and in order (the latest change first). Thread-safe; a snapshot never changes."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._size, self._lock = size, threading.Lock()
@@ -106,7 +106,7 @@ class Board:
 
     @property
     def seq(self) -> int:
-        """All transactions up to this one are in it."""
+        """The board includes all transactions up to this number."""
         return self._seq
 
     def snapshot(self) -> tuple[Card, ...]:
@@ -118,7 +118,7 @@ class Board:
         return self._cards.get(story)
 
     def put(self, cards: Iterable[Card], seq: int) -> None:
-        """Add cards or put them in the place of older ones; the oldest stories fall off."""
+        """Add or replace cards; the oldest stories drop off the board."""
         with self._lock:
             kept = {**self._cards, **{card.id: card for card in cards}}
             ordered = sorted(kept.values(), key=lambda card: card.order, reverse=True)[: self._size]
@@ -127,18 +127,18 @@ class Board:
             self._seq = max(self._seq, seq)
 
     def drop_all(self) -> dict[str, Card]:
-        """Forget all cards, and return them: what is stored may no longer hold what they show."""
+        """Remove all cards and return them, since the store may no longer hold what they show."""
         with self._lock:
             old, self._cards, self._ordered = self._cards, {}, ()
             return old
 
     def since(self, seq: int) -> Sequence[Card]:
-        """Cards that changed after this transaction, the one that changed first first."""
+        """Cards that changed after this transaction, the earliest change first."""
         return sorted((card for card in self._ordered if card.seq > seq), key=lambda card: (card.seq, card.order))
 
 
 class Follower:
-    """Keeps the board up. Belongs to one thread at a time. ``clock_ms``: the wall clock. Raises StoreError."""
+    """Keeps the board up to date. Use it from one thread at a time. ``clock_ms``: the wall clock. Raises StoreError."""
 
     def __init__(
         self,
@@ -160,9 +160,9 @@ class Follower:
         self.names: dict[str, str] = {}
 
     def load(self, stories: int) -> None:
-        """Fill the board with the newest stories, page by page: the first page can be seen while the rest comes."""
+        """Fill the board with the newest stories, page by page, so that the first page is visible while the rest loads."""
         self._read_names()
-        # Before the stories: what comes between is then looked at twice, not never.
+        # Read before the stories, so that changes in between are read twice and not missed.
         self._seq = self.reader.seq() if self._seq is None else self._seq
         self.takedowns = self.reader.removals() if self.takedowns is None else self.takedowns
         before: tuple[int, str] | None = None
@@ -174,20 +174,20 @@ class Follower:
             before, stories = (rows[-1].story.last_ms, rows[-1].story.id), stories - len(rows)
 
     def look(self) -> Batch | None:
-        """What changed since the last look (or ``load``); None for nothing."""
+        """What changed since the last look (or ``load``); None if nothing did."""
         now = self.reader.seq()
         if self._seq is None or now < self._seq:
-            # The store came back from a backup, or the run was recreated: what the board shows may not be there.
+            # The store was restored from a backup, or the run was recreated: the board may show stories that don't exist.
             self._seq = 0
         if self._clock_ms() - self._names_ms >= NAMES_MS:
             labels = self.labels
             self._read_names()
             if labels != self.labels:
-                # No transaction of the run changed, but what cards say of their outlets did.
+                # The run has no new transaction, but the outlets' names or labels on the cards changed.
                 self.load(SIZE)
         if now == self._seq:
             return None
-        # A takedown raises the run's number too, and so does an editor's decision, which may end a story.
+        # A takedown also raises the run's number, and so does an editor's decision, which may end a story.
         stamp = self.reader.removals()
         if self.takedowns is not None and stamp != self.takedowns:
             return self._after_removal(stamp)
@@ -202,7 +202,7 @@ class Follower:
         return Batch(changes.seq, tuple(ordered), tuple(changes.articles), tuple(changes.alerts))
 
     def _after_removal(self, stamp: int) -> Batch:
-        """Reload everything: what is gone must go from open pages too. Changed stories count as changed now."""
+        """Reload everything, so that removed stories leave open pages too. Changed stories count as changed now."""
         changes = self.reader.changes(self._seq or 0, most=TRANSACTIONS)
         self._seq = changes.seq
         old = self.board.drop_all()
@@ -219,12 +219,12 @@ class Follower:
         return Batch(changes.seq, tuple(changed), tuple(changes.articles), tuple(changes.alerts), gone)
 
     def page(self, *, limit: int, before: tuple[int, str] | None) -> list[Card]:
-        """Cards of stored stories, the one that changed last first, also those that are not on the board."""
+        """Cards of stored stories, on the board or not, the latest change first."""
         cards = self._cards(self.reader.stories(limit=limit, before=before))
         return sorted(cards, key=lambda card: card.order, reverse=True)
 
     def card(self, story: str) -> Card | None:
-        """The card of any stored story."""
+        """The card of a stored story, on the board or not."""
         return self.board.get(story) or next(iter(self._cards(self.reader.stories_with([story]))), None)
 
     def _cards(self, rows: Sequence[StoryRow]) -> list[Card]:

@@ -14,7 +14,7 @@ from core.store.metadata import SafeString, metadata
 
 UNREAD = -1
 ALL = ""
-"""Stands for a story in the row that says up to where everything is read."""
+"""Used instead of a story id in the row that says up to which seq everything is read."""
 
 
 story_marks = Table(
@@ -24,8 +24,8 @@ story_marks = Table(
     Column("person", SafeString(32), primary_key=True),
     Column("run", SafeString, primary_key=True),
     Column("story", SafeString, primary_key=True),
-    # Null: never read. Less than the story's seq: it has changed since. -1: marked as unread. In the row of story "":
-    # the seq up to which everything counts as read.
+    # Null: never read. Less than the story's seq: the story has changed since. -1: marked as unread. In the row of story
+    # "": the seq up to which everything counts as read.
     Column("read_seq", BigInteger),
     Column("starred_ms", BigInteger),
     Index("ix_story_marks_person_run_starred_ms", "person", "run", "starred_ms"),
@@ -33,7 +33,7 @@ story_marks = Table(
 
 
 class StoryMark(NamedTuple):
-    """One person's marks on one story. ``read_seq``: the story's seq when it was read; None: never; -1: unread again."""
+    """One person's marks on one story. ``read_seq``: the story's seq when read; None: never read; -1: marked as unread."""
 
     read_seq: int | None = None
     starred_ms: int | None = None
@@ -48,7 +48,7 @@ class StoryMarks:
     def of(self, person: str, stories: Iterable[str], joins: Joins | None = None) -> dict[str, StoryMark]:
         """The person's marks on these stories; those without any are left out.
 
-        A story has the stars of those that were joined into it, as long as the join stands. ``joins`` None: read for this.
+        A story also has the stars of stories joined into it while the join is in force. If ``joins`` is None, reads them.
         """
         c = story_marks.c
         found: dict[str, StoryMark] = {}
@@ -67,12 +67,12 @@ class StoryMarks:
     def with_floor(
         self, person: str, stories: Iterable[str], joins: Joins | None = None
     ) -> tuple[dict[str, StoryMark], int]:
-        """The same, and the seq up to which all stories count as read."""
+        """The marks as from ``of``, and the seq up to which all stories count as read."""
         found = self.of(person, (ALL, *stories), joins)
         return found, found.pop(ALL, StoryMark()).read_seq or 0
 
     def starred(self, person: str, joins: Joins | None = None, *, limit: int = 500) -> list[str]:
-        """Ids of the stories that the person starred, the latest first. ``joins`` None: read for this."""
+        """Ids of the stories that the person starred, the latest first. If ``joins`` is None, reads them."""
         c = story_marks.c
         query = sa.select(c.story).where(c.person == person, c.run == self.run, c.starred_ms.is_not(None))
         with self.store.reading() as connection:
@@ -81,12 +81,12 @@ class StoryMarks:
             return list(dict.fromkeys(joins.now(story) for story in found))
 
     def read(self, person: str, story: str, seq: int | None) -> None:
-        """StoryMark as read as of ``seq``; None: unread again."""
+        """Mark a story as read as of ``seq``, or as unread if None."""
         with self.store.writing() as connection:
             self._set(connection, person, story, {"read_seq": UNREAD if seq is None else seq})
 
     def star(self, person: str, story: str, at_ms: int | None) -> None:
-        """Star it; None: take the star away, and those of the stories that were joined into it."""
+        """Star a story; if ``at_ms`` is None, remove its star and the stars of stories joined into it."""
         with self.store.writing() as connection:
             self._set(connection, person, story, {"starred_ms": at_ms})
             if at_ms is None:
@@ -96,7 +96,7 @@ class StoryMarks:
                     connection.execute(rows.values(starred_ms=None))
 
     def read_all(self, person: str, seq: int) -> None:
-        """Everything up to ``seq`` counts as read, but for stories marked as unread."""
+        """Mark everything up to ``seq`` as read, except stories marked as unread."""
         with self.store.writing() as connection:
             self._set(connection, person, ALL, {"read_seq": seq})
 

@@ -1,7 +1,7 @@
-"""What the desk reads of one run: pages of stories, articles and alerts by index, and changes by ``seq``.
+"""Reads one run for the desk: pages of stories, articles and alerts by index, and changes by ``seq``.
 
-A run's ``seq`` rises by one with every sink transaction, and each waits for the one before (``commit`` updates the run's
-row first): so unlike PostgreSQL's row ids these numbers become visible in order, and ``seq > last`` misses nothing.
+A run's ``seq`` rises by one with every sink transaction, and each transaction waits for the previous one (``commit`` updates
+the run's row first). So, unlike PostgreSQL's row ids, these numbers become visible in order, and ``seq > last`` misses nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from core.store.takedowns import newest_stamp
 
 
 class StoryRow(NamedTuple):
-    """A story, and the number of the transaction that changed it last."""
+    """A story with the number of the transaction that changed it last."""
 
     story: Story
     seq: int
@@ -36,7 +36,7 @@ class ArticleRow(NamedTuple):
 
 
 class AlertRow(NamedTuple):
-    """An alert with its place and number."""
+    """An alert with its place and the number of its transaction."""
 
     alert: Alert
     place: str
@@ -44,7 +44,7 @@ class AlertRow(NamedTuple):
 
 
 class VersionRow(NamedTuple):
-    """One version of an article. ``difference``: JSON of what changed since the one before, where that was worked out."""
+    """One version of an article. ``difference``: JSON of what changed since the previous version, if it was computed."""
 
     version: int
     event_ms: int
@@ -57,7 +57,7 @@ class VersionRow(NamedTuple):
 
 
 class LinkRow(NamedTuple):
-    """An article and one that was near it when it was new; see ``story_links``. ``score``, ``inputs``: in hundredths."""
+    """An article and another that was near it when it was new; see ``story_links``. ``score``, ``inputs``: in hundredths."""
 
     article: str
     other: str
@@ -67,7 +67,7 @@ class LinkRow(NamedTuple):
 
 
 class OutcomeRow(NamedTuple):
-    """How one raw record ended, and where it lies. ``place`` begins with its event time."""
+    """The outcome of one raw record, and its position. ``place`` begins with its event time."""
 
     kind: str
     version: int | None
@@ -81,7 +81,7 @@ class OutcomeRow(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What transactions up to ``seq`` wrote. ``stories`` are ids."""
+    """What transactions up to ``seq`` wrote. ``stories`` contains ids."""
 
     seq: int
     articles: list[ArticleRow]
@@ -90,13 +90,13 @@ class Changes(NamedTuple):
 
 
 class DeskReader:
-    """Reads one run. Each call sees one state of the store. Raises StoreError."""
+    """Reads one run. Each call reads one consistent state of the store. Raises StoreError."""
 
     def __init__(self, store: Store, run: str) -> None:
         self.store, self.run = store, run
 
     def seq(self) -> int:
-        """The run's number now; 0 before it begins."""
+        """The run's current number; 0 before the run begins."""
         with self.store.reading() as connection:
             return self._seq(connection)
 
@@ -108,12 +108,12 @@ class DeskReader:
         return first
 
     def removals(self) -> int:
-        """Rises with every takedown and every decision about stories: then stored ones can have lost articles, or be gone."""
+        """A number that rises with every takedown and story decision; stored stories can then lose articles or disappear."""
         with self.store.reading() as connection:
             return newest_stamp(connection) + newest_decision(connection, self.run)
 
     def changes(self, after: int, *, most: int) -> Changes:
-        """What was written after number ``after``, oldest first. At most ``most`` transactions: call again for the rest."""
+        """What was written after number ``after``, oldest first, by at most ``most`` transactions: call again for the rest."""
         with self.store.reading() as connection:
             now = self._seq(connection)
             upto = min(now, after + most)
@@ -131,18 +131,18 @@ class DeskReader:
             )
 
     def stories(self, *, limit: int, before: tuple[int, str] | None = None) -> list[StoryRow]:
-        """Stories, the one that changed last first. ``before``: (last_ms, id) of the last one of the page before."""
+        """Stories, the latest change first. ``before``: (last_ms, id) of the previous page's last story."""
         c = t.stories.c
         query = sa.select(t.stories).where(c.run == self.run)
         if before is not None:
-            # Spelt out: on a comparison of tuples SQLite uses the index by its first column only.
+            # Written out, because for a comparison of tuples SQLite uses only the first column of the index.
             query = query.where(c.last_ms <= before[0], sa.or_(c.last_ms < before[0], c.id < before[1]))
         with self.store.reading() as connection:
             rows = connection.execute(query.order_by(c.last_ms.desc(), c.id.desc()).limit(limit)).all()
         return [_story(row) for row in rows]
 
     def stories_with(self, ids: Iterable[str]) -> list[StoryRow]:
-        """The stories with these ids, those that there are, in no order."""
+        """The stories with these ids that exist, in no order."""
         found: list[StoryRow] = []
         with self.store.reading() as connection:
             for part in chunks(sorted(set(ids))):
@@ -173,7 +173,7 @@ class DeskReader:
         since_ms: int | None = None,
         before: str | None = None,
     ) -> list[ArticleRow]:
-        """Current versions, newest first. ``before``: the place of the last one of the page before."""
+        """Current versions, newest first. ``before``: the place of the previous page's last article."""
         c = t.articles.c
         query = sa.select(c.record, c.place, c.seq).where(c.run == self.run)
         query = query if source is None else query.where(c.source == source)
@@ -192,7 +192,7 @@ class DeskReader:
         return _article(row) if row is not None else None
 
     def articles_with(self, ids: Sequence[str]) -> list[ArticleRow]:
-        """The current versions of these articles, those that there are, in no order."""
+        """The current versions of those of these articles that exist, in no order."""
         c, found = t.articles.c, list[ArticleRow]()
         with self.store.reading() as connection:
             for part in chunks(sorted(set(ids))):
@@ -201,7 +201,7 @@ class DeskReader:
         return found
 
     def links(self, articles: Sequence[str]) -> list[LinkRow]:
-        """What was near these articles when they were new, and to what new articles they were near."""
+        """The articles that were near these when these were new, and the new articles that these were near."""
         c, found = t.story_links.c, dict[tuple[str, str], LinkRow]()
         with self.store.reading() as connection:
             for part in chunks(sorted(set(articles))):
@@ -213,7 +213,7 @@ class DeskReader:
         return list(found.values())
 
     def versions(self, articles: Sequence[str]) -> dict[str, list[VersionRow]]:
-        """All versions of these articles, rising, by article."""
+        """All versions of these articles, ascending, by article."""
         c = t.versions.c
         found: dict[str, list[VersionRow]] = {}
         with self.store.reading() as connection:
@@ -244,9 +244,9 @@ class DeskReader:
         before: str | None = None,
         only: sa.ColumnElement[bool] | None = None,
     ) -> list[AlertRow]:
-        """Alerts, newest first. ``before``: the ``alert_cursor`` of the last one of the page before.
+        """Alerts, newest first. ``before``: the ``alert_cursor`` of the previous page's last alert.
 
-        ``since_ms``: raised then or later (event time). ``only``: a further condition on the table of alerts.
+        ``since_ms``: only alerts raised then or later (event time). ``only``: a further condition on the table of alerts.
         """
         c = t.alerts.c
         query = sa.select(c.record, c.place, c.seq, c.id).where(c.run == self.run)
@@ -261,7 +261,7 @@ class DeskReader:
             return [_alert(row) for row in connection.execute(query.order_by(c.place.desc(), c.id.desc()).limit(limit))]
 
     def outcomes(self, article: str, *, limit: int = 200) -> list[OutcomeRow]:
-        """How the raw records of an article ended, in order."""
+        """The outcomes of an article's raw records, in order."""
         c = t.outcomes.c
         query = sa.select(
             c.kind, c.version, c.stage, c.reason, c.stream, c.partition, c.first_offset, c.place, c.late
@@ -279,7 +279,7 @@ class DeskReader:
 
 
 def alert_cursor(row: AlertRow) -> str:
-    """What ``alerts`` goes on from: several alerts can stand at one place."""
+    """The cursor from which ``alerts`` continues. It includes the id, because several alerts can have the same place."""
     return f"{row.place} {row.alert.id}"
 
 

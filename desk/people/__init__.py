@@ -1,1 +1,1 @@
-"""Who may do what at the desk: roles, passwords, sessions, tokens, limits. Rules are pure; ``accounts`` carries them out."""
+"""Who may do what at the desk: roles, passwords, sessions, tokens, limits. Rules are pure; ``accounts`` applies them."""

@@ -1,4 +1,4 @@
-"""People, as the desk and ``wirewatch people`` deal with them: accounts, sign-in, sessions, tokens, each act audited."""
+"""Operations of the desk and ``wirewatch people``: accounts, sign-in, sessions and tokens. Every action is audited."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FEED_SCOPE = "feed"
 
 
 class By(NamedTuple):
-    """Who does something, for the audit trail. The command line has no ``caller``."""
+    """Who performs an action, for the audit trail. The command line has no ``caller``."""
 
     caller: Caller | None = None
     address: str = ""
@@ -37,7 +37,7 @@ class By(NamedTuple):
 
     @property
     def person(self) -> Caller:
-        """Who it is; for what only a person at the desk can do."""
+        """The caller, for operations that only a person at the desk can perform."""
         if self.caller is None:
             raise RuntimeError("the command line did what only a person at the desk can do")
         return self.caller
@@ -47,7 +47,7 @@ COMMAND_LINE = By(name="command line")
 
 
 class Slowed(Exception):
-    """Too many wrong tries: the next is answered in ``wait_s`` seconds."""
+    """Too many wrong attempts: the next is answered in ``wait_s`` seconds."""
 
     def __init__(self, wait_s: int) -> None:
         super().__init__(f"too many tries: wait {wait_s} s")
@@ -55,7 +55,7 @@ class Slowed(Exception):
 
 
 class Accounts:
-    """All of one store's people. Thread-safe. ``clock_ms``: the wall clock, ms UTC. Raises StoreError.
+    """All people of one store. Thread-safe. ``clock_ms``: the wall clock, ms UTC. Raises StoreError.
 
     ``let_go``: see PeopleStore.
     """
@@ -72,11 +72,11 @@ class Accounts:
         self._clock_ms, self._passwords = clock_ms, passwords or Passwords()
 
     def note(self, by: By, action: str, subject: str = "", detail: str = "") -> None:
-        """Write a line of the audit trail."""
+        """Write a line to the audit trail."""
         self.trail.note(self._line(by, action, subject, detail))
 
     def refused(self, by: By, action: str) -> None:
-        """Record that a person was refused. There are only so many such lines: strangers make them."""
+        """Record that a person was refused. The number of these lines is limited, since strangers can cause them."""
         self.trail.refused(self._line(by._replace(name=by.name[:100]), action))
 
     def _line(self, by: By, action: str, subject: str = "", detail: str = "") -> AuditLine:
@@ -92,9 +92,9 @@ class Accounts:
         )
 
     def add(self, name: str, role: Role, password: str | None, by: By) -> Account:
-        """Add a person; without a password they can sign in by a proxy only.
+        """Add a person; without a password they can sign in only through a proxy.
 
-        Raises UsageError for a name that is empty, too long or taken, or a password that is too short.
+        Raises UsageError if the name is empty, too long or taken, or the password is too short.
         """
         shown = " ".join(name.split())
         if not 0 < len(folded(shown)) <= 100 or not shown.isprintable():
@@ -114,32 +114,32 @@ class Accounts:
         return account
 
     def known(self, name: str) -> Account:
-        """The person of this name. Raises InputError."""
+        """The account with this name. Raises InputError if there is none."""
         account = self.people.named(name)
         if account is None:
             raise InputError(name, "no such person", hint="wirewatch people list shows them")
         return account
 
     def set_role(self, account: Account, role: Role, by: By) -> None:
-        """Give a person another role, from their next request on. Raises UsageError for the last admin."""
+        """Change a person's role, effective from their next request. Raises UsageError for the last admin."""
         self._change(account, {"role": role.value}, "role changed", f"{account.role} to {role}", by)
 
     def set_active(self, account: Account, *, active: bool, by: By) -> None:
-        """Close an account, which deletes its sessions, tokens and devices, or open it again.
+        """Close an account, which deletes its sessions, tokens and devices, or reopen it.
 
         Raises UsageError for the last admin.
         """
         self._change(account, {"active": active}, "account opened" if active else "account closed", "", by)
 
     def set_language(self, account: Account, language: str | None) -> None:
-        """Set the language of the person's pages; None: what the browser asks for."""
+        """Set the language of the person's pages; None: the browser's language."""
         self.people.change(account.id, {"language": language})
 
     def set_password(self, account: Account, password: str, by: By, *, keep_tokens: bool = False) -> int:
-        """Set a password: all sessions of the person end, and so do API tokens, feeds and devices unless they are kept.
+        """Set a password and end the person's sessions. Deletes their API tokens, feeds and devices unless ``keep_tokens``.
 
-        Whoever knew the old one could have made them. Returns how many were deleted. Raises UsageError for one that is too
-        short.
+        A stranger who knew the old password could have created those. Returns how many were deleted. Raises UsageError if
+        the password is too short.
         """
         changed = {"password": self._passwords.hash(password)}
         ended = len(self.people.tokens_of(account.id))
@@ -149,7 +149,7 @@ class Accounts:
         return 0 if keep_tokens else ended
 
     def check(self, account: Account, password: str, by: By) -> bool:
-        """Whether it is the person's password; a wrong one counts as a try to sign in. Raises Slowed."""
+        """Whether this is the person's password; a wrong one counts as an attempt to sign in. Raises Slowed."""
         taken = self._take(account.name, by.address)
         if not self._passwords.fits(password, account.password):
             self.refused(by, "password refused")
@@ -158,9 +158,9 @@ class Accounts:
         return True
 
     def sign_in(self, name: str, password: str, *, address: str, agent: str) -> tuple[str, Account] | None:
-        """The secret of a new session and its person; None if name or password is wrong, which the caller does not learn.
+        """The secret of a new session and its account; None if the name or the password is wrong, without saying which.
 
-        A name without an account is looked up, counted, checked and written down like any other. Raises Slowed.
+        A name without an account is looked up, counted, checked and recorded like any other. Raises Slowed.
         """
         taken = self._take(name, address)
         account = self.people.named(name)
@@ -177,26 +177,26 @@ class Accounts:
         return secret, account
 
     def sign_out(self, by: By) -> None:
-        """End the session that somebody came by; who came otherwise has none."""
+        """End the session of this request; does nothing for a request without a session."""
         if by.person.session is not None:
             self.people.end_sessions(by.person.id, only=by.person.session)
             self.note(by, "signed out")
 
     def end_other_sessions(self, by: By) -> int:
-        """End a person's sessions but the one that they came by; how many."""
+        """End a person's sessions except that of this request. Returns how many ended."""
         count = self.people.end_sessions(by.person.id, but=by.person.session)
         self.note(by, "sessions ended", by.person.name, str(count))
         return count
 
     def drop_token(self, token: str, by: By) -> bool:
-        """Delete a token of one's own (its id). False: there is none of this id."""
+        """Delete one of the caller's own tokens, given its id. Returns False if there is none with this id."""
         dropped = self.people.drop_token(by.person.id, token)
         if dropped:
             self.note(by, "token deleted", by.person.name)
         return dropped
 
     def by_session(self, secret: str) -> Caller | None:
-        """Who holds this cookie; None if the session has ended or the account is closed."""
+        """The person with this cookie; None if the session has ended or the account is closed."""
         found = self.people.session(hashed(secret))
         if found is None:
             return None
@@ -208,7 +208,7 @@ class Accounts:
         return _caller(account, "session", session=session.hash)
 
     def by_token(self, token: str) -> Caller | None:
-        """Whose program this is; None for an unknown or outdated token or a closed account."""
+        """The owner of this token; None for an unknown or expired token or a closed account."""
         found = self.people.token(hashed(token)) if token.startswith(TOKEN_PREFIX) else None
         if found is None:
             return None
@@ -220,7 +220,7 @@ class Accounts:
         return _caller(account, "token", writes=kept.scope == "write")
 
     def by_feed_token(self, token: str, address: str) -> Caller | None:
-        """Whose feed this is; None if the token is not that of the feed at ``address``, or the account is closed."""
+        """The owner of this feed; None if the token is not that of the feed at ``address``, or the account is closed."""
         found = self.people.token(hashed_for(token, address)) if token.startswith(FEED_PREFIX) else None
         if found is None or found[0].scope != FEED_SCOPE or not found[1].active:
             return None
@@ -228,7 +228,7 @@ class Accounts:
         return _caller(found[1], "feed", writes=False)
 
     def by_proxy(self, name: str, address: str) -> Caller | None:
-        """The person whom a trusted proxy names; None if there is no open account of that name."""
+        """The person named by a trusted proxy; None if there is no open account with that name."""
         account = self.people.named(name)
         if account is None or not account.active:
             self.refused(By(address=address, name=name), "proxy sign-in refused")
@@ -236,7 +236,7 @@ class Accounts:
         return _caller(account, "proxy")
 
     def make_token(self, account: Account, name: str, scope: str, days: int | None, by: By) -> str:
-        """A new token, which is shown this once. Raises UsageError for what the person's role doesn't allow."""
+        """Create a token and return it; it is shown only once. Raises UsageError if the person's role doesn't allow it."""
         if scope not in ("read", "write"):
             raise UsageError(
                 gettext("%(name)s is not a scope", name=repr(scope)), hint=gettext("scopes are read and write")
@@ -248,7 +248,7 @@ class Accounts:
         return token
 
     def make_feed_token(self, account: Account, address: str, by: By) -> str:
-        """A token that opens the feed at ``address`` (path and query) and nothing else, until it is deleted."""
+        """Create a token for the feed at ``address`` (path and query) only, valid until it is deleted."""
         token = new_feed_token()
         self._keep_token(account, hashed_for(token, address), address[:300], FEED_SCOPE, None, by)
         return token

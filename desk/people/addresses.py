@@ -1,4 +1,4 @@
-"""Where a request comes from, and whether a reverse proxy that we trust says so. Pure."""
+"""The client address of a request, also from the header of a trusted reverse proxy. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    """Addresses or networks, separated by commas. Raises UsageError naming the one that is none."""
+    """Parses addresses or networks, separated by commas. Raises UsageError naming the invalid one."""
     found = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         try:
@@ -23,29 +23,29 @@ def networks(text: str) -> tuple[Network, ...]:
 
 
 def trusted(peer: str, proxies: Sequence[Network]) -> bool:
-    """Whether this peer is one of our proxies."""
+    """Whether this peer is one of the trusted proxies."""
     address = parsed(peer)
     return address is not None and any(address in network for network in proxies)
 
 
 def client_address(peer: str, forwarded: Sequence[str], proxies: Sequence[Network]) -> str:
-    """Who asks: the peer, or, where that is a proxy of ours, the last address in X-Forwarded-For that is not.
+    """The client's address: the peer, or if that is a trusted proxy, the last address in X-Forwarded-For that is not.
 
-    ``forwarded``: the values of all headers of this name in their order. A proxy may add one of its own instead of a part to
-    the client's, so that the first alone would be what the client wrote.
+    ``forwarded``: the values of all headers with this name, in order. A proxy may add its own header instead of extending the
+    client's, so the first header alone could be one that the client wrote.
     """
     if not trusted(peer, proxies):
         return peer
     for part in reversed([part.strip() for part in ",".join(forwarded).split(",") if part.strip()]):
         if not trusted(part, proxies):
-            # What a client wrote there itself may be anything.
+            # The client may have written anything here.
             found = parsed(part)
             return str(found) if found is not None else peer
     return peer
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
+    """Whether only this machine can connect to a server that listens on this host."""
     if host in LOOPBACK:
         return True
     address = parsed(host)

@@ -1,4 +1,4 @@
-"""Rate limits: token buckets in this process's memory. The clock is passed in."""
+"""Rate limits: token buckets in this process's memory. The caller passes the time."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ class Limit:
 
 
 API = Limit(120, 0.1)
-"""Requests of one token, session or address (of IPv6: one /56, as everywhere) to the API: 600 a minute."""
+"""API requests of one token, session or address (for IPv6: one /56, as everywhere): 600 a minute."""
 PAGES = Limit(240, 0.05)
-"""Everything else of one person or address: a desk that works fast stays far below."""
+"""All other requests of one person or address; even fast work stays far below."""
 STREAMS = 12
 """Event streams that one person may hold open at once."""
 ALL_STREAMS = 400
-"""Those of all people together: each is a connection, and gets every batch."""
+"""Event streams of all people together: each is a connection and receives every batch."""
 PLACE_STREAMS = 200
-"""Those from one address (of IPv6: one /56), whoever is signed in there: an office has one, and one can't take all of them."""
+"""Event streams from one address (for IPv6: one /56), of any person: enough for an office, but not all streams."""
 
 SIGNING_IN = 2
-"""Passwords that are checked at once: each takes 64 MiB."""
+"""Passwords that are checked at the same time; each check takes 64 MiB."""
 
 SEARCHES, SEARCHES_EACH = 4, 2
-"""Searches, previews and explanations at once, in all and of one person. Python runs one at a time, so that more would only
-make each slower; so many let short ones pass a long one."""
+"""Searches, previews and explanations at the same time: in total, and per person. Python runs one at a time, so more would
+only slow each of them; this number lets short ones overtake a long one."""
 
 _KEYS = 20_000
 
 
 class Buckets:
-    """A bucket a key. Thread-safe. Full buckets are forgotten once there are more than 20,000 keys."""
+    """One bucket per key. Thread-safe. Full buckets are dropped once there are more than 20,000 keys."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # For each key, the moment at which its bucket is full again.
+        # For each key, the time at which its bucket is full again.
         self._full_at: dict[str, float] = {}
 
     def take(self, key: str, limit: Limit, now_s: float) -> float:
-        """Take one: 0, or, where the bucket is empty, the seconds until there is one (and nothing is taken)."""
+        """Take one token. Returns 0, or if the bucket is empty, the seconds until there is one, and takes none."""
         with self._lock:
             full_at = max(self._full_at.get(key, now_s), now_s)
             wait_s = full_at - now_s - (limit.burst - 1) * limit.every_s
@@ -56,7 +56,7 @@ class Buckets:
             return 0.0
 
     def give_back(self, key: str, limit: Limit) -> None:
-        """Undo a take: what it stood for was rightly done."""
+        """Return a token to the bucket, if the action turned out to be legitimate."""
         with self._lock:
             if key in self._full_at:
                 self._full_at[key] -= limit.every_s
@@ -67,18 +67,18 @@ class Buckets:
 
 
 class Slots:
-    """How many things each key holds at once. Thread-safe."""
+    """Counts how many slots each key holds at the same time. Thread-safe."""
 
     def __init__(self, most: int) -> None:
         self._most, self._lock, self._held = most, threading.Lock(), dict[str, int]()
 
     def full(self, key: str) -> bool:
-        """Whether the key holds the most it may."""
+        """Whether the key holds as many slots as it may."""
         with self._lock:
             return self._held.get(key, 0) >= self._most
 
     def take(self, key: str) -> bool:
-        """Take a slot. False: the key holds the most it may."""
+        """Take a slot. Returns False if the key holds as many as it may."""
         with self._lock:
             held = self._held.get(key, 0)
             if held >= self._most:
@@ -87,7 +87,7 @@ class Slots:
             return True
 
     def give_back(self, key: str) -> None:
-        """Let a slot go."""
+        """Release a slot."""
         with self._lock:
             left = self._held.pop(key, 0) - 1
             if left > 0:

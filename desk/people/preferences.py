@@ -1,4 +1,4 @@
-"""What a person has set for themselves: how dense pages are, and views with filters that they keep under a name.
+"""A person's own settings: the density of pages, and filtered views saved under a name.
 
 Times are ms, UTC. Each call is one short transaction. Raises StoreError.
 """
@@ -24,12 +24,12 @@ DENSITIES: Mapping[Density, str] = {
     "compact": N_("Compact"),
     "dense": N_("Dense"),
 }
-"""How dense pages are, with what that is called."""
+"""The densities of pages, with their names."""
 USUAL: Density = "compact"
 VIEWED: Mapping[str, str] = {"/": "live", "/alerts": "alerts", "/search": "search"}
-"""Pages whose filters can be kept, by address, and what they are stored as."""
+"""Pages whose filters can be saved, by address, and the names they are stored under."""
 PASSING = frozenset({"cursor", "at", "before", "after", "since_seq", "done"})
-"""Parameters that say where someone stood in a list, or what was just done, not what they look at."""
+"""Parameters for a position in a list, or for what was just done, which are not part of a view."""
 LONGEST_NAME, LONGEST_QUERY, MOST_VIEWS = 60, 4_000, 50
 
 person_settings = Table(
@@ -52,18 +52,18 @@ saved_views = Table(
 
 
 class SavedView(msgspec.Struct, frozen=True, kw_only=True):
-    """A page with filters under a name. ``address``: path and query."""
+    """A page with filters, saved under a name. ``address``: path and query."""
 
     name: str
     address: str
 
     def shows(self, query: str) -> bool:
-        """Whether it is what the page shows with this query, however the parameters are ordered and written."""
+        """Whether the page shows this view for this query, whatever the order and escaping of the parameters."""
         return kept_query(self.address.partition("?")[2]) == kept_query(query)
 
 
 class Own(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page takes from a person's preferences. ``keeps``: further views of this page can be kept."""
+    """The part of a person's preferences that a page uses. ``keeps``: whether views of this page can be saved."""
 
     density: Density = USUAL
     views: tuple[SavedView, ...] = ()
@@ -71,18 +71,18 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def kept_query(query: str) -> str:
-    """What is kept of a page's query, in one order: what the page shows, and not where someone stood in it. Pure."""
+    """The part of a page's query that is saved, in a fixed order: the filters, not the position in the list. Pure."""
     return urlencode(sorted(one for one in parse_qsl(query) if one[0] not in PASSING))
 
 
 class Preferences:
-    """The preferences of a store's people."""
+    """The preferences of one store's people."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def of(self, person: str, path: str) -> Own:
-        """What the page at this path takes: its density, and the person's views of it by name (none if it has no filters)."""
+        """Preferences for the page at this path: the density, and its saved views by name (none if it has no filters)."""
         c = person_settings.c
         query = sa.select(c.value).where(c.person == person, c.name == "density")
         with self._store.reading() as connection:
@@ -92,7 +92,7 @@ class Preferences:
         return Own(density=density, views=views, keeps=path in VIEWED and len(views) < MOST_VIEWS)
 
     def set_density(self, person: str, density: str) -> None:
-        """Set it. Raises UsageError for one that there is not."""
+        """Set the density of pages. Raises UsageError if it is unknown."""
         if density not in DENSITIES:
             raise UsageError(
                 gettext("there is no density %(name)s", name=repr(density[:40])),
@@ -113,7 +113,7 @@ class Preferences:
         return tuple(sorted(found, key=lambda one: (one.name.casefold(), one.name)))
 
     def save_view(self, person: str, path: str, name: str, query: str, *, now_ms: int) -> SavedView:
-        """Keep a page's filters under a name, in place of others of that name. Raises UsageError."""
+        """Save a page's filters under a name, replacing a view with that name. Raises UsageError."""
         name = " ".join(name.split())
         if path not in VIEWED:
             raise UsageError(gettext("the filters of this page can't be saved"))
@@ -132,7 +132,7 @@ class Preferences:
         return SavedView(name=name, address=f"{path}?{kept}" if kept else path)
 
     def drop_view(self, person: str, path: str, name: str) -> None:
-        """Delete a view. Raises NotFound."""
+        """Delete a saved view. Raises NotFound."""
         c = saved_views.c
         with self._store.writing() as connection:
             mine = c.person == person, c.page == VIEWED.get(path, ""), c.name == name

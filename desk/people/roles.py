@@ -1,4 +1,4 @@
-"""Roles, and who is asking. Pure."""
+"""Roles, and the caller of a request. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from core.errors import UsageError
 from desk.language import N_, gettext
 
 Means = Literal["session", "token", "feed", "proxy", "demo"]
-"""How a caller is known: by a cookie, a program's token, the token in one feed's address, a reverse proxy's word, or as the
-demo's one person."""
+"""How a caller is identified: by a cookie, a program's token, the token in a feed's address, a reverse proxy, or as the demo's
+only person."""
 
 
 class Role(StrEnum):
-    """Each may do what those before it may."""
+    """Each role may also do what the roles before it may."""
 
     READER = "reader"
     EDITOR = "editor"
@@ -32,15 +32,15 @@ DOES = {
     Role.EDITOR: N_("Can also change what is watched (subscriptions, feeds) and write the handover."),
     Role.ADMIN: N_("Can also add and remove people, and see the audit trail."),
 }
-"""What a role may do, in words."""
+"""A sentence about what each role may do."""
 ROLE_NAMES: dict[str, str] = {Role.READER: N_("Reader"), Role.EDITOR: N_("Editor"), Role.ADMIN: N_("Admin")}
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request. ``writes`` False: a token that may only read. ``session`` is the hash of the session, if any.
+    """Who makes a request. ``writes`` is False for a token that may only read. ``session``: the session's hash, if any.
 
-    ``language``: what they chose for the pages (a code of ``desk.language``), None if they chose none.
+    ``language``: the language chosen for the pages (a code of ``desk.language``), or None.
     """
 
     id: str
@@ -53,11 +53,11 @@ class Caller:
 
 
 DEMO = Caller("demo", "demo", Role.ADMIN, "demo")
-"""The one person of ``wirewatch up --demo``, who needs no sign-in."""
+"""The only person of ``wirewatch up --demo``, who needs no sign-in."""
 
 
 def role_named(text: str) -> Role:
-    """The role. Raises UsageError for any other word."""
+    """The role with this name. Raises UsageError if there is none."""
     try:
         return Role(text)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Sign-in sessions: how one begins, and when it has ended. Pure.
+"""Sign-in sessions: their beginning and end. Pure.
 
-``Accounts.sign_in`` begins them and ``Accounts.by_session`` asks whether they still hold, for every request of a browser
-(``desk/web/guard.py``). They are stored in ``desk/people/store.py``.
+``Accounts.sign_in`` begins sessions, and ``Accounts.by_session`` checks for every request of a browser whether its session is
+still valid (``desk/web/guard.py``). ``desk/people/store.py`` stores them.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import msgspec
 
 IDLE_MS = 24 * 3_600_000
-"""A session ends if it was not used for a day; an open page uses it."""
+"""A session ends if it is not used for a day; an open page uses it."""
 LONGEST_MS = 30 * IDLE_MS
-"""It ends after this time, used or not."""
+"""A session ends after this time, used or not."""
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One browser that is signed in. ``hash`` is that of the secret in its cookie."""
+    """One signed-in browser. ``hash`` is the hash of the secret in its cookie."""
 
     hash: str
     person: str
@@ -26,7 +26,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     agent: str = ""
 
     def has_ended(self, now_ms: int) -> bool:
-        """Whether it is too old, or was not used for too long."""
+        """Whether the session is too old, or was unused for too long."""
         return now_ms >= self.ends_ms or now_ms - self.seen_ms >= IDLE_MS
 
 

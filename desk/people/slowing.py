@@ -1,8 +1,8 @@
-"""Whether a try to sign in is answered now. Pure; times are whole milliseconds and passed in.
+"""Decides whether an attempt to sign in is answered now. Pure; times are whole milliseconds, passed by the caller.
 
-Tries are counted for a name and a place together, so that those of a stranger elsewhere never use up a person's own. A name
-that is guessed at from many places, or a desk at which many names are, leaves fewer tries to every place from which the person
-has not signed in before, but always the first. ``Spent`` says when each allowance is whole again.
+Attempts are counted per name and place, so that attempts of a stranger elsewhere never use up a person's own. If a name is
+guessed at from many places, or many names of a desk are, then every place from which the person has not signed in before has
+fewer attempts, but always one. ``Spent`` says when each allowance is full again.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 Limit = tuple[int, int]
-"""So many tries at once, then one more whenever so many milliseconds have passed."""
+"""Attempts allowed at once, and the milliseconds after which each further one is allowed."""
 
 AT_PLACE: tuple[Limit, ...] = ((10, 60_000), (5, 300_000), (2, 1_800_000))
-"""Tries at one name from one place: as a rule, if the name or the desk is being guessed at, and if that goes on."""
+"""Attempts at one name from one place: usually, while the name or the desk is being guessed at, and if that continues."""
 PLACE: Limit = (20, 15_000)
-"""Tries from one place at any name."""
+"""Attempts from one place at any name."""
 
 
 class Pool(NamedTuple):
-    """Wrong tries of all places together. Each counts for ``every_ms``; ``steps``: as many as make it worse by one step."""
+    """Wrong attempts from all places together. Each counts for ``every_ms``; ``steps``: the numbers that tighten the limit."""
 
     every_ms: int
     steps: tuple[int, int]
@@ -27,9 +27,9 @@ class Pool(NamedTuple):
 
 
 NAME = Pool(60_000, (20, 100), 200)
-"""Wrong tries at one name."""
+"""Wrong attempts at one name."""
 DESK = Pool(10_000, (100, 500), 1_000)
-"""Wrong tries at all names together."""
+"""Wrong attempts at all names together."""
 
 
 _MOST = (
@@ -41,7 +41,7 @@ _MOST = (
 
 
 class Spent(NamedTuple):
-    """When the allowances of the name at the place, of the place, of the name and of the desk are whole again."""
+    """When the allowances of the name at the place, of the place, of the name and of the desk are full again."""
 
     pair_ms: int = 0
     place_ms: int = 0
@@ -50,7 +50,7 @@ class Spent(NamedTuple):
 
 
 class TryDecision(NamedTuple):
-    """``wait_ms`` 0: the try is answered, and costs ``cost`` unless the password is right. Else nothing is spent."""
+    """If ``wait_ms`` is 0, the attempt is answered and costs ``cost`` unless the password is right. Else it costs nothing."""
 
     wait_ms: int
     spent: Spent
@@ -58,14 +58,14 @@ class TryDecision(NamedTuple):
 
 
 def decide(spent: Spent, *, known: bool, now_ms: int) -> TryDecision:
-    """Whether a try is answered. ``known``: the person has signed in from this place before."""
-    # A clock that was ahead for a while keeps no person out once it is right again.
+    """Whether an attempt is answered. ``known``: the person has signed in from this place before."""
+    # A clock that was ahead for a while locks no person out once it is right again.
     whole = Spent(*(min(max(one, now_ms), now_ms + most) for one, most in zip(spent, _MOST, strict=True)))
     step = max(_step(NAME, whole.name_ms - now_ms), _step(DESK, whole.desk_ms - now_ms))
     limit = AT_PLACE[0 if known else step]
     waits = [_wait(limit, whole.pair_ms - now_ms)]
     if not known:
-        # People of one house share an address: whoever has signed in from there is not kept out by the others.
+        # People in one building share an address: a person who has signed in from there is not locked out by others.
         waits.append(_wait(PLACE, whole.place_ms - now_ms))
     if max(waits) > 0:
         return TryDecision(max(waits), whole, Spent())
@@ -75,7 +75,7 @@ def decide(spent: Spent, *, known: bool, now_ms: int) -> TryDecision:
 
 
 def undone(spent: Spent, cost: Spent) -> Spent:
-    """What is spent once a try that was answered turned out to be right: nothing of the name at this place."""
+    """What is spent after an answered attempt turned out to be right: nothing for the name at this place."""
     return Spent(*(max(0, a - b) for a, b in zip(spent, cost, strict=True)))._replace(pair_ms=0)
 
 

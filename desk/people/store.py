@@ -1,7 +1,7 @@
-"""Accounts, sessions, tokens and the audit trail of the desk: tables, and their SQL.
+"""Accounts, sessions, tokens and the audit trail of the desk: tables and their SQL.
 
-Times are milliseconds since the epoch, UTC. Passwords, sessions and tokens come in and lie here only as hashes. Each call is
-one short transaction. Raises StoreError.
+Times are milliseconds since the epoch, UTC. Passwords, sessions and tokens are passed and stored only as hashes. Each call
+is one short transaction. Raises StoreError.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from core.store.engine import Store
 from core.store.metadata import SafeString, SafeText, metadata
 from desk.people.sessions import Session
 
-# A session's or token's last use is written down once in so long: else every look at a page would be a write.
+# The last use of a session or token is written at most this often; otherwise every page view would be a write.
 TOUCH_MS = 300_000
 PAGE = 100
 REFUSALS_HOURLY, REFUSALS_KEPT = 60, 5_000
 OTHERS = "more were refused"
 
-# SQLite numbers rows by itself only for INTEGER keys.
+# SQLite assigns row numbers only for INTEGER keys.
 _RowId = BigInteger().with_variant(Integer, "sqlite")
 
 people = Table(
     "people",
     metadata,
     Column("id", SafeString(32), primary_key=True),
-    # As it is compared: folded. What the person typed when it was made is ``shown``.
+    # Folded, for comparison. ``shown`` is the name as it was typed.
     Column("name", SafeString(100), nullable=False, unique=True),
     Column("shown", SafeText, nullable=False),
     # reader, editor, admin
@@ -40,7 +40,7 @@ people = Table(
     Column("password", SafeText),
     Column("active", Boolean, nullable=False, default=True),
     Column("created_ms", BigInteger, nullable=False),
-    # A code of desk.language; null: what the browser asks for.
+    # A code of desk.language; null: the browser's language.
     Column("language", SafeString(16)),
 )
 
@@ -78,7 +78,7 @@ audit = Table(
     metadata,
     Column("id", _RowId, primary_key=True, autoincrement=True),
     Column("at_ms", BigInteger, nullable=False),
-    # The person's id; null before sign-in and for the command line. ``name`` stays when the account goes.
+    # The person's id; null before sign-in and for the command line. ``name`` remains when the account is deleted.
     Column("person", SafeString(32)),
     Column("name", SafeText, nullable=False, default=""),
     Column("address", SafeText, nullable=False, default=""),
@@ -96,9 +96,9 @@ LetGo = Callable[[sa.Connection, str], None]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """One person. ``name`` is folded, ``shown`` as it was typed; ``password`` an Argon2 hash, or None: signs in by a proxy.
+    """One person. ``name`` is folded, ``shown`` is as typed. ``password``: an Argon2 hash, or None for sign-in by a proxy.
 
-    ``language``: of the desk's pages, a code of ``desk.language``; None: what the browser asks for.
+    ``language`` of the desk's pages: a code of ``desk.language``, or None for the browser's language.
     """
 
     id: str
@@ -112,7 +112,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A token of a program; ``scope`` is read or write, never more than its owner's role."""
+    """A program's token; ``scope`` is read or write, and never exceeds its owner's role."""
 
     id: str
     hash: str
@@ -125,9 +125,9 @@ class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One act. ``person`` None: no one was signed in, or the command line did it. ``id`` is set when it is read.
+    """One action. ``person`` is None before sign-in and for the command line. ``id`` is set when the line is read.
 
-    ``refusal``: a person was refused, ``times`` times within an hour.
+    ``refusal``: whether a person was refused; ``times``: how often within an hour.
     """
 
     at_ms: int
@@ -143,22 +143,22 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def folded(name: str) -> str:
-    """A name as names are compared: NFKC, without case and outer space."""
+    """A name in the form used for comparison: NFKC, case-folded, stripped."""
     return normalized("NFKC", name).casefold().strip()
 
 
 class PeopleStore:
     """Reads and writes the people of one store.
 
-    ``let_go`` is called with a person's id, in the same transaction, when their tokens are deleted: it removes whatever else
-    they have that works without signing in.
+    ``let_go`` is called with a person's id, in the same transaction, when their tokens are deleted. It removes everything
+    else of theirs that works without signing in.
     """
 
     def __init__(self, store: Store, let_go: LetGo | None = None) -> None:
         self.store, self._let_go = store, let_go
 
     def add(self, account: Account) -> bool:
-        """Add a person. False: the name is taken."""
+        """Add a person. Returns False if the name is taken."""
         with self.store.writing() as connection:
             self.store.serialise(connection, "people")
             if self._one(connection, people.c.name == account.name) is not None:
@@ -167,7 +167,7 @@ class PeopleStore:
             return True
 
     def named(self, name: str) -> Account | None:
-        """The person of this name, however it is written."""
+        """The person with this name, in any spelling that folds to the same."""
         with self.store.reading() as connection:
             return self._one(connection, people.c.name == folded(name))
 
@@ -184,10 +184,10 @@ class PeopleStore:
     def change(
         self, identity: str, values: Mapping[str, Any], *, sign_out: bool = False, drop_tokens: bool = False
     ) -> bool:
-        """Change a person's columns; ``sign_out`` ends all sessions, ``drop_tokens`` deletes tokens and addresses of feeds.
+        """Change a person's columns; ``sign_out`` ends all sessions, ``drop_tokens`` deletes tokens and feed addresses.
 
-        False, and nothing changed: the last active admin would lose the role or the account, and no one could add people any
-        more.
+        Returns False and changes nothing if the last active admin would lose the role or the account, since then no one
+        could add people.
         """
         with self.store.writing() as connection:
             self.store.serialise(connection, "people")
@@ -209,30 +209,30 @@ class PeopleStore:
             return True
 
     def begin_session(self, session: Session) -> None:
-        """Store a session, and clear away those that have ended."""
+        """Store a session, and delete those that have ended."""
         with self.store.writing() as connection:
             connection.execute(sessions.delete().where(sessions.c.ends_ms <= session.created_ms))
             connection.execute(sessions.insert().values(**msgspec.structs.asdict(session)))
 
     def session(self, hashed: str) -> tuple[Session, Account] | None:
-        """The session and its person, whether or not they still hold."""
+        """The session and its person, whether or not they are still valid."""
         return self._with_person(sessions, hashed, Session)
 
     def sessions_of(self, person: str) -> list[Session]:
-        """A person's sessions, the one used last first."""
+        """A person's sessions, the most recently used first."""
         query = sa.select(sessions).where(sessions.c.person == person).order_by(sessions.c.seen_ms.desc())
         with self.store.reading() as connection:
             return [_made(row, Session) for row in connection.execute(query)]
 
     def touch_session(self, session: Session, *, now_ms: int) -> None:
-        """Note that it is used, at most every five minutes."""
+        """Record that it is used now; writes at most every five minutes."""
         if now_ms - session.seen_ms >= TOUCH_MS:
             with self.store.writing() as connection:
                 mine = sessions.c.hash == session.hash
                 connection.execute(sessions.update().where(mine).values(seen_ms=now_ms))
 
     def end_sessions(self, person: str, *, only: str | None = None, but: str | None = None) -> int:
-        """End a person's sessions: all, ``only`` the one of this hash, or all ``but`` it. Returns how many."""
+        """End a person's sessions: all, ``only`` the one with this hash, or all ``but`` it. Returns how many ended."""
         gone = sessions.delete().where(sessions.c.person == person)
         if only is not None:
             gone = gone.where(sessions.c.hash == only)
@@ -247,7 +247,7 @@ class PeopleStore:
             connection.execute(access_tokens.insert().values(**msgspec.structs.asdict(token)))
 
     def token(self, hashed: str) -> tuple[AccessToken, Account] | None:
-        """The token and its person, whether or not they still hold."""
+        """The token and its person, whether or not they are still valid."""
         return self._with_person(access_tokens, hashed, AccessToken)
 
     def tokens_of(self, person: str) -> list[AccessToken]:
@@ -258,14 +258,14 @@ class PeopleStore:
             return [_made(row, AccessToken) for row in connection.execute(query)]
 
     def touch_token(self, token: AccessToken, *, now_ms: int) -> None:
-        """Note that it is used, at most every five minutes."""
+        """Record that it is used now; writes at most every five minutes."""
         if now_ms - (token.used_ms or 0) >= TOUCH_MS:
             with self.store.writing() as connection:
                 mine = access_tokens.c.id == token.id
                 connection.execute(access_tokens.update().where(mine).values(used_ms=now_ms))
 
     def drop_token(self, person: str, identity: str) -> bool:
-        """Delete a person's token. False: no such token of this person."""
+        """Delete a person's token. Returns False if the person has no such token."""
         c = access_tokens.c
         with self.store.writing() as connection:
             gone = connection.execute(access_tokens.delete().where(c.person == person, c.id == identity))
@@ -284,7 +284,7 @@ class PeopleStore:
 
 
 class Audit:
-    """Writes and reads the trail. Raises StoreError."""
+    """Writes and reads the audit trail. Raises StoreError."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -297,10 +297,10 @@ class Audit:
             connection.execute(audit.insert().values(**values))
 
     def refused(self, line: AuditLine) -> None:
-        """Add a line about a person who was refused, or count it in the line of this hour that says the same.
+        """Add a line about a person who was refused, or count it in this hour's line that says the same.
 
-        An hour takes 60 such lines, then one more that counts all others, and the trail keeps the newest 5,000: so strangers
-        can't fill the store, and what people did stays.
+        An hour has at most 60 such lines, and one more that counts all others. The trail keeps the newest 5,000. So
+        strangers can't fill the store, and records of people's actions remain.
         """
         c = audit.c
         hour_ms = line.at_ms - line.at_ms % HOUR_MS
@@ -324,7 +324,7 @@ class Audit:
                 connection.execute(audit.delete().where(c.refusal.is_(True), c.id <= oldest))
 
     def page(self, *, before: int | None = None, limit: int = PAGE, refusals: bool = True) -> list[AuditLine]:
-        """The newest lines first; ``before``: only those with a smaller id; ``refusals`` False: without who was refused."""
+        """Lines, newest first. ``before``: only those with a smaller id. ``refusals`` False: leaves out refusals."""
         query = sa.select(audit).order_by(audit.c.id.desc()).limit(limit)
         if not refusals:
             query = query.where(audit.c.refusal.is_(False))

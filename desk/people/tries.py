@@ -1,4 +1,4 @@
-"""Tries to sign in, in the store: all processes of a desk decide by the same numbers. Raises StoreError."""
+"""Attempts to sign in, in the store, so that all processes of a desk decide by the same numbers. Raises StoreError."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from desk.people.slowing import Spent, decide, undone
 from desk.people.store import folded
 
 KNOWN_MS = 90 * 86_400_000
-"""So long a place counts as one from which a person signs in."""
+"""For this long a place counts as one from which a person signs in."""
 
 sign_in_tries = Table(
     "sign_in_tries",
     metadata,
-    # Hashed: what is typed there may be a password. Empty: any name; an empty place: any place.
+    # Hashed, since a person may type a password here. Empty: any name; an empty place: any place.
     Column("name", SafeString(64), primary_key=True),
     Column("place", SafeString(64), primary_key=True),
     Column("whole_ms", BigInteger, nullable=False),
@@ -30,7 +30,7 @@ sign_in_tries = Table(
 
 
 class Taken(NamedTuple):
-    """A try that was asked for: how long it has to wait (0: not at all), and what it costs if it is wrong."""
+    """A counted attempt: how long it must wait (0: not at all), and what it costs if the password is wrong."""
 
     name: str
     place: str
@@ -39,13 +39,13 @@ class Taken(NamedTuple):
 
 
 class SignInTries:
-    """The tries at one desk."""
+    """The attempts at one desk."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def take(self, name: str, address: str, now_ms: int) -> Taken:
-        """Count a try at a name. It has to be ``answered`` if the password was right."""
+        """Count an attempt at a name. Call ``answered`` if the password was right."""
         mine, place = hashed(folded(name)), place_of(address)
         c = sign_in_tries.c
         with self.store.writing() as connection:
@@ -58,14 +58,14 @@ class SignInTries:
         return Taken(mine, place, decision.wait_ms, decision.cost)
 
     def answered(self, taken: Taken, now_ms: int) -> None:
-        """The password was right: the try costs nothing, and its place is one of this person's from now on."""
+        """Record that the password was right: the attempt costs nothing, and its place is now one of this person's."""
         with self.store.writing() as connection:
             self.store.serialise(connection, "sign-in")
             spent, _ = self._spent(connection, taken.name, taken.place)
             self._keep(connection, taken.name, taken.place, undone(spent, taken.cost), now_ms + KNOWN_MS)
 
     def forget(self, name: str) -> None:
-        """The places of a name are strange again: whoever had the old password signed in from one of them."""
+        """Forget the places of a name, since a stranger with the old password may have signed in from one of them."""
         with self.store.writing() as connection:
             mine = sign_in_tries.c.name == hashed(folded(name))
             connection.execute(sign_in_tries.update().where(mine).values(known_ms=0))
@@ -87,5 +87,5 @@ class SignInTries:
 
 
 def _keys(name: str, place: str) -> tuple[tuple[str, str], ...]:
-    """In the order of ``Spent``."""
+    """The keys, in the order of ``Spent``."""
     return (name, place), ("", place), (name, ""), ("", "")

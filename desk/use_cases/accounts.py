@@ -1,4 +1,4 @@
-"""The accounts of a store, with what else goes when a person's means of access go."""
+"""The accounts of a store. Deleting a person's access also removes their devices."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from desk.people.credentials import Passwords
 
 
 def accounts_of(store: Store, clock_ms: Callable[[], int], passwords: Passwords | None = None) -> Accounts:
-    """The accounts of a store. Whoever loses their tokens is no longer notified on any device."""
+    """The accounts of a store. A person whose tokens are deleted is no longer notified on any device."""
     return Accounts(store, clock_ms=clock_ms, passwords=passwords, let_go=remove_devices)

@@ -19,11 +19,11 @@ from desk.use_cases.desk import Desk
 from desk.use_cases.shifts import people_of
 
 RELEVANT: dict[str, bool | None] = {"yes": True, "no": False, "unmarked": None}
-"""How pages and API name a mark."""
+"""The names of marks on pages and in the API."""
 
 
 class MarkedArticle(msgspec.Struct, frozen=True, kw_only=True):
-    """An article of an alert that was marked. ``marked_ms``: ms, UTC."""
+    """An article of a marked alert. ``marked_ms``: ms, UTC."""
 
     alert: str
     subscription: str
@@ -40,24 +40,24 @@ class MarkedArticle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def alert_desk(desk: Desk) -> AlertDesk:
-    """The work on the alerts of the desk's run."""
+    """The work on alerts of the desk's run."""
     return AlertDesk(desk.store, desk.settings.run)
 
 
 def acknowledge(desk: Desk, by: By, alerts: Sequence[str]) -> None:
-    """These alerts (ids) are dealt with. Raises NotFound for an unknown one; then none is."""
+    """Acknowledge these alerts (ids). Raises NotFound if one is unknown, and then acknowledges none."""
     for now in _kept(desk, by, alerts, state="acknowledged", holder=None, holder_name=""):
         desk.accounts.note(by, "alert acknowledged", now.subscription, now.alert)
 
 
 def reopen(desk: Desk, by: By, alerts: Sequence[str]) -> None:
-    """These alerts are open again, and no one's. Raises NotFound."""
+    """Make these alerts open again, without a holder. Raises NotFound."""
     for now in _kept(desk, by, alerts, state="open", holder=None, holder_name=""):
         desk.accounts.note(by, "alert reopened", now.subscription, now.alert)
 
 
 def assign(desk: Desk, by: By, alerts: Sequence[str], person: str) -> None:
-    """Give these alerts to a person (id). Raises NotFound for an unknown alert or person."""
+    """Assign these alerts to a person (id). Raises NotFound for an unknown alert or person."""
     name = people_of(desk, by.person).get(person)
     if name is None:
         raise NotFound(gettext("there is no such person"))
@@ -66,9 +66,9 @@ def assign(desk: Desk, by: By, alerts: Sequence[str], person: str) -> None:
 
 
 def mark(desk: Desk, by: By, alert: str, *, relevant: bool | None) -> AlertWork:
-    """Mark an alert as relevant or not (None: take the mark back); the subscription stays as it is. Raises NotFound.
+    """Mark an alert as relevant or not (None removes the mark); the subscription does not change. Raises NotFound.
 
-    An alert that is not relevant is dealt with.
+    An alert marked as not relevant is also acknowledged.
     """
     state = {} if relevant is not False else {"state": "acknowledged", "holder": None, "holder_name": ""}
     [made] = _kept(desk, by, [alert], relevant=relevant, **state)
@@ -78,14 +78,14 @@ def mark(desk: Desk, by: By, alert: str, *, relevant: bool | None) -> AlertWork:
 
 
 def marks_of(desk: Desk, subscription: str) -> MarkCounts:
-    """How many alerts of a subscription were marked as relevant, and as not."""
+    """How many alerts of a subscription are marked as relevant, and how many as not relevant."""
     return alert_desk(desk).counts(subscription)
 
 
 def marked_articles(store: Store, run: str, subscription: str) -> Iterator[MarkedArticle]:
-    """The articles of a subscription's marked alerts, as they are stored now, the latest mark first.
+    """The articles of a subscription's marked alerts, as stored now, the latest mark first.
 
-    Examples for fitting a topic or judging a query. What is no longer stored is left out.
+    They are examples for fitting a topic or evaluating a query. Articles that are no longer stored are left out.
     """
     for one in AlertDesk(store, run).marked(subscription):
         alert = find_alert(store, run, one.alert)
@@ -109,7 +109,7 @@ def marked_articles(store: Store, run: str, subscription: str) -> Iterator[Marke
 
 
 def by_story(alerts: Iterable[Alert]) -> list[list[Alert]]:
-    """Alerts, newest first, grouped by story and subscription, in the order of each group's newest. Pure."""
+    """Alerts, newest first, grouped by story and subscription; groups are in the order of their newest alert. Pure."""
     grouped: dict[tuple[str, str], list[Alert]] = {}
     for one in alerts:
         grouped.setdefault((one.story, one.subscription), []).append(one)

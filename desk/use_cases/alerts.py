@@ -1,4 +1,4 @@
-"""What to do about an alert that is not relevant: a narrower query, with what it would have cost lately, or a mute."""
+"""What to do about an irrelevant alert: a narrower query, with the recent alerts it would have lost, or a mute."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from desk.use_cases.desk import Desk
 
 DAYS = 30
 MOST = 8
-# Per proposal: a desk waits for all of them.
+# Per proposal. The page waits for all proposals.
 BUDGET_MS = 1_500.0
 LOOKED_AT, EXAMPLES = 50, 5
 OPEN_DAYS = 7
-"""What is not acknowledged by then leaves the list of open alerts, which so stays short to read; all alerts has it."""
+"""Days after which an unacknowledged alert leaves the list of open alerts, to keep it short. The list of all has it."""
 AlertsShown = Literal["open", "mine", "all"]
 
 
 class NarrowerQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """One narrower query. ``lost``: stories of the past days that it would not have alerted, this alert's own left out.
+    """One narrower query. ``lost``: stories of the past days for which it would not have alerted, except this alert's own.
 
-    ``lost_at_least``: not all of the period was looked at. ``examples`` are some of the lost.
+    ``lost_at_least``: only a part of the period was examined. ``examples``: some of the lost stories.
     """
 
     query: str
@@ -61,9 +61,9 @@ def proposals(
     days: int = DAYS,
     stopped: Stopped = never,
 ) -> list[NarrowerQuery]:
-    """Narrower queries that would not have met ``article``, those that lose least first, then the smallest and most specific.
+    """Narrower queries that would not match ``article``: those that lose least first, then the smallest and most specific.
 
-    Raises UsageError if the subscription, as it is now, doesn't meet the article any more: there is nothing to change.
+    Raises UsageError if the current subscription no longer matches the article, so that there is nothing to change.
     """
     document = document_of(article)
     if not meets(subscription, article):
@@ -84,7 +84,7 @@ def proposals(
         for one in _varied(narrower)
         if not stopped()
     ]
-    # Stable: of two that lose as much, the more specific one stays in front.
+    # Stable: of two that lose equally many, the more specific one stays first.
     return sorted(found, key=lambda one: (one.lost, one.kind != "phrase"))[:MOST]
 
 
@@ -98,9 +98,9 @@ def not_relevant(
     days: int = DAYS,
     stopped: Stopped = never,
 ) -> tuple[Alert, Subscription, list[NarrowerQuery]]:
-    """An alert (its id or the first characters), its subscription as it is now, and narrower queries.
+    """An alert (given by its id or the beginning of it), its current subscription, and narrower queries.
 
-    Raises NotFound for an unknown alert, UsageError if nothing can be proposed: the message says why.
+    Raises NotFound for an unknown alert, and UsageError, which says why, if there is no proposal.
     """
     alert = alert_with(store, run, identity)
     subscription = SubscriptionStore(store).newest(alert.subscription)
@@ -117,7 +117,7 @@ def not_relevant(
 
 
 def alert_with(store: Store, run: str, identity: str) -> Alert:
-    """The alert of an id or its first characters. Raises NotFound, UsageError if several begin so."""
+    """The alert with an id, or with an id that begins so. Raises NotFound, and UsageError if several begin so."""
     found = find_alert(store, run, identity)
     if found is None:
         raise NotFound(
@@ -127,14 +127,14 @@ def alert_with(store: Store, run: str, identity: str) -> Alert:
 
 
 class AlertCount(NamedTuple):
-    """How many alerts a subscription raised, and when the latest."""
+    """How many alerts a subscription raised, and the time of the latest."""
 
     number: int
     latest_ms: int
 
 
 class AlertsPage(NamedTuple):
-    """Alerts, newest first, with what became of each on its channels. ``more``: where the next page begins, None at the end."""
+    """Alerts, newest first, with their deliveries. ``more``: the cursor of the next page, None at the end."""
 
     alerts: list[Alert]
     more: str | None
@@ -150,10 +150,9 @@ def alerts_page(
     show: AlertsShown = "all",
     person: str = "",
 ) -> AlertsPage:
-    """A page of alerts: all, or a subscription's, or a story's; ``before``: ``more`` of the page above. Raises StoreError.
+    """A page of alerts: all, a subscription's, or a story's. ``before``: ``more`` of the previous page. Raises StoreError.
 
-    ``show``: ``open`` for those of the past OPEN_DAYS that are not acknowledged, ``mine`` for those assigned to ``person``
-    (id).
+    ``show``: ``open`` for unacknowledged alerts of the past OPEN_DAYS, ``mine`` for those assigned to ``person`` (id).
     """
     since_ms = desk.clock_ms() - OPEN_DAYS * DAY_MS if show == "open" else None
     only = {"open": open_only(), "mine": held_by(person), "all": None}[show]
@@ -165,7 +164,7 @@ def alerts_page(
 
 
 def alert_counts(desk: Desk, *, since_ms: int) -> dict[str, AlertCount]:
-    """For each subscription that raised any since a moment (event time)."""
+    """Alert counts by subscription, for subscriptions that raised any since ``since_ms`` (event time)."""
     c = t.alerts.c
     query = sa.select(c.subscription, sa.func.count(), sa.func.max(c.place))
     query = query.where(c.run == desk.settings.run, c.place >= f"{since_ms:015d}").group_by(c.subscription)
@@ -174,19 +173,19 @@ def alert_counts(desk: Desk, *, since_ms: int) -> dict[str, AlertCount]:
 
 
 def deliveries_of(desk: Desk, alerts: Iterable[Alert]) -> dict[str, list[Delivery]]:
-    """What became of alerts on their channels, by the alert's id."""
+    """The deliveries of alerts, by the alert's id."""
     return DeliveryRepository(desk.store).deliveries_of(one.id for one in alerts)
 
 
 def mutes(desk: Desk) -> list[Mute]:
-    """The mutes that hold now."""
+    """The mutes in force now."""
     return DeliveryRepository(desk.store).mutes(now_ms=desk.clock_ms())
 
 
 def mute(desk: Desk, by: By, identity: str, kind: MuteKind, hours: int | None) -> Mute:
-    """Send nothing more of an alert's story, or outlet, to the channels of its subscription; the desk goes on to see it.
+    """Stop sending an alert's story, or outlet, to its subscription's channels; the desk still shows it.
 
-    ``hours`` None: until it is taken back. Raises NotFound for an unknown alert.
+    ``hours`` None: until ``unmute``. Raises NotFound for an unknown alert.
     """
     one = alert_with(desk.store, desk.settings.run, identity)
     stored, now_ms = desk.queries.newest(one.subscription), desk.clock_ms()
@@ -206,14 +205,14 @@ def mute(desk: Desk, by: By, identity: str, kind: MuteKind, hours: int | None) -
 
 
 def unmute(desk: Desk, by: By, identity: str) -> None:
-    """Take a mute back. Raises NotFound."""
+    """Remove a mute. Raises NotFound."""
     if not DeliveryRepository(desk.store).unmute(identity):
         raise NotFound(gettext("there is no such mute"))
     desk.accounts.note(by, "mute taken back", identity)
 
 
 def _varied(narrower: list[Proposal]) -> list[Proposal]:
-    """At most 16, and of each kind some: backtests take their time."""
+    """At most 16 proposals, with some of each kind, since backtests are slow."""
     by_kind: dict[str, list[Proposal]] = {}
     for one in narrower:
         by_kind.setdefault(one.kind, []).append(one)
@@ -241,7 +240,7 @@ def _costed(
         examples=LOOKED_AT,
         stopped=stopped,
     )
-    # The alert's own story was to go; where more are lost than were looked at, it may be counted along.
+    # The alert's own story is meant to be lost. If more are lost than were examined, the count may include it.
     others = tuple(hit for hit in change.lost_examples if hit.story != alert.story)
     own = len(change.lost_examples) - len(others)
     return NarrowerQuery(

@@ -1,4 +1,4 @@
-"""The morning briefing, made of what is stored: for the page, the command line, and mail on a schedule."""
+"""The morning briefing, from the store: for the page, the command line, and scheduled mail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from desk.views.wording import Outlets
 
 LONGEST_HOURS = 24 * 7
 LOOKED_AT, MOST_STORIES, MOST_ALERTS = 20_000, 1_000, 2_000
-"""Stories of a period that are looked at, the latest first; of these, those with most sources or with an alert are read."""
+"""Stories of a period that are considered, the latest first; of these, those with the most sources or an alert are read."""
 _PAGE, _EACH = 500, 40
 
 
@@ -27,14 +27,14 @@ __all__ = ["LONGEST_HOURS", "Period", "briefing", "last_hours", "makes_pdf", "pr
 
 
 class Period(NamedTuple):
-    """From (in) to (out), event times in ms, UTC."""
+    """A period from (inclusive) to (exclusive), event times in ms, UTC."""
 
     from_ms: int
     until_ms: int
 
 
 def last_hours(hours: int, now_ms: int) -> Period:
-    """The last hours. Raises UsageError for none, or more than a week."""
+    """The last ``hours`` hours. Raises UsageError for zero, or for more than a week."""
     if not 0 < hours <= LONGEST_HOURS:
         raise UsageError(gettext("a briefing covers 1 to %(num)s hours", num=LONGEST_HOURS))
     return Period(now_ms - hours * HOUR_MS, now_ms)
@@ -55,7 +55,7 @@ def briefing(store: Store, run: str, period: Period, *, outlets: Outlets, now_ms
     rows.sort(key=lambda row: (row.story.id not in alerted, -row.story.independent_sources, -row.story.last_ms))
     chosen = {row.story.id: row.story for row in rows[:MOST_STORIES]}
     articles = {key: [row.article for row in rows] for key, rows in reader.articles_of(chosen, each=_EACH).items()}
-    # The newest of a large story lack the article that gives its headline.
+    # The newest articles of a large story may not include the article that gives its headline.
     lacking = [key for key, known in articles.items() if all(one.id != key for one in known)]
     for row in reader.articles_with(lacking):
         if row.article.story_id == row.article.id:
@@ -75,20 +75,20 @@ def briefing(store: Store, run: str, period: Period, *, outlets: Outlets, now_ms
 
 
 def written(made: Briefing, zone: str, *, templates: str, link: str) -> Notice:
-    """The briefing as ``text`` and as a page (``html``), times local to ``zone``.
+    """The briefing as ``text`` and as a page (``html``), with times in ``zone``.
 
-    ``templates``: the folder of one's own, or empty; ``link``: the desk's address. Raises UsageError if a template fails.
+    ``templates``: the folder of custom templates, or ""; ``link``: the desk's address. Raises UsageError if a template fails.
     """
     return Renderer(templates, link).briefing(made, zone)
 
 
 def printed(made: Briefing, zone: str, *, templates: str, link: str) -> bytes:
-    """The briefing as PDF. Raises UsageError if this installation makes none (``makes_pdf``), or a template fails."""
+    """The briefing as PDF. Raises UsageError if this installation can't make one (``makes_pdf``), or a template fails."""
     return pdf_of(made, zone, templates=templates, link=link)
 
 
 def _stories(reader: DeskReader, period: Period) -> list[StoryRow]:
-    """Stories that changed in the period or after it, and began before its end: by the index of their last change."""
+    """Stories that changed in the period or after it, and began before its end, from the index of last changes."""
     found: list[StoryRow] = []
     before: tuple[int, str] | None = None
     for _ in range(LOOKED_AT // _PAGE):
@@ -101,7 +101,7 @@ def _stories(reader: DeskReader, period: Period) -> list[StoryRow]:
 
 
 def _titles(topics: Mapping[str, StoredTopic]) -> dict[str, str]:
-    """Slug → title of the topics that hold, by title."""
+    """Slug → title of the topics in force, by title."""
     found = {}
     for name, stored in topics.items():
         if stored.active:

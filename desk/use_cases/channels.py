@@ -1,4 +1,4 @@
-"""Channels as people handle them: made from an address, tried out, tried again, removed. Nothing here shows an address."""
+"""Operations on channels: create from an address, test, retry, remove. Nothing here reveals an address."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGEST_NAME = 60
 
 
 class AddedChannel(NamedTuple):
-    """A channel that was stored; ``new`` False: one was changed. ``secret`` was made for it: show it this once."""
+    """A stored channel; ``new`` is False if it existed. ``secret`` was generated for it; show it only once."""
 
     channel: Channel
     new: bool
@@ -32,7 +32,7 @@ class AddedChannel(NamedTuple):
 
 
 class KindOfChannel(NamedTuple):
-    """A kind of channel that is installed; ``options`` by name, with what each is for."""
+    """An installed kind of channel; ``options``: name → purpose."""
 
     kind: str
     package: str
@@ -42,9 +42,9 @@ class KindOfChannel(NamedTuple):
 
 
 class Channels:
-    """The channels of a store. ``clock_ms``: the wall clock; ``monotonic`` gives seconds. Raises StoreError.
+    """The channels of a store. ``clock_ms``: the wall clock; ``monotonic`` returns seconds. Raises StoreError.
 
-    ``audit`` writes down what was done: action, subject, detail.
+    ``audit`` records each action: action, subject, detail.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Channels:
         self._audit = audit or (lambda _action, _subject, _detail: None)
 
     def all(self, owner: str | None = None) -> list[Channel]:
-        """All channels, by name; of one owner, if given. One that stands for devices fares as these do."""
+        """All channels, or those of one owner, by name. A channel for a person's devices has their state."""
         return [
             one if one.person is None else fared(one, self._devices.devices(one.person))
             for one in self._deliveries.channels(owner)
@@ -76,7 +76,7 @@ class Channels:
         return found
 
     def unusable(self) -> dict[str, str]:
-        """Why channels that are stored can't be used, by name: their addresses were allowed once, or a kind is gone."""
+        """Why stored channels can't be used, by name: the address is no longer allowed, or the kind is not installed."""
         found = {}
         for one in self.all():
             try:
@@ -87,19 +87,19 @@ class Channels:
 
     @staticmethod
     def shown(channel: Channel) -> str:
-        """The address of a channel as it may be shown: without what opens it."""
+        """The address of a channel as it may be shown: without its secrets."""
         return shown_address(channel)
 
     @staticmethod
     def kinds() -> list[KindOfChannel]:
-        """The kinds that are installed, in the order in which they are asked for an address."""
+        """The installed kinds, in the order in which they are tried on an address."""
         return [
             KindOfChannel(name, plugins()[name].package, one.example, one.per_minute, dict(one.options))
             for name, one in kinds().items()
         ]
 
     def used_by(self) -> dict[str, list[str]]:
-        """For each channel that a subscription delivers to, the names of those subscriptions."""
+        """The names of the subscriptions that deliver to each channel, for channels with any."""
         used: dict[str, list[str]] = {}
         newest = {
             one.id: one for one in SubscriptionStore(self._store).read(now_ms=self._options.clock_ms()).subscriptions
@@ -118,10 +118,10 @@ class Channels:
         per_minute: int | None = None,
         options: Mapping[str, str] | None = None,
     ) -> AddedChannel:
-        """Store a channel, or give one another address. Nothing is sent yet.
+        """Store a channel, or change the address of one. Sends nothing yet.
 
-        ``options``: those of its kind. ``per_minute`` None: the kind's own. Raises UsageError; the message never shows the
-        address.
+        ``options``: options of its kind. ``per_minute`` None: the kind's default. Raises UsageError, whose message never
+        shows the address.
         """
         name = name.strip()
         if not name or len(name) > LONGEST_NAME or not name.isprintable() or "/" in name or " " in name:
@@ -147,7 +147,7 @@ class Channels:
         return AddedChannel(channel, new, made.secret)
 
     def test(self, name: str) -> str:
-        """Send a test message now: empty if the receiver took it, else why not, in plain words without secrets.
+        """Send a test message now. Returns "" if the receiver accepted it, else the reason, without secrets.
 
         Raises NotFound.
         """
@@ -156,26 +156,26 @@ class Channels:
         return problem
 
     def retry(self, name: str) -> int:
-        """Let a failing channel try at once, and send again what had failed for good: so many messages. Raises NotFound."""
+        """Make a failing channel try at once, and queue its failed messages again. Returns their number. Raises NotFound."""
         now_ms = self._options.clock_ms()
         count = sum(self._deliveries.retry_channel(one.name, now_ms=now_ms) for one in self._receivers(name))
         self._audit("channel tried again", name, str(count))
         return count
 
     def remove(self, name: str) -> None:
-        """Remove a channel and its address. What waits for it is kept as failed. Raises NotFound."""
+        """Remove a channel and its address. Messages that wait for it are kept as failed. Raises NotFound."""
         if not self._deliveries.remove_channel(name):
             raise NotFound(gettext("there is no channel %(name)s", name=repr(name)), hint="wirewatch channels list")
         self._audit("channel removed", name, "")
 
     def renew_push_key(self) -> int:
-        """Make another key for notifications, and remove all devices, which were bound to the old one. Returns how many."""
+        """Create a new push key, and remove all devices, which are bound to the old key. Returns how many."""
         count = PushKeys(self._store).renew(now_ms=self._options.clock_ms())
         self._audit("push key renewed", "", str(count))
         return count
 
     def _receivers(self, name: str) -> list[Channel]:
-        """The channel itself, or the devices that it stands for. Raises NotFound."""
+        """The channel itself, or the devices that it represents. Raises NotFound."""
         channel = self.get(name)
         below = [] if channel.person is None or DEVICE in name else self._devices.devices(channel.person)
         return below or [channel]
@@ -208,7 +208,7 @@ class Channels:
 
 
 def fared(channel: Channel, devices: Sequence[Channel]) -> Channel:
-    """A channel that stands for devices with their state: failing if one is, with its problem."""
+    """A channel for devices, with their state: failing if one of them is, with that device's problem."""
     failing = next((one for one in devices if one.health == "failing"), None)
     last_ok = [one.last_ok_ms for one in devices if one.last_ok_ms is not None]
     return msgspec.structs.replace(
@@ -228,7 +228,7 @@ def options_of(
     *,
     spans: Spans | None = None,
 ) -> Options:
-    """What channels are given by the installation."""
+    """The installation's options for channels."""
     allowed = frozenset(one.strip().lower() for one in settings.delivery_allow_private.split(",") if one.strip())
     return Options(
         clock_ms=clock_ms,
@@ -242,5 +242,5 @@ def options_of(
 
 
 def renderer_of(settings: Settings) -> Renderer:
-    """The templates in force, and the desk that messages link to. Raises UsageError."""
+    """The renderer, with the configured templates and the address of the desk for links. Raises UsageError."""
     return Renderer(settings.delivery_templates, settings.desk_public_url)

@@ -1,4 +1,4 @@
-"""What the desk's work needs: one ``Desk`` a process."""
+"""What requests to the desk need: one ``Desk`` per process."""
 
 from __future__ import annotations
 
@@ -37,13 +37,12 @@ from desk.views.status_bar import Health
 
 @dataclass
 class Desk:
-    """All that a request may need. ``demo``: one person, no sign-in. ``feeds`` None: nothing polls feeds from here;
-    ``stories`` None: nothing decides about stories.
+    """Everything that a request may need. ``demo``: one person, no sign-in. ``feeds`` is None if nothing polls feeds here,
+    ``stories`` is None if nothing decides about stories.
 
-    ``clock_ms`` is the wall clock, ms UTC; ``monotonic`` gives seconds. ``health`` is what the status bar shows, ``problem``
-    why the store can't be followed, if it can't. ``searches``: those under way, in all (by the key "") and by person;
-    ``streams``: likewise.
-    ``signing_in``: the threads on which passwords are checked.
+    ``clock_ms`` is the wall clock, ms UTC; ``monotonic`` returns seconds. ``health`` is what the status bar shows. ``problem``
+    says why the store can't be followed, if it can't. ``searches`` counts running searches, in total (key "") and by person.
+    ``streams`` counts open streams. ``signing_in``: the threads on which passwords are checked.
     """
 
     settings: Settings
@@ -61,7 +60,7 @@ class Desk:
     streams: tuple[Slots, Slots, Slots] = field(
         default_factory=lambda: (Slots(ALL_STREAMS), Slots(PLACE_STREAMS), Slots(STREAMS))
     )
-    """Of all together, of each address, of each person."""
+    """Open streams in total, by address and by person."""
     searches: tuple[Slots, Slots] = field(default_factory=lambda: (Slots(SEARCHES), Slots(SEARCHES_EACH)))
     health: Health = field(default_factory=lambda: Health(loading=True))
     problem: str | None = None
@@ -81,7 +80,7 @@ class Desk:
 
     @property
     def secure(self) -> bool:
-        """Whether people reach it by https, so that cookies must never go over anything else."""
+        """Whether people reach the desk by https, so that cookies must never be sent over anything else."""
         return self.settings.desk_public_url.startswith("https://")
 
     @property
@@ -93,52 +92,52 @@ class Desk:
 
     @property
     def story_port(self) -> StoryPort:
-        """What decides about stories. Raises Unavailable if nothing here does."""
+        """The component that decides about stories. Raises Unavailable if there is none."""
         if self.stories is None:
             raise Unavailable(gettext("this desk can't change stories"))
         return self.stories
 
     @property
     def feed_port(self) -> FeedPort:
-        """What polls the feeds. Raises Unavailable if nothing here does."""
+        """The component that polls the feeds. Raises Unavailable if there is none."""
         if self.feeds is None:
             raise Unavailable(gettext("this desk has no access to the connectors"))
         return self.feeds
 
     def close(self) -> None:
-        """Let searches for feeds end, and give up the store."""
+        """End searches for feeds, and close the store."""
         if self.feeds is not None:
             self.feeds.close()
         self.store.close()
 
     def joins(self) -> Joins:
-        """Which stories were joined into others, for all that a page reads of them. Raises StoreError."""
+        """Which stories were joined into others, to pass to all of a page's reads. Raises StoreError."""
         with self.store.reading() as connection:
             return Joins.read(connection, self.settings.run)
 
     def topics(self) -> list[StoredTopic]:
-        """The newest version of each topic that holds, by name. Raises StoreError."""
+        """The newest version of each topic in force, by name. Raises StoreError."""
         newest = {one.name: one for one in self.queries.read(now_ms=self.clock_ms()).topics}
         return [one for _, one in sorted(newest.items()) if one.active]
 
     def subscriptions(self, by: By) -> Subscriptions:
-        """The store's subscriptions, for what ``by`` does: each change is in the audit trail."""
+        """The store's subscriptions, for actions of ``by``: each change is recorded in the audit trail."""
         return Subscriptions(self.store, self.clock_ms, audit=partial(self.accounts.note, by))
 
     def channels(self, by: By) -> Channels:
-        """The store's channels, for what ``by`` does: each change is in the audit trail."""
+        """The store's channels, for actions of ``by``: each change is recorded in the audit trail."""
         audit = partial(self.accounts.note, by)
         return Channels(self.store, self.settings, self.clock_ms, self.monotonic, audit=audit)
 
     def devices(self, by: By) -> Devices:
-        """The devices that ``by`` is notified on: each change is in the audit trail."""
+        """The devices on which ``by`` is notified: each change is recorded in the audit trail."""
         options = options_of(self.settings, self.store, self.clock_ms, self.monotonic)
         audit = partial(self.accounts.note, by)
         return Devices(self.store, self.channels(by), options, by.person, audit=audit)
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """The time zone. Raises UsageError for a name that is none."""
+    """The time zone with this name. Raises UsageError if there is none."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""Devices that people are notified on by Web Push: turned on, tried out, removed. Nothing here shows an address."""
+"""Devices on which people are notified by Web Push: turn on, test, remove. Nothing here reveals an address."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from desk.people.roles import Caller
 from desk.use_cases.channels import Channels
 
 MOST_DEVICES = 8
-"""Of one person: each has a sender's thread while its push service is slow."""
+"""Devices of one person: each occupies a sender's thread while its push service is slow."""
 LONGEST_LABEL = 60
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """One device. ``label`` is its owner's word for it, ``name`` that of its channel, ``service`` its push service's host.
+    """One device. ``label`` is its owner's name for it, ``name`` that of its channel, ``service`` its push service's host.
 
-    ``browser`` is the SHA-256 of its endpoint, by which a page recognises the browser that it runs in. ``problem`` says what
-    went wrong last; ``used_ms`` when it took a message last.
+    ``browser`` is the SHA-256 of its endpoint, by which a page recognises the browser that it runs in. ``problem`` is the last
+    failure; ``used_ms`` is when the device last accepted a message.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Devices:
-    """The devices of one person. ``audit`` writes down what was done: action, subject, detail. Raises StoreError."""
+    """The devices of one person. ``audit`` records each action: action, subject, detail. Raises StoreError."""
 
     def __init__(
         self,
@@ -58,27 +58,27 @@ class Devices:
         self._person, self._owner, self._audit = person.id, person.name, audit
 
     def all(self) -> list[Device]:
-        """All of them, the oldest first."""
+        """All devices of the person, the oldest first."""
         return [self._device(one) for one in self._devices.devices(self._person)]
 
     def channel(self) -> str | None:
-        """The name of the channel that stands for them, which subscriptions choose; None before the first device."""
+        """The name of the channel that represents the devices in subscriptions; None before the first device."""
         found = self._devices.channel(self._person)
         return found.name if found is not None else None
 
     def subscriptions(self) -> list[str]:
-        """The names of the subscriptions that notify them."""
+        """The names of the subscriptions that notify these devices."""
         name = self.channel()
         return self._channels.used_by().get(name, []) if name is not None else []
 
     def public_key(self) -> str:
-        """What a browser's subscription is bound to; made at first use."""
+        """The key to which browsers bind their push subscriptions; created at first use."""
         return vapid.public_key(self._keys.made(now_ms=self._options.clock_ms()))
 
     def add(self, label: str, endpoint: str, p256dh: str, auth: str) -> str:
-        """Turn notifications on for the browser that gave these; the name of its channel. Nothing is sent yet.
+        """Turn notifications on for the browser with these values. Returns the name of its channel. Sends nothing yet.
 
-        Raises UsageError for an address or keys that can't be used, or too many devices; the message shows no address.
+        Raises UsageError if the address or the keys can't be used, or for too many devices; the message shows no address.
         """
         label = " ".join(label.split()).replace(DEVICE, "-") or gettext("device")
         if not label.isprintable():
@@ -99,12 +99,15 @@ class Devices:
         return name
 
     def test(self, name: str) -> str:
-        """Send a test now: empty if the push service took it, else why not. Raises NotFound for what isn't theirs."""
+        """Send a test now. Returns "" if the push service accepted it, else the reason.
+
+        Raises NotFound, also for other people's devices.
+        """
         self._known(name)
         return self._channels.test(name)
 
     def remove(self, name: str) -> None:
-        """Turn notifications off for a device. Raises NotFound for what isn't theirs."""
+        """Turn notifications off for a device. Raises NotFound, also for other people's devices."""
         if not self._devices.remove(self._person, name):
             raise self._missing()
         self._audit("device removed", name, "")

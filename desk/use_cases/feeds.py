@@ -1,4 +1,4 @@
-"""Feeds as people handle them: watched, no longer watched, imported as a list, looked for on a site."""
+"""Operations on feeds: watch, stop watching, import a list, find the feeds of a site."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ AT_ONCE, KEPT = 4, 50
 
 
 def add(desk: Desk, by: By, url: str, source: str = "", kind: str = WEB_FEED) -> bool:
-    """Watch a feed; False if it is watched already. ``source``: the outlet's id in records, else the host's name.
+    """Watch a feed. Returns False if it is watched already. ``source``: the outlet's id in records, else the host's name.
 
-    Raises UsageError for what is not an address of this kind, Unavailable.
+    Raises UsageError if ``url`` is not an address of this kind, Unavailable.
     """
     url = url.strip()
     new = desk.feed_port.add(url, source.strip(), kind)
@@ -29,14 +29,14 @@ def add(desk: Desk, by: By, url: str, source: str = "", kind: str = WEB_FEED) ->
 
 
 def add_catalogue(desk: Desk, by: By, topics: Sequence[str] = ()) -> tuple[int, int]:
-    """Watch the catalogue's feeds of these topics, or all: how many were new, how many it has. Raises InputError."""
+    """Watch the catalogue's feeds for these topics, or all of them. Returns (new, total). Raises InputError."""
     new, total = desk.feed_port.add_catalogue(topics)
     desk.accounts.note(by, "feeds added", "the catalogue", f"{new} of {total} new")
     return new, total
 
 
 def remove(desk: Desk, by: By, url: str) -> None:
-    """Stop watching a feed; what it brought stays. Raises NotFound, Unavailable."""
+    """Stop watching a feed; its articles remain. Raises NotFound, Unavailable."""
     shown = desk.feed_port.shown(url)
     if not desk.feed_port.remove(url):
         raise NotFound(gettext("%(url)s: no such feed", url=shown), hint="wirewatch feed list shows them")
@@ -44,7 +44,7 @@ def remove(desk: Desk, by: By, url: str) -> None:
 
 
 def ask_again(desk: Desk, by: By, url: str) -> None:
-    """Let a page be fetched again by the feed that led to it. Raises NotFound, Unavailable."""
+    """Schedule a page to be fetched again by the feed that led to it. Raises NotFound, Unavailable."""
     url = url.strip()
     desk.feed_port.ask_again(url)
     desk.accounts.note(by, "page asked for again", desk.feed_port.shown(url))
@@ -53,9 +53,9 @@ def ask_again(desk: Desk, by: By, url: str) -> None:
 def import_opml(
     desk: Desk, by: By, body: bytes, name: str, most: int | None = None
 ) -> tuple[int, int, tuple[str, ...]]:
-    """Watch the feeds of an OPML list: how many were new, how many it has, remarks.
+    """Watch the feeds of an OPML list. Returns (new, total, remarks).
 
-    Raises InputError, also for more than ``most``, and Unavailable.
+    Raises InputError, also if there are more than ``most``, and Unavailable.
     """
     new, total, remarks = desk.feed_port.import_opml(body, name, most)
     desk.accounts.note(by, "feeds imported", name, f"{new} of {total} new")
@@ -64,7 +64,7 @@ def import_opml(
 
 @dataclass
 class Discovery:
-    """One site being looked through, or one that was (``over``)."""
+    """The search of one site for feeds, running or finished (``over``)."""
 
     url: str
     found: list[DiscoveredFeed] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Discovery:
     over: bool = False
 
     def run(self, feeds: FeedPort) -> None:
-        """Look through the site, which takes up to minutes at its pace. Raises nothing: ``problem`` says what went wrong."""
+        """Search the site, which can take minutes at its pace. Never raises: ``problem`` says what went wrong."""
         try:
             for found in feeds.find(self.url):
                 self.found.append(found)
@@ -85,21 +85,21 @@ class Discovery:
 
 
 class Discoveries:
-    """All of a process. Thread-safe."""
+    """All discoveries of one process. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, Discovery] = {}
 
     def get(self, name: str) -> Discovery:
-        """The discovery of this name. Raises NotFound once it is forgotten."""
+        """The discovery with this name. Raises NotFound once it is forgotten."""
         found = self._known.get(name)
         if found is None:
             raise NotFound(gettext("that search has expired: start it again"))
         return found
 
     def begin(self, url: str, feeds: FeedPort) -> str | None:
-        """Look through a site in a thread of its own, and return the discovery's name; None: enough are under way."""
+        """Search a site in its own thread. Returns the discovery's name, or None if too many are running."""
         with self._lock:
             if sum(not one.over for one in self._known.values()) >= AT_ONCE:
                 return None
@@ -115,9 +115,9 @@ DISCOVERIES = Discoveries()
 
 
 def find(desk: Desk, by: By, site: str) -> str | None:
-    """Begin to look for the feeds of a site, and return the discovery's name; None: enough are under way.
+    """Begin to search a site for feeds. Returns the discovery's name, or None if too many are running.
 
-    Raises UsageError for what is not the address of a site.
+    Raises UsageError if ``site`` is not the address of a site.
     """
     url = site.strip()
     if "://" not in url:

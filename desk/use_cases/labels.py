@@ -1,4 +1,4 @@
-"""Labels of outlets: all outlets that the desk knows, what each is called by, and changes to that."""
+"""Labels of outlets: list all known outlets with their labels, add and remove labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from desk.views.wording import outlet_name
 
 
 class LabelledOutlet(NamedTuple):
-    """An outlet with its labels; ``articles`` of it are stored."""
+    """An outlet with its labels; ``articles``: how many of its articles are stored."""
 
     source: str
     name: str
@@ -23,7 +23,7 @@ class LabelledOutlet(NamedTuple):
 
 
 def labelled_outlets(desk: Desk) -> list[LabelledOutlet]:
-    """Outlets with a label first, then those with most articles. Raises StoreError."""
+    """Outlets with a label first, then those with the most articles. Raises StoreError."""
     labels: dict[str, list[OutletLabel]] = {}
     for one in OutletLabels(desk.store).all():
         labels.setdefault(one.source, []).append(one)
@@ -38,7 +38,7 @@ def labelled_outlets(desk: Desk) -> list[LabelledOutlet]:
 
 
 def put_label(desk: Desk, by: By, source: str, label: str, basis: str) -> OutletLabel:
-    """Give an outlet a label. Raises UsageError for one that can't be, or without a source."""
+    """Give an outlet a label. Raises UsageError if the label is invalid or has no source."""
     made = outlet_label(source, label, basis, by_name=by.person.name, now_ms=desk.clock_ms())
     OutletLabels(desk.store).put(made)
     desk.accounts.note(by, "outlet labelled", made.source, f"{made.label}: {made.basis}")
@@ -46,7 +46,7 @@ def put_label(desk: Desk, by: By, source: str, label: str, basis: str) -> Outlet
 
 
 def drop_label(desk: Desk, by: By, source: str, label: str) -> None:
-    """Take a label away. Raises NotFound."""
+    """Remove a label. Raises NotFound."""
     if not OutletLabels(desk.store).drop(source, label, by_name=by.person.name, now_ms=desk.clock_ms()):
         raise NotFound(gettext("the outlet has no such label"))
     desk.accounts.note(by, "label taken away", source, label)

@@ -1,7 +1,7 @@
-"""The overview: the last 24 hours beside the usual day, the largest stories, what is new to a person, silence, countries.
+"""The overview: the last 24 hours against a usual day, the largest stories, what is new to a person, silence, countries.
 
-Made of what the desk holds in memory (``desk.hours``, the board); the store is asked for the person's last look, the topics and
-the feeds, and for no article.
+It uses what the desk holds in memory (``desk.hours``, the board). It reads the person's last look, the topics and the feeds
+from the store, but no articles.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from desk.views.countries import country_name, country_query, tiles
 from desk.views.rates import Counts, Rate, rate_of, window_of
 
 LOOK_GAP_MS = 1_800_000
-"""Looks within half an hour are one: who loads the page again still sees what was new."""
+"""Looks within half an hour count as one, so that a reloaded page still shows what was new."""
 LINES, LARGEST, NEW, SILENT = 40, 8, 8, 12
 FEEDS_SILENT = ("failing", "gone", "silent")
 SHADES = 4
 
 
 class Line(NamedTuple):
-    """A topic or subscription with its rate. ``name`` is what it is called."""
+    """A topic or subscription with its rate. ``name`` is its displayed name."""
 
     id: str
     name: str
@@ -37,7 +37,7 @@ class Line(NamedTuple):
 
 
 class CountryLine(NamedTuple):
-    """A country on the map. ``shade`` from 0 (not named) to ``SHADES``; ``query`` finds its articles."""
+    """A country on the map. ``shade``: from 0 (not named) to ``SHADES``; ``query`` finds its articles."""
 
     code: str
     name: str
@@ -49,12 +49,12 @@ class CountryLine(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """All of it as of ``now_ms`` (the desk's clock, UTC). ``window``: the 24 hours, each by its beginning.
+    """The overview as of ``now_ms`` (the desk's clock, UTC). ``window``: the 24 hours, each by its beginning.
 
-    ``counted``: all hours were; until then numbers are too low. ``begins_ms``: the first hour that the store holds, if it
-    begins within the eight days that are looked at. ``board_from_ms``: older stories are not among ``largest`` and ``new``.
-    ``looked_ms``: when the person last looked; None: never, and ``new`` is what the last 24 hours brought.
-    ``new`` is without those that are ``largest``. ``…_more`` are not listed.
+    ``counted``: whether all hours have been counted; until then numbers are too low. ``begins_ms``: the first hour in the
+    store, if it is within the eight days that are read. ``board_from_ms``: older stories are not in ``largest`` and ``new``.
+    ``looked_ms``: when the person last looked; if None (never), ``new`` covers the last 24 hours. ``new`` leaves out the
+    ``largest``. ``…_more``: how many are not listed.
     """
 
     now_ms: int
@@ -76,7 +76,7 @@ class Overview(NamedTuple):
 
 
 def overview(desk: Desk, person: Caller | None) -> Overview:
-    """The overview for a person, who has then looked; None: for a program, which has not. Raises StoreError."""
+    """The overview for a person, recorded as a look; for a program (None), no look is recorded. Raises StoreError."""
     now_ms = desk.clock_ms()
     hours, window = desk.hours.hours, window_of(now_ms)
     begins_ms = min(hours, default=window[-1])
@@ -111,7 +111,7 @@ def overview(desk: Desk, person: Caller | None) -> Overview:
         largest=great,
         board_from_ms=board[-1].last_ms if board and board[-1].last_ms > min(since_ms, window[0]) else None,
         looked_ms=looked_ms,
-        # What is listed among the largest is not listed a second time.
+        # The largest are not listed a second time.
         new=handed((card for card in board if card not in great), since_ms, shown=NEW),
         silent=tuple(silent[:SILENT]),
         silent_more=max(0, len(silent) - SILENT),
@@ -120,13 +120,13 @@ def overview(desk: Desk, person: Caller | None) -> Overview:
 
 
 def largest(cards: Iterable[Card], since_ms: int, shown: int = LARGEST) -> tuple[Card, ...]:
-    """Stories that changed since, those that most independent sources tell first; with one source alone none is large. Pure."""
+    """Stories that changed since ``since_ms`` and have several independent sources, those with the most first. Pure."""
     recent = [card for card in cards if card.last_ms >= since_ms and card.sources > 1 and not card.backfill]
     return tuple(sorted(recent, key=lambda card: (-card.sources, -card.copies, -card.last_ms, card.id))[:shown])
 
 
 def silent_feeds(feeds: Sequence[FeedLine]) -> list[FeedLine]:
-    """Feeds that usually bring something and do not, by coverage's rules; the one of which most is expected first. Pure."""
+    """Feeds that usually have items and now have none, by the rules of coverage; those with the most expected first. Pure."""
     return sorted(
         (feed for feed in feeds if feed.state in FEEDS_SILENT and feed.expected_per_day > 0),
         key=lambda feed: (-feed.expected_per_day, feed.url),
@@ -134,7 +134,7 @@ def silent_feeds(feeds: Sequence[FeedLine]) -> list[FeedLine]:
 
 
 def country_lines(counts: Counts) -> tuple[CountryLine, ...]:
-    """The map, from the counts of a day. The languages that were counted are those that a country's query asks for. Pure."""
+    """The map, from the counts of a day. A country's query uses the languages that were counted. Pure."""
     numbers = Counter({label: number for (kind, label), number in counts.items() if kind == "country"})
     languages = sorted(label for kind, label in counts if kind == "language")
     most = max(numbers.values(), default=0)
@@ -153,5 +153,5 @@ def country_lines(counts: Counts) -> tuple[CountryLine, ...]:
 
 
 def shade_of(number: int, most: int) -> int:
-    """From 1 to ``SHADES`` by the square root of the share of the most, so that small numbers differ too; 0 for none. Pure."""
+    """0 for none, else 1 to ``SHADES`` by the square root of ``number / most``, so that small numbers differ too. Pure."""
     return 0 if not number else max(1, round((number / most) ** 0.5 * SHADES))

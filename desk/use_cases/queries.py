@@ -1,4 +1,4 @@
-"""Queries before they are stored: previewed on what is stored, explained on an article, translated from another vendor's."""
+"""Queries before they are stored: preview on stored articles, explain on one article, translate from another vendor's."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from desk.views.query_preview import DAYS, QueryPreview, preview_of, unread
 from desk.views.wording import Outlets
 
 PREVIEW_BUDGET_MS = 400.0
-"""The user is typing: an answer about the newest part now is better than all of it later."""
+"""The user is typing: an immediate answer about the newest part is better than a complete one later."""
 BACKTEST_BUDGET_MS = 2_000.0
 EXAMPLES = 6
 
 
 class Backtested(NamedTuple):
-    """What a query would have alerted; ``change``: beside the stored subscription, whose part ``after`` is ``report``."""
+    """What a query would have alerted. ``change`` compares it with the stored subscription; its ``after`` is ``report``."""
 
     report: BacktestReport
     change: Comparison | None
@@ -42,10 +42,10 @@ def backtested(
     examples: int = EXAMPLES,
     stopped: Stopped = never,
 ) -> Backtested:
-    """What a query would have alerted, from ``since_ms`` (in) to ``until_ms`` (out). The one way to a backtest.
+    """What a query would have alerted, from ``since_ms`` (inclusive) to ``until_ms`` (exclusive). All backtests use this.
 
-    With ``stored``, that subscription's filters hold (unless ``filters`` are given), and the answer also has what would change
-    for it; without a query it is the subscription itself. Raises QueryError, UsageError if there is neither.
+    With ``stored``, that subscription's filters apply (unless ``filters`` is given), and the answer also has the change against
+    it; without a query, it tests the subscription itself. Raises QueryError, and UsageError if there is neither.
     """
     if stored is None or query is None:
         text = query if stored is None else stored.query
@@ -88,9 +88,9 @@ def preview(
     now_ms: int,
     stopped: Stopped = never,
 ) -> QueryPreview:
-    """What ``wanted`` would have brought in the past days. ``before``: the stored version, None for a new one.
+    """What ``wanted`` would have found in the past days. ``before``: the stored version, None for a new subscription.
 
-    A subscription that can't be stored is a problem in the answer; nothing is raised.
+    Never raises: if the subscription can't be stored, the answer has a problem.
     """
     try:
         findings = check(wanted)
@@ -115,16 +115,16 @@ def preview(
 
 
 def translated(query: str, dialect: str) -> Imported:
-    """Another vendor's query in our language. Raises QueryError for what has no equivalent, by name; UsageError."""
+    """Another vendor's query in our language. Raises QueryError naming what has no equivalent, UsageError."""
     if dialect not in DIALECTS:
         raise UsageError(gettext("There is no dialect %(name)s.", name=repr(dialect)))
     return import_query(query, dialect)
 
 
 def document_for(desk: Desk, text: str) -> tuple[str, Document]:
-    """What is meant by a text, and its name: a stored article (address or id), or the text itself, its first line the title.
+    """The document for a text, and its name: a stored article (address or id), or the text itself with its first line as title.
 
-    Raises UsageError for an empty text, or the address of an article that is not stored.
+    Raises UsageError for an empty text, or for the address of an article that is not stored.
     """
     if not text:
         raise UsageError(gettext("Paste an article's address, its id, or a text."))

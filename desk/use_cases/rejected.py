@@ -1,4 +1,4 @@
-"""Rejected records: which there are and why, and letting them go through again once the fault is mended."""
+"""Rejected records: list them with their reasons, and retry them once the fault is fixed."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ ALL = Wanted()
 
 
 class Asked(NamedTuple):
-    """What a request for retries came to: how many go through again now, and why others don't (words → records)."""
+    """The result of a request to retry: how many records are retried now, and why others aren't (reason → records)."""
 
     again: int
     left: Counter[str]
 
 
 def listing(desk: Desk, wanted: Wanted, limit: int = 0) -> list[RejectedRecord]:
-    """Rejections, the newest first. Raises StoreError, as the others do."""
+    """Rejections, the newest first. Raises StoreError, as the functions below do."""
     return list(_rejections(desk).listing(wanted, limit))
 
 
 def counts(desk: Desk) -> Counter[tuple[str, str]]:
-    """How many rejections there are, by stage and kind of reason."""
+    """Number of rejections, by stage and kind of reason."""
     return _rejections(desk).counts()
 
 
@@ -44,9 +44,9 @@ def retry(
     *,
     dry_run: bool = False,
 ) -> Asked:
-    """Let rejections go through again: those at ``positions``, else all that are meant. Raises NotFound.
+    """Retry rejected records: those at ``positions``, else all that match ``wanted``. Raises NotFound.
 
-    The connectors append them within seconds. ``dry_run``: only say how many that would be.
+    The connectors append them to the stream again within seconds. ``dry_run``: only count them.
     """
     rejections = _rejections(desk)
     found = [rejections.one(one) for one in positions] or list(rejections.listing(wanted))
@@ -62,7 +62,7 @@ def retry(
 
 
 def why_left(one: RejectedRecord) -> str:
-    """Why a record does not go through again now, in words."""
+    """Why a record is not retried now, in words."""
     if one.state in (ASKED, BEGUN):
         return gettext("already requested")
     return one.why or gettext("already processed again")

@@ -1,4 +1,4 @@
-"""Search as the page and its exports ask: by a form, in the desk's time zone, within the time that a reader waits."""
+"""Search for the page and its exports: from a form, in the desk's time zone, within the time that a reader waits."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _BUDGET_MS, _EXPORT_BUDGET_MS, _EXPORT_PAGE = 150.0, 5_000.0, 200
 
 
 def search_page(desk: Desk, form: SearchForm, at_ms: int, cursor: str | None, stopped: Stopped) -> Results:
-    """One page with facets, as of ``at_ms``. Raises QueryError, UsageError for a cursor of another search, Unavailable."""
+    """One page with facets, as of ``at_ms``. Raises QueryError, Unavailable, and UsageError for another search's cursor."""
     return _ask(desk, form, at_ms, cursor, limit=PAGE, budget_ms=_BUDGET_MS, stopped=stopped, facets=True)
 
 
 def first_export_page(desk: Desk, form: SearchForm, at_ms: int, stopped: Stopped) -> Results:
-    """The newest 100 of an export: a query that can't be read is refused here, before a file begins. Raises QueryError."""
+    """The newest 100 of an export. Raises QueryError for an invalid query here, before a file begins."""
     return _ask(desk, form, at_ms, None, limit=ATOM, budget_ms=_EXPORT_BUDGET_MS, stopped=stopped)
 
 
 def export_pages(desk: Desk, form: SearchForm, at_ms: int, first: Results) -> Iterator[tuple[Hit, ...]]:
-    """All pages of an export, ``first`` too; at most 10,000 articles. Ends early if the desk closes."""
+    """All pages of an export, including ``first``; at most 10,000 articles. Ends early if the desk closes."""
     stopped = desk.hub.closing.is_set
 
     def ask(cursor: str | None, limit: int) -> Results:
@@ -43,7 +43,7 @@ def pages_of(
     first: Results | None = None,
     stopped: Stopped = never,
 ) -> Iterator[tuple[Hit, ...]]:
-    """The hits of a search, a page at a time, at most ``most`` of them (None: all). ``ask`` takes a cursor and a limit."""
+    """The hits of a search, page by page, at most ``most`` (None: all). ``ask`` takes a cursor and a limit."""
     left, found = most, first
     while left is None or left > 0:
         if found is None or first is None:
@@ -70,7 +70,7 @@ def _ask(
     filters = form.filters
     if form.label:
         wanted = set(sources_with(desk, form.label)).intersection(form.source or desk.follower.labels)
-        # No outlet is called by a blank: a label that nobody has finds nothing, and not everything.
+        # No outlet's id is a blank. So a label that no outlet has finds nothing, instead of everything.
         filters = msgspec.structs.replace(filters, sources=tuple(sorted(wanted)) or (" ",))
     return desk.index.search(
         form.q,

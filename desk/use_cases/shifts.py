@@ -1,4 +1,4 @@
-"""Shifts: who works on which story, notes, and what one shift leaves to the next."""
+"""Shifts: who works on which story, notes, and the handover to the next shift."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ SHOWN = 40
 
 
 class Since(NamedTuple):
-    """A moment, and how it was chosen: ``hours`` back, ``shift`` (where the last shift began), ``handover``, or ``moment``."""
+    """A time, and how it was chosen: ``hours`` back, ``shift`` (the start of the last shift), ``handover``, or ``moment``."""
 
     ms: int
     how: str
 
 
 class Handed(NamedTuple):
-    """Stories since a moment, those with alerts first, then by independent sources; ``…_more`` are not shown."""
+    """Stories since a time, those with alerts first, then by independent sources; ``…_more``: how many are not shown."""
 
     new: tuple[Card, ...]
     new_more: int
@@ -42,7 +42,7 @@ class Handed(NamedTuple):
 
 
 class HeldStory(NamedTuple):
-    """A story of which messages were held back: the newest delivery, how many there were, and the reasons."""
+    """A story with held messages: its newest delivery, the number of deliveries, and the reasons."""
 
     newest: Delivery
     number: int
@@ -55,12 +55,12 @@ def shift_of(desk: Desk) -> Shift:
 
 
 def handover(desk: Desk, since_ms: int) -> Handed:
-    """What is new and changed since a moment. Raises StoreError."""
+    """The new and the changed stories since a time. Raises StoreError."""
     return handed(cards_since(desk, since_ms), since_ms)
 
 
 def people_of(desk: Desk, caller: Caller) -> dict[str, str]:
-    """Who may have a story: open accounts of editors and above, and the caller, by id."""
+    """Who may take a story: open accounts with the role editor or above, and the caller, by id."""
     found = {
         one.id: one.shown for one in desk.accounts.people.listing() if one.active and Role(one.role).covers(Role.EDITOR)
     }
@@ -70,9 +70,9 @@ def people_of(desk: Desk, caller: Caller) -> dict[str, str]:
 
 
 def claim(desk: Desk, by: By, story: str, *, over: str = "") -> None:
-    """Take a story on. ``over``: the id of whom it is taken from, as it was read; empty: no one had it.
+    """Claim a story. ``over``: the id of the holder that the page showed; empty if there was none.
 
-    Raises NotFound for an unknown story, Conflict if someone took or gave it meanwhile.
+    Raises NotFound for an unknown story, Conflict if its holder has changed meanwhile.
     """
     person = by.person
     _take(desk, by, story, "claimed", (person.id, person.name), over)
@@ -80,7 +80,7 @@ def claim(desk: Desk, by: By, story: str, *, over: str = "") -> None:
 
 
 def assign(desk: Desk, by: By, story: str, person: str, *, over: str = "") -> None:
-    """Give a story to a person (id). Raises NotFound for an unknown story or person, Conflict."""
+    """Assign a story to a person (id). Raises NotFound for an unknown story or person, Conflict."""
     name = people_of(desk, by.person).get(person)
     if name is None:
         raise NotFound(gettext("there is no such person"))
@@ -89,34 +89,34 @@ def assign(desk: Desk, by: By, story: str, person: str, *, over: str = "") -> No
 
 
 def finish(desk: Desk, by: By, story: str, *, over: str = "") -> None:
-    """The story is dealt with. Raises NotFound, Conflict."""
+    """Mark a story as done. Raises NotFound, Conflict."""
     _take(desk, by, story, "done", None, over)
     desk.accounts.note(by, "story done", story)
 
 
 def give_back(desk: Desk, by: By, story: str, *, over: str = "") -> None:
-    """The story is not dealt with, and anybody may take it. Raises NotFound, Conflict."""
+    """Give a story back, so that anyone may claim it. Raises NotFound, Conflict."""
     _take(desk, by, story, "open", None, over)
     desk.accounts.note(by, "story given back", story)
 
 
 def write_note(desk: Desk, by: By, story: str, text: str) -> None:
-    """Keep a note for the next shift; ``story`` empty: about the shift as a whole. Raises NotFound for an unknown story."""
+    """Store a note for the next shift; an empty ``story`` means the whole shift. Raises NotFound for an unknown story."""
     _write(desk, by, "note", story, text)
     desk.accounts.note(by, "note written", story)
 
 
 def hand_over(desk: Desk, by: By, text: str = "") -> None:
-    """The shift ends here: the next one's page begins at this moment."""
+    """End the shift now: the next shift's page begins at this time."""
     _write(desk, by, HANDOVER, "", text)
     desk.accounts.note(by, "shift handed over")
 
 
 def since_of(desk: Desk, handovers: Sequence[Note], hours: str, since: str) -> Since:
-    """The moment that an address asks for; else the beginning of the shift that was handed over, else some hours back.
+    """The time that an address asks for; else the beginning of the shift that was handed over, else some hours back.
 
-    So a shift that begins reads what the last one left: its notes, its handover message, what it took and what came in.
-    ``handovers``: the latest first. ``since``: ``handover`` for the last of them, or a moment as ``moment_of`` reads it.
+    So a new shift reads what the last one left: its notes, its handover message, the stories it took and the new ones.
+    ``handovers``: the latest first. ``since``: ``handover`` for the latest of them, or a time that ``moment_of`` parses.
     """
     now_ms = desk.clock_ms()
     if hours.isascii() and hours.isdigit() and 0 < int(hours[:4]) <= LONGEST_HOURS:
@@ -133,9 +133,9 @@ def since_of(desk: Desk, handovers: Sequence[Note], hours: str, since: str) -> S
 
 
 def handed(cards: Iterable[Card], since_ms: int, *, shown: int = SHOWN) -> Handed:
-    """The new and the changed among ``cards``, which may hold older ones. Pure.
+    """The new and the changed among ``cards``, which may include older ones. Pure.
 
-    What was there before a feed was first watched is not news.
+    Articles from before a feed was first watched are not news.
     """
     recent = [card for card in cards if card.last_ms >= since_ms and not card.backfill]
     new = sorted((card for card in recent if card.first_ms >= since_ms), key=_weight)
@@ -144,7 +144,7 @@ def handed(cards: Iterable[Card], since_ms: int, *, shown: int = SHOWN) -> Hande
 
 
 def held_stories(deliveries: Sequence[Delivery]) -> list[HeldStory]:
-    """By subscription and story, in the order of their newest delivery, which is that of ``deliveries``. Pure."""
+    """Deliveries grouped by subscription and story, in the order of ``deliveries``, newest first. Pure."""
     grouped: dict[tuple[str, str], list[Delivery]] = {}
     for one in deliveries:
         grouped.setdefault((one.subscription, one.story), []).append(one)
@@ -164,7 +164,7 @@ def _held_why(one: Delivery) -> str:
 
 
 def moment_of(text: str, zone: tzinfo) -> int | None:
-    """A moment of an address in ms: ``2026-03-05T06:00`` in the desk's zone, as a form sends it; None for anything else."""
+    """Parses ``2026-03-05T06:00`` in the desk's zone, as a form sends it. Returns ms, or None for any other text."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Stories and articles as they are read: pages of a filter, what changed since a moment, an article's raw records."""
+"""Reading stories and articles: filtered pages, changes since a time, an article's raw records."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from desk.views.cards import Card
 from desk.views.forms import LiveFilter
 
 LOOKED_AT = 1_000
-"""Stories that one request looks at: a rare filter takes several requests, not one that takes minutes."""
+"""Stories that one request examines: a rare filter takes several requests instead of one that takes minutes."""
 MOST_SINCE = 4_000
 TRANSACTIONS = 100
 _PAGE = 200
 
 PagePlace = tuple[int, str]
-"""Where a story stands in the order of stories: time of its last change in ms, id."""
+"""A story's position in the order of stories: time of its last change in ms, id."""
 
 
 class RawRecord(NamedTuple):
-    """One raw record, or why it can't be shown. ``text`` is the record as it lies there."""
+    """One raw record, or why it can't be shown. ``text`` is the record as stored in the stream."""
 
     raw: RawArticle | None
     text: str
@@ -37,7 +37,7 @@ class RawRecord(NamedTuple):
 
 
 class ArticleRecord(NamedTuple):
-    """An article, how each of its raw records ended, the outcome that is shown, and the raw record of that."""
+    """An article, the outcomes of its raw records, the outcome that is shown, and that outcome's raw record."""
 
     row: ArticleRow
     outcomes: list[OutcomeRow]
@@ -54,7 +54,7 @@ def card_of(desk: Desk, story: str) -> Card:
 
 
 def changed_since(desk: Desk, after: int) -> Batch | None:
-    """What the next transactions after number ``after`` changed, as it is now; None if there are none. Raises StoreError."""
+    """What the next transactions after number ``after`` changed, in its current state; None if none did. Raises StoreError."""
     changes = desk.reader.changes(after, most=TRANSACTIONS)
     if changes.seq <= after:
         return None
@@ -67,9 +67,9 @@ def changed_since(desk: Desk, after: int) -> Batch | None:
 def stories_page(
     desk: Desk, chosen: LiveFilter, *, limit: int, before: PagePlace | None
 ) -> tuple[list[Card], PagePlace | None]:
-    """Stories that a filter lets through, the one that changed last first, and where the next page begins (None: nowhere).
+    """Stories that pass a filter, the latest change first, and the position of the next page (None at the end).
 
-    With a filter a page may hold fewer than ``limit``, even none: at most 1,000 stories are looked at. Raises StoreError.
+    A filtered page may have fewer than ``limit`` stories, even none: at most 1,000 are examined. Raises StoreError.
     """
     now_ms = desk.clock_ms()
     found: list[Card] = []
@@ -90,7 +90,7 @@ def stories_page(
 
 
 def cards_since(desk: Desk, since_ms: int) -> list[Card]:
-    """Stories that changed since: from the board if it reaches back so far, else from the store. Raises StoreError."""
+    """Stories that changed since a time: from the board if it reaches back that far, else from the store. Raises StoreError."""
     board = desk.board.snapshot()
     if board and board[-1].last_ms < since_ms:
         return [card for card in board if card.last_ms >= since_ms]
@@ -106,7 +106,7 @@ def cards_since(desk: Desk, since_ms: int) -> list[Card]:
 
 
 def article_record(desk: Desk, article: str, at: int = -1) -> ArticleRecord:
-    """An article's record. ``at``: which of its outcomes is shown, else the last. Raises NotFound, StoreError."""
+    """An article's record. ``at``: the index of the outcome to show, by default the last. Raises NotFound, StoreError."""
     row = desk.reader.article(article)
     if row is None:
         raise NotFound(gettext("there is no such article"))
@@ -117,7 +117,7 @@ def article_record(desk: Desk, article: str, at: int = -1) -> ArticleRecord:
 
 
 def read_raw(settings: Settings, stream_uuid: str, partition: int, offset: int) -> RawRecord:
-    """The raw record at a position. What is gone or can't be read is a problem in the answer; nothing is raised."""
+    """The raw record at a position. Never raises: if it is gone or can't be read, the answer has a problem."""
     try:
         with open_stream(settings.stream, settings.raw_stream, role="desk") as stream:
             if stream.uuid != stream_uuid:

@@ -1,4 +1,4 @@
-"""Editors' decisions about stories: join, split, undo; which stories are related, and why an article is in its own."""
+"""Editors' decisions about stories: join, split, undo; related stories, and why an article is in its story."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from desk.views.cards import Card
 
 MOST_RELATED = 5
 _ALIKE = 30
-"""From this cosine (in hundredths) texts are said to be alike."""
+"""From this cosine (in hundredths) on, texts are described as similar."""
 
 
 class Near(NamedTuple):
-    """How near an article of a story is to another article, and what both have in common."""
+    """The nearness of a story's article to another article, and what both have in common."""
 
     article: Article
     other: Article
@@ -38,35 +38,35 @@ class Related(NamedTuple):
 
 
 class Stood(NamedTuple):
-    """A decision, and whether it was taken back."""
+    """A decision, and whether it was undone."""
 
     decision: StoryDecision
     undone: bool
 
 
 def join(desk: Desk, by: By, story: str, into: str, why: str = "") -> CarriedOut:
-    """Make two stories one: ``into`` is left. Raises NotFound, UsageError, StoreError, as the others do."""
+    """Join ``story`` into ``into``, which remains. Raises NotFound, UsageError, StoreError, as ``split`` and ``undo`` do."""
     made = desk.story_port.join(story, into, by=_name(by), why=why)
     desk.accounts.note(by, "story joined", story, f"into {into}, decision {made.decision.number}")
     return made
 
 
 def split(desk: Desk, by: By, article: str, why: str = "") -> CarriedOut:
-    """Make an article with its copies a story of its own."""
+    """Make an article and its copies a separate story."""
     made = desk.story_port.split(article, by=_name(by), why=why)
     desk.accounts.note(by, "story split", made.decision.story, f"article {article}, decision {made.decision.number}")
     return made
 
 
 def undo(desk: Desk, by: By, number: int, why: str = "") -> CarriedOut:
-    """Take a decision back."""
+    """Undo a decision."""
     made = desk.story_port.undo(number, by=_name(by), why=why)
     desk.accounts.note(by, "story decision undone", made.decision.story, f"decision {number}")
     return made
 
 
 def decisions(desk: Desk, *, story: str = "", limit: int = 0) -> list[Stood]:
-    """Decisions, the newest first: of one story, or all of the run."""
+    """Decisions, the newest first, on one story or in the whole run."""
     stored = StoryDecisions(desk.store, desk.settings.run)
     found = stored.of_story(story) if story else stored.listing(limit=limit)
     gone = stored.undone([one.number for one in found])
@@ -74,14 +74,14 @@ def decisions(desk: Desk, *, story: str = "", limit: int = 0) -> list[Stood]:
 
 
 def story_now(desk: Desk, story: str, article: str = "") -> str:
-    """Where a story's address leads: to itself, to the story of the article if that left it, or to what it was joined into."""
+    """Where a story's address leads: to itself, to the story of an article that left it, or to the story it was joined into."""
     if article and (row := desk.reader.article(article)) is not None and row.article.story_id:
         return row.article.story_id
     return StoryDecisions(desk.store, desk.settings.run).went_to(story)
 
 
 def related(desk: Desk, story: str, articles: Sequence[ArticleRow]) -> list[Related]:
-    """Stories that the score found near one of these articles of a story, or the other way round; the nearest first."""
+    """Stories that the score found near one of these articles of a story, or vice versa; the nearest first."""
     mine = {row.article.id: row.article for row in articles}
     best: dict[str, tuple[LinkRow, ArticleRow, Article]] = {}
     links = sorted(desk.reader.links(list(mine)), key=lambda one: (-one.score, one.article, one.other))
@@ -101,7 +101,7 @@ def related(desk: Desk, story: str, articles: Sequence[ArticleRow]) -> list[Rela
 
 
 def joined_by(desk: Desk, article: Article) -> Near | None:
-    """Through which article one joined its story; None if it began it, is a copy, or that is not known any more."""
+    """The article through which an article joined its story; None if it began the story, is a copy, or if that is unknown."""
     for link in desk.reader.links([article.id]):
         if link.joined and link.article == article.id and (row := desk.reader.article(link.other)) is not None:
             return _near(desk, link, article, row.article)
@@ -114,7 +114,7 @@ def _near(desk: Desk, link: LinkRow, one: Article, other: Article) -> Near:
 
 
 def reason_in_words(link: LinkRow, common: InCommon) -> str:
-    """Why two articles are near: names, figures, what the texts are about."""
+    """Why two articles are near, in words: names, figures, subject matter."""
     found = []
     if common.names:
         found.append(gettext("both name %(names)s", names=listed(common.names)))

@@ -1,7 +1,7 @@
-"""Subscriptions as people handle them: checked, edited, paused, exported. The API, the desk and the command line use this.
+"""Operations on subscriptions: check, edit, pause, export. The API, the desk and the command line use this.
 
-Every change is a new version in the store, with who made it, from which the running pipeline goes some two seconds later
-on any runner.
+Every change is a new version in the store, with its author. The running pipeline uses it about two seconds later, on any
+runner.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from desk.delivery.times import check_schedule
 from desk.language import gettext
 
 PORTABLE = ("id", "name", "owner", "query", *(name for name in RULES if name != "words_version"))
-"""What an export holds. Versions, times and who edited stay behind: they belong to the store that they were made in."""
+"""The fields of an export. Versions, times and editors are left out, since they belong to the store they were made in."""
 
 LONGEST_ID = 100
 _LANGUAGE = re.compile(r"[a-z]{2}")
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """What saving came to: the newest version as it stands, whether it is a new one, and what the linter had to say."""
+    """The result of saving: the newest version, whether it is new, and the linter's findings."""
 
     subscription: Subscription
     changed: bool
@@ -52,8 +52,8 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 class Subscriptions:
     """The subscriptions of a store. ``clock_ms``: the wall clock, ms. Raises StoreError.
 
-    ``topics``: names that exist beside the store's own, which a pipeline has first to save. If no name is known at all,
-    topics are not checked. ``audit`` writes down what was done: action, subject, detail.
+    ``topics``: names that are valid besides the store's own, which a pipeline must save first. If no name is known at all,
+    topics are not checked. ``audit`` records each action: action, subject, detail.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class Subscriptions:
         self._topics, self._audit = frozenset(topics), audit or _not_written_down
 
     def all(self, *, ended: bool = False) -> list[Subscription]:
-        """The newest version of each, by id; with ``ended`` also of those that were removed."""
+        """The newest version of each, by id; with ``ended``, also of removed subscriptions."""
         newest = {one.id: one for one in self._queries.read(now_ms=self._clock_ms()).subscriptions}
         return [one for one in newest.values() if ended or one.active]
 
     def get(self, identity: str) -> Subscription:
-        """The newest version. Raises NotFound if there is none, or it was removed."""
+        """The newest version. Raises NotFound if there is none, or the subscription was removed."""
         found = self._queries.newest(identity)
         if found is None or not found.active:
             raise NotFound(
@@ -82,7 +82,7 @@ class Subscriptions:
         return found
 
     def history(self, identity: str) -> list[Subscription]:
-        """All versions, newest first. Raises NotFound if there never was one."""
+        """All versions, newest first. Raises NotFound if there was never one."""
         found = self._queries.history(identity)
         if not found:
             raise NotFound(
@@ -91,10 +91,10 @@ class Subscriptions:
         return found
 
     def save(self, wanted: Subscription, *, by: str, based_on: int | None = None, anyway: bool = False) -> Saved:
-        """Store a new version. Raises UsageError (QueryError with a position) for what can't be, and stores nothing.
+        """Store a new version. If it is invalid, raises UsageError (QueryError with a position) and stores nothing.
 
-        ``based_on``: the version that was edited; Conflict if it is not the newest any more. ``anyway``: also a query that is
-        probably a mistake, for which Unconfirmed is raised otherwise.
+        ``based_on``: the version that was edited; raises Conflict if it is no longer the newest. ``anyway``: accepts a query
+        that is probably a mistake; without it, raises Unconfirmed for one.
         """
         if based_on is not None and (newest := self._queries.newest(wanted.id)) and newest.version != based_on:
             raise Conflict(
@@ -106,9 +106,9 @@ class Subscriptions:
         return saved
 
     def save_new(self, wanted: Subscription, *, by: str, anyway: bool = False) -> Saved:
-        """Store a subscription that is not there yet; an empty id is made of its name or query.
+        """Store a new subscription; an empty id is derived from its name or query.
 
-        An id that was removed begins again. Raises Conflict for one in use, UsageError.
+        A removed id can be used again. Raises Conflict for an id in use, UsageError.
         """
         taken = {one.id: one.active for one in self.all(ended=True)}
         if not wanted.id:
@@ -121,15 +121,15 @@ class Subscriptions:
         return self.save(wanted, by=by, anyway=anyway)
 
     def put(self, identity: str, changes: dict[str, Any], *, by: str, anyway: bool = False) -> Saved:
-        """Change the subscription of this id, or begin one. Raises UsageError."""
+        """Change the subscription with this id, or create it. Raises UsageError."""
         found = self._queries.newest(identity)
         begun = found if found is not None and found.active else Subscription(id=identity, query="", owner=by)
         return self.save(changed(begun, changes), by=by, anyway=anyway)
 
     def save_all(self, wanted: Sequence[Subscription], *, by: str, anyway: bool = False) -> list[Saved]:
-        """Store several, all or none. Languages and topics are stored in lower case, as articles carry them.
+        """Store several, all or none. Languages and topics are stored in lower case, as in articles.
 
-        Raises UsageError; Unconfirmed, unless ``anyway``, for a new query that is probably a mistake.
+        Raises UsageError, and unless ``anyway``, Unconfirmed for a new query that is probably a mistake.
         """
         wanted = [_lowered(one) for one in wanted]
         channels = {one.name for one in self._deliveries.channels()}
@@ -159,11 +159,11 @@ class Subscriptions:
         return saved
 
     def edit(self, identity: str, changes: dict[str, Any], *, by: str, anyway: bool = False) -> Saved:
-        """Change some fields (``schedule`` may name some of its own fields only). Raises UsageError."""
+        """Change some fields (``schedule`` may contain only some of its own fields). Raises UsageError."""
         return self.save(changed(self.get(identity), changes), by=by, anyway=anyway)
 
     def set_state(self, identity: str, state: str, *, by: str) -> Saved:
-        """Pause it, mute it, or let it go on (``State``). Raises NotFound, UsageError for no such state."""
+        """Pause, mute or resume a subscription (``State``). Raises NotFound, and UsageError for an unknown state."""
         (saved,) = self.save_all([changed(self.get(identity), {"state": state})], by=by)
         if saved.changed:
             self._audit(f"subscription {state}"[:60], identity, "")
@@ -172,9 +172,9 @@ class Subscriptions:
     def import_file(
         self, data: bytes, name: str, *, by: str, most: int | None = None, anyway: bool = False
     ) -> list[Saved]:
-        """Store the subscriptions of a file (``.toml``, else JSON Lines), all or none. Raises UsageError naming the place.
+        """Store a file's subscriptions (``.toml``, else JSON Lines), all or none. Raises UsageError naming the place.
 
-        ``most``: so many at the most, since each is checked before the answer.
+        ``most``: the largest number allowed, since each is checked before the answer.
         """
         wanted = list(read(data, name, toml=name.endswith(".toml")))
         if most is not None and len(wanted) > most:
@@ -192,36 +192,36 @@ class Subscriptions:
         return saved
 
     def read_otherwise(self) -> list[tuple[Subscription, list[Change]]]:
-        """Those whose query means something else since it was saved, or finds more, because words are cut otherwise now."""
+        """Subscriptions whose query changed in meaning, or finds more, because word segmentation changed after saving."""
         found = ((one, changes(one.query, one.words_version)) for one in self.all())
         return [(one, several) for one, several in found if several]
 
     def accept_readings(self, *, by: str) -> int:
-        """Take what ``read_otherwise`` lists for meant: a new version of each, with the same query. Returns how many."""
+        """Confirm everything in ``read_otherwise``: a new version of each, with the same query. Returns how many."""
         accepted = [replace(one, words_version=VERSION, edited_by=by, note="") for one, _ in self.read_otherwise()]
         return self._queries.save_subscriptions(accepted, now_ms=self._clock_ms())
 
     def remove(self, identity: str, *, by: str) -> None:
-        """End it: its history stays, and saving under the id begins it again. Raises NotFound if there is none."""
+        """End a subscription. Its history remains, and saving under its id restarts it. Raises NotFound if there is none."""
         ended = replace(self.get(identity), active=False, edited_by=by, note="")
         self._queries.save_subscriptions([ended], now_ms=self._clock_ms())
         self._audit("subscription ended", identity, "")
 
 
 def _not_written_down(_action: str, _subject: str, _detail: str) -> None:
-    """The command line's changes are in the history of their subscription alone."""
+    """Changes from the command line are recorded only in their subscription's history."""
 
 
 def check(
     one: Subscription, channels: Iterable[str] | None = None, before: Subscription | None = None
 ) -> tuple[LintFinding, ...]:
-    """Warnings and notes of the linter. Raises UsageError for what can't run; QueryError tells where in the query.
+    """Warnings and notes of the linter. Raises UsageError if the subscription can't run; QueryError has the position.
 
-    ``channels``: the names that there are; None: not looked at. ``before``: the stored version; if it has the same query, what
-    the linter would refuse is allowed, so that a query that was saved before the linter refused it can still be paused.
+    ``channels``: the existing names, or None to skip that check. ``before``: the stored version; if it has the same query, the
+    linter's refusal is ignored, so that a query that was saved before the linter refused it can still be paused.
     """
     check_id(one.id)
-    # As with the query: what was stored before may stay.
+    # As with the query: stored values may remain.
     for field in ("name", "owner"):
         if before is None or getattr(before, field) != getattr(one, field):
             check_visible(f"the {field}", getattr(one, field))
@@ -242,7 +242,7 @@ def check(
             gettext("there is no channel %(name)s", name=repr(missing[0])), hint="wirewatch channels add NAME ADDRESS"
         )
     if parsed.text != one.query:
-        # What the filters add is not a fault of the query; but with them it may be tried on few articles only.
+        # Conditions from the filters are not faults of the query, but with them it may be tested on only a few articles.
         whole = {found.message for found in lint(parsed.text)}
         findings = [found for found in findings if found.message in whole or found.severity == "note"]
     return tuple(findings)
@@ -251,7 +251,7 @@ def check(
 def _check_confirmed(
     one: Subscription, findings: Iterable[LintFinding], before: Subscription | None, *, several: bool
 ) -> None:
-    """Raise Unconfirmed for a query that is probably a mistake and that is not stored so already."""
+    """Raise Unconfirmed for a query that is probably a mistake, unless it is already stored."""
     if before is not None and before.active and before.query == one.query:
         return
     if found := next((finding for finding in findings if finding.confirm), None):
@@ -260,14 +260,14 @@ def _check_confirmed(
 
 
 def _marked(one: Subscription, before: Subscription | None, by: str) -> Subscription:
-    """What is stored: who saved it, and by which rules its query's words were cut when that was written."""
+    """The version to store, with its author and the segmentation rules under which its query was written."""
     kept = before is not None and before.active and before.query == one.query
     version = before.words_version if before is not None and kept else VERSION
     return _noted(replace(one, edited_by=by, active=True, words_version=version), before)
 
 
 def same_name(one: Subscription, others: Iterable[Subscription]) -> tuple[LintFinding, ...]:
-    """A warning if another subscription that is in force has this one's name: alerts show names."""
+    """A warning if another subscription in force has the same name, since alerts show names."""
     name = one.name.casefold()
     same = sorted(other.id for other in others if other.active and other.id != one.id and other.name.casefold() == name)
     if not name or not same:
@@ -282,9 +282,10 @@ def _is_renamed(one: Subscription, before: Subscription | None) -> bool:
 
 
 def check_id(text: str) -> None:
-    """Raise UsageError for what can't be a subscription's id. Any script will do: a page and the API have it in an address.
+    """Raise UsageError for a text that can't be a subscription's id. Any script is allowed.
 
-    So it has no slash and no space, is not what addresses take for a folder, and holds nothing that can't be typed or stored.
+    Pages and the API have the id in addresses: so it has no slash and no space, is not a relative path segment, and contains
+    nothing that can't be typed or stored.
     """
     unfit = not text or len(text) > LONGEST_ID or text in (".", "..")
     check_visible("the id", text)
@@ -296,16 +297,16 @@ def check_id(text: str) -> None:
 
 
 def named(name: str, query: str, taken: Container[str]) -> str:
-    """An id for a new subscription, from its name or query, that is not taken."""
+    """An unused id for a new subscription, from its name or query."""
     text = normalized("NFC", name or query).lower()
-    # Letters, numbers and their marks: without the marks, a word of Hindi falls to pieces.
+    # Letters, numbers and combining marks: without the marks, words of Hindi would be split.
     words = "".join(one if unicodedata.category(one)[0] in "LNM" else " " for one in text).split()
     base = "-".join(words)[:40].strip("-") or "subscription"
     return next(one for number in count(1) if (one := f"{base}-{number}" if number > 1 else base) not in taken)
 
 
 def check_topics(one: Subscription, before: Subscription | None, known: Collection[str]) -> None:
-    """Raise UsageError for a topic that is not ``known`` and that the stored version did not ask for already."""
+    """Raise UsageError for a topic that is neither ``known`` nor in the stored version."""
     kept = {name.casefold() for name in before.topics} if before is not None else set()
     for name in one.topics if known else ():
         if name.casefold() not in kept and name.casefold() not in {each.casefold() for each in known}:
@@ -317,7 +318,7 @@ def check_topics(one: Subscription, before: Subscription | None, known: Collecti
 
 
 def outlets_never_seen(store: Store, run: str, outlets: Sequence[str], watched: Iterable[FeedOutlet]) -> list[str]:
-    """Those of ``outlets`` that no watched feed and no article of the run has; case does not count. Raises StoreError."""
+    """Those of ``outlets`` that no watched feed and no article of the run has, ignoring case. Raises StoreError."""
     with store.reading() as connection:
         seen = {activity.source.casefold() for activity in read_activity(connection, run)}
     seen |= {feed.source.casefold() for feed in watched}
@@ -333,7 +334,7 @@ def _lowered(one: Subscription) -> Subscription:
 
 
 def _noted(one: Subscription, before: Subscription | None) -> Subscription:
-    """``one`` as it was if only the note is missing this time: that is not a new version."""
+    """``one``, with the note of ``before`` if the versions differ only in a missing note, which makes no new version."""
     if before is None or one.note:
         return one
     silent = replace(one, note=before.note)
@@ -342,9 +343,9 @@ def _noted(one: Subscription, before: Subscription | None) -> Subscription:
 
 
 def changed(one: Subscription, changes: dict[str, Any]) -> Subscription:
-    """The subscription with other values, as they come from JSON. Raises UsageError naming the field.
+    """The subscription with changed values, as decoded from JSON. Raises UsageError naming the field.
 
-    A note belongs to the version that it was given for: without one among ``changes`` there is none.
+    A note belongs to one version: without one in ``changes``, the result has none.
     """
     if unknown := sorted(changes.keys() - {*PORTABLE} - {"id"}):
         raise UsageError(f"subscriptions have no {unknown[0]!r}", hint=f"they have {', '.join(PORTABLE)}")
@@ -357,13 +358,13 @@ def changed(one: Subscription, changes: dict[str, Any]) -> Subscription:
 
 
 def differences(new: Subscription, old: Subscription | None) -> list[tuple[str, str, str]]:
-    """What a version changed: field, before, after; of a first version all that is not its default. The note does not count."""
+    """What a version changed: (field, before, after); for a first version, all non-default fields. Ignores the note."""
     flat_new, flat_old = _flat(new), _flat(old or Subscription(id="", query=""))
     return [(name, flat_old[name], value) for name, value in flat_new.items() if value != flat_old[name]]
 
 
 def _flat(one: Subscription) -> dict[str, str]:
-    """What people change, as text, the schedule's parts each for itself."""
+    """The editable fields as text, with each part of the schedule as a separate field."""
     plain = {name: getattr(one, name) for name in PORTABLE if name not in ("id", "note", "schedule")}
     plain |= {"removed": "no" if one.active else "yes"}
     plain |= {name: getattr(one.schedule, name) for name in one.schedule.__struct_fields__}
@@ -371,7 +372,7 @@ def _flat(one: Subscription) -> dict[str, str]:
 
 
 def portable(one: Subscription) -> dict[str, Any]:
-    """A subscription as an export holds it: what has its default is left out."""
+    """A subscription for an export, without fields that have their default."""
     plain: dict[str, Any] = msgspec.to_builtins(one)
     default: dict[str, Any] = msgspec.to_builtins(Subscription(id="", query=""))
     kept = {name: plain[name] for name in PORTABLE if name in ("id", "query") or plain[name] != default[name]}
@@ -382,12 +383,12 @@ def portable(one: Subscription) -> dict[str, Any]:
 
 
 def to_json_lines(several: Iterable[Subscription]) -> str:
-    """One JSON object a line."""
+    """JSON Lines: one object per line."""
     return "".join(escaped(msgspec.json.encode(portable(one)).decode()) + "\n" for one in several)
 
 
 def to_toml(several: Iterable[Subscription]) -> str:
-    """``[[subscription]]`` tables, which people edit by hand."""
+    """TOML: ``[[subscription]]`` tables, which people edit by hand."""
     blocks = []
     for one in several:
         plain = portable(one)
@@ -400,9 +401,9 @@ def to_toml(several: Iterable[Subscription]) -> str:
 
 
 def read(data: bytes, where: str, *, toml: bool) -> list[Subscription]:
-    """The subscriptions of an export (or of any JSON Lines with ``id`` and ``query``). All are checked.
+    """The subscriptions of an export (or of any JSON Lines with ``id`` and ``query``). Checks all of them.
 
-    Raises UsageError naming line or table, QueryError with the position.
+    Raises UsageError naming the line or table, QueryError with the position.
     """
     found: dict[str, Subscription] = {}
     for place, plain in _tables(data, where) if toml else _lines(data, where):
@@ -462,5 +463,5 @@ def _converted(plain: Any) -> Subscription:
 def _toml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
-    # A JSON string, number or truth value is one of TOML's too, but for DEL, which is escaped with others of its kind.
+    # A JSON string, number or boolean is valid TOML too, except for DEL, which is escaped with other control characters.
     return escaped_toml(msgspec.json.encode(value).decode())

@@ -1,4 +1,4 @@
-"""Topics on the desk: what each holds, an article's score, a changed file tried on stored articles, a version saved."""
+"""Topics at the desk: their definitions, an article's score, trying a changed file on stored articles, saving a version."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from desk.use_cases.desk import Desk
 
 DAYS = 30
 TRIED_ON = 2_000
-"""Articles that a changed file is tried on: the newest ones."""
+"""How many of the newest articles a changed file is tried on."""
 TRIED_S = 3.0
 SHOWN = 40
 _PAGE = 200
 
 
 class TopicPage(NamedTuple):
-    """A topic as it is stored, and its definition read; ``problem`` says why it can't be."""
+    """A stored topic and its parsed definition; ``problem`` says why it can't be parsed."""
 
     stored: StoredTopic
     topic: Topic | None
@@ -39,7 +39,7 @@ class TopicPage(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """An article whose topics a changed file would change, with its score before and after."""
+    """An article that a changed file would add to or remove from the topic, with its score before and after."""
 
     article: Article
     before: float
@@ -47,9 +47,9 @@ class Changed(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """A changed file on the topic's examples and on stored articles. ``kept``: articles that have the topic either way.
+    """The result of a changed file on the topic's examples and on stored articles. ``kept``: articles in both versions.
 
-    ``of``: how many articles were looked at; ``partial``: time ran out before all of them were.
+    ``of``: how many articles were examined; ``partial``: time ran out before all of them were.
     """
 
     topic: Topic
@@ -70,12 +70,12 @@ def topic_page(desk: Desk, name: str) -> TopicPage:
 
 
 def topic_pages(desk: Desk) -> list[TopicPage]:
-    """All topics that hold, by name. Raises StoreError."""
+    """All topics in force, by name. Raises StoreError."""
     return [_page(stored) for stored in desk.topics()]
 
 
 def volume(desk: Desk, name: str, stopped: Stopped = never) -> Volume | None:
-    """The topic's articles over the last thirty days; None if this desk has no index, or there are none."""
+    """The number of the topic's articles over the last thirty days; None if there are none, or the desk has no index."""
     if desk.search is None:
         return None
     now = desk.clock_ms()
@@ -100,7 +100,7 @@ def scored(desk: Desk, topic: Topic, article: str) -> tuple[Article, Scored]:
 
 
 def tried(desk: Desk, definition: str, stopped: Stopped = never) -> Tried:
-    """A changed file beside the stored version of its topic, on the newest articles. Raises UsageError for a bad file."""
+    """Compares a changed file with its topic's stored version, on the newest articles. Raises UsageError if it is invalid."""
     topic = read(definition)
     now = next((page.topic for page in topic_pages(desk) if page.stored.name == topic.name), None)
     old, new = Tagger((now,)) if now is not None else None, Tagger((topic,))
@@ -123,10 +123,10 @@ def tried(desk: Desk, definition: str, stopped: Stopped = never) -> Tried:
 
 
 def save(desk: Desk, by: By, definition: str, based_on: int) -> StoredTopic:
-    """Save a version of a topic, which holds from two seconds on.
+    """Save a version of a topic, which takes effect after two seconds.
 
-    ``based_on``: the version that the file was made from; a topic of a new name has none. Raises UsageError for a bad file,
-    for one whose examples fail, or if another version was saved meanwhile.
+    ``based_on``: the version that the file was made from; a topic with a new name has none. Raises UsageError if the file is
+    invalid, if its examples fail, or if another version was saved meanwhile.
     """
     topic = read(definition)
     if failures := check_topic(topic):
@@ -151,7 +151,7 @@ def save(desk: Desk, by: By, definition: str, based_on: int) -> StoredTopic:
 
 
 def stored_definition(store: Store, name: str, now_ms: int) -> str:
-    """The newest version of a topic as TOML. Raises UsageError if it is not stored, or has ended, StoreError."""
+    """The newest version of a topic as TOML. Raises StoreError, and UsageError if it is not stored or has ended."""
     versions = [one for one in SubscriptionStore(store).read(now_ms=now_ms).topics if one.name == name]
     if not versions or not versions[-1].active:
         raise UsageError(f"no topic {name} is stored", hint="wirewatch topics list names the built-in ones")
@@ -159,14 +159,14 @@ def stored_definition(store: Store, name: str, now_ms: int) -> str:
 
 
 def read(definition: str) -> Topic:
-    """The topic of a file that a person wrote here. Raises UsageError, also if a query of it costs too much."""
+    """Parses a topic's file that a person wrote at the desk. Raises UsageError, also if one of its queries costs too much."""
     topic = load_topic(definition, "the file")
     check_costs(topic, "the file")
     return topic
 
 
 def with_article(desk: Desk, name: str, article: str, *, belongs: bool) -> str:
-    """The file of a topic with a stored article as a further example. Raises NotFound, StoreError."""
+    """A topic's file with a stored article added as an example. Raises NotFound, StoreError."""
     found = find_article(desk.store, desk.settings.run, article)
     if found is None:
         raise NotFound(gettext("there is no such article"))
@@ -174,7 +174,7 @@ def with_article(desk: Desk, name: str, article: str, *, belongs: bool) -> str:
 
 
 def with_example(definition: str, article: Article, *, belongs: bool) -> str:
-    """A definition with an article as a further example."""
+    """A definition with an article added as an example."""
     kind = "must_match" if belongs else "must_not_match"
     lines = [f"[[{kind}]]"]
     if article.language:
@@ -186,7 +186,7 @@ def with_example(definition: str, article: Article, *, belongs: bool) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A string of TOML: as one of JSON, but for DEL, which must be escaped."""
+    """A TOML string: a JSON string, except that DEL must be escaped."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -203,7 +203,7 @@ def _score(tagger: Tagger, topic: Topic, article: Article) -> Scored:
 
 
 def _newest(desk: Desk) -> Iterator[Article]:
-    """The newest articles of the desk's run, a page at a time."""
+    """The newest articles of the desk's run, read page by page."""
     c = t.articles.c
     before: str | None = None
     for _ in range(TRIED_ON // _PAGE):

@@ -1,1 +1,1 @@
-"""What pages show, worked out from records. Pure: no store, no clock, no HTML (templates write that, and escape it)."""
+"""What pages show, computed from records. Pure: no store, no clock, no HTML (templates write and escape it)."""

@@ -1,6 +1,6 @@
-"""An article for reading: matched words marked, why it is where it is, and the publisher's page made harmless. Pure.
+"""An article for reading: matched words marked, the reasons for its topics and alerts, and the sanitized page. Pure.
 
-Spans are code points (start in, end out).
+Spans are in code points, from start (inclusive) to end (exclusive).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ MOST_SNIPPETS = 4
 
 
 class Evidence(NamedTuple):
-    """One topic or subscription. ``words``: what was found and how often, most frequent first; ``snippets`` in context.
+    """The evidence for a topic or subscription. ``words``: found words with counts, most frequent first; ``snippets``: context.
 
-    ``score`` is a topic's, against its threshold of 1 or more; ``version`` a subscription's.
+    ``score`` belongs to a topic, whose threshold is 1 or more; ``version`` belongs to a subscription.
     """
 
     kind: Literal["topic", "subscription"]
@@ -34,7 +34,7 @@ class Evidence(NamedTuple):
 
 
 class MarkedArticle(NamedTuple):
-    """An article for reading: its headline and paragraphs, matched words marked and labelled."""
+    """An article for reading: its headline and paragraphs, with matched words marked and labelled."""
 
     title: tuple[Segment, ...]
     paragraphs: tuple[tuple[Segment, ...], ...]
@@ -60,7 +60,7 @@ def evidence(article: Article, names: Mapping[str, str]) -> list[Evidence]:
 
 
 def marked_article(article: Article, names: Mapping[str, str]) -> MarkedArticle:
-    """The article with everything marked that any topic or subscription found."""
+    """The article, with every match of a topic or subscription marked."""
     title: list[Span] = []
     text: list[Span] = []
     labelled = [(names.get(one.subscription, one.subscription), one.matches) for one in article.subscriptions]
@@ -74,7 +74,7 @@ def _paragraphs(text: str, spans: list[Span]) -> Iterable[tuple[Segment, ...]]:
     start, behind, reaching = 0, 0, list[Span]()
     for line in text.split("\n"):
         end = start + len(line)
-        # Spans come in the order of their beginnings: each line looks at those that begin in it, or reach into it.
+        # Spans are in the order of their starts: each line uses those that start in it or reach into it.
         reaching = [span for span in reaching if span.end > start]
         while behind < len(spans) and spans[behind].start < end:
             reaching.append(spans[behind])
@@ -108,11 +108,11 @@ def _snippets(article: Article, matches: Iterable[Match]) -> tuple[tuple[Segment
 
 CONTEXT = 80
 BEFORE = 32
-"""Characters before the first marked words: of a snippet a phone shows two lines, and the words must be on them."""
+"""Characters before the first marked words: a phone shows two lines of a snippet, and the words must be on them."""
 
 
 class Span(NamedTuple):
-    """A stretch to mark, and what for (a topic or a subscription)."""
+    """A range to mark, with the topic or subscription that it is marked for."""
 
     start: int
     end: int
@@ -120,7 +120,7 @@ class Span(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A run of text that is marked throughout or not at all; ``labels`` say what for, sorted."""
+    """A piece of text that is marked as a whole or not at all; ``labels``: what it is marked for, sorted."""
 
     text: str
     marked: bool = False
@@ -133,14 +133,14 @@ def spans_in(field: str, matches: Iterable[Match], label: str = "") -> list[Span
 
 
 def marked(text: str, spans: Iterable[Span]) -> tuple[Segment, ...]:
-    """The whole text in segments. Spans may overlap, touch and reach beyond the text; together the segments are the text."""
+    """The whole text in segments, which add up to the text. Spans may overlap, touch and reach beyond the text."""
     inside = [Span(max(0, span.start), min(len(text), span.end), span.label) for span in spans]
     inside = [span for span in inside if span.start < span.end]
     starting, ending = defaultdict[int, list[str]](list), defaultdict[int, list[str]](list)
     for span in inside:
         starting[span.start].append(span.label)
         ending[span.end].append(span.label)
-    # What is open at a place is kept up from one to the next: a page may have thousands of marks.
+    # The open spans are updated from one boundary to the next, since a page may have thousands of marks.
     opened, labels = Counter[str](), tuple[str, ...]()
     segments: list[Segment] = []
     for start, end in pairwise(sorted({0, len(text), *starting, *ending})):
@@ -158,7 +158,7 @@ def marked(text: str, spans: Iterable[Span]) -> tuple[Segment, ...]:
 
 
 def in_context(text: str, spans: Sequence[Span], *, context: int = CONTEXT) -> tuple[Segment, ...]:
-    """The first marked words, with ``BEFORE`` characters before and ``context`` after, cut at white space; marks nearby too."""
+    """The first marked words, with ``BEFORE`` characters before and ``context`` after, cut at white space; with all marks."""
     inside = [span for span in spans if 0 <= span.start < span.end <= len(text)]
     if not inside:
         return ()
@@ -185,13 +185,13 @@ p h1 h2 h3 h4 ul ol li blockquote b strong i em br a pre code
 table thead tbody tr td th article section time figcaption dl dt dd
 """
 _DROPPED = "script style noscript template iframe object embed svg math form select nav"
-"""Tags that stay, and those that go with all that they hold; of all others the text stays."""
+"""Tags that are kept, and those that are removed with their content; other tags are removed and their text is kept."""
 
 
 def page_preview(html: str) -> Markup:
-    """The page by a list of what may stay: no images, styles, forms or attributes but the addresses of links.
+    """The page reduced to an allow list: no images, styles or forms, and no attributes except the addresses of links.
 
-    Only web links stay; they send no referrer, and open in a new tab.
+    Only web links remain; they send no referrer, and open in a new tab.
     """
     clean = nh3.clean(
         html[:MOST_HTML],
@@ -202,4 +202,4 @@ def page_preview(html: str) -> Markup:
         link_rel="noopener noreferrer nofollow",
         set_tag_attribute_values={"a": {"target": "_blank"}},
     )
-    return Markup(clean)  # noqa: S704 - what nh3 lets through
+    return Markup(clean)  # noqa: S704 - sanitized by nh3

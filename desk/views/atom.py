@@ -1,7 +1,7 @@
-"""Atom feeds (RFC 4287) of stories, of found articles and of a subscription's alerts. Pure.
+"""Atom feeds (RFC 4287) of stories, found articles and a subscription's alerts. Pure.
 
-The id of a feed stays the same whoever fetches it, while ``self_url`` may carry a reader's token. Ids of entries are those of
-what they show, so a reader shows each once, however often the feed is made.
+The id of a feed is the same for every reader, while ``self_url`` may contain a reader's token. The id of an entry is that of
+the story, article or alert, so a feed reader shows each only once.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from desk.views.wording import iso
 NAMESPACE = "http://www.w3.org/2005/Atom"
 MEDIA_TYPE = "application/atom+xml; charset=utf-8"
 MOST_ALERTS = 100
-# What XML 1.0 can't hold at all.
+# Characters that XML 1.0 can't contain at all.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PREFIXES = {"retraction": "Retracted: ", "takedown": "Taken down: ", "correction": "Corrected: "}
 
 
 class _Entry(NamedTuple):
-    """One entry. Times are RFC 3339; ``links``: relation and address; ``summary`` is text, ``content`` HTML."""
+    """One entry. Times are RFC 3339; ``links``: (relation, address); ``summary`` is text, ``content`` is HTML."""
 
     id: str
     title: str
@@ -43,7 +43,7 @@ class _Entry(NamedTuple):
 
 
 def stories_feed(cards: Sequence[Card], *, base_url: str, self_url: str, identity: str, now_ms: int) -> bytes:
-    """The stories in the given order. ``base_url`` has no slash at its end."""
+    """The stories in the given order. ``base_url`` has no trailing slash."""
     updated = iso(max((card.last_ms for card in cards), default=now_ms))
     entries = (
         _Entry(
@@ -62,13 +62,13 @@ def stories_feed(cards: Sequence[Card], *, base_url: str, self_url: str, identit
 
 
 def hits_feed(hits: Sequence[Hit], *, title: str, base_url: str, self_url: str, identity: str, now_ms: int) -> bytes:
-    """The found articles in the given order. ``base_url`` has no slash at its end."""
+    """The found articles in the given order. ``base_url`` has no trailing slash."""
     updated = iso(max((hit.article.time_ms for hit in hits), default=now_ms))
     return _feed(title, identity, self_url, updated, (_hit(hit, base_url) for hit in hits))
 
 
 def alerts_feed(subscription: Subscription, alerts: Sequence[Alert], *, self_url: str, desk_url: str = "") -> bytes:
-    """The newest alert first, at most 100."""
+    """The alerts, newest first, at most 100."""
     ordered = sorted(alerts, key=lambda one: (one.raised_at, one.id), reverse=True)[:MOST_ALERTS]
     updated = ordered[0].raised_at if ordered else datetime.fromtimestamp(subscription.saved_ms / 1000, UTC)
     return _feed(

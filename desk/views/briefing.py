@@ -1,9 +1,9 @@
-"""The morning briefing: the stories of a period by topic, each with two sentences of one of its articles. Pure.
+"""The morning briefing: the stories of a period by topic, each with two sentences from one of its articles. Pure.
 
-What it says of a story is in the language that is being spoken (``desk.language``).
+What it says about a story is in the current language (``desk.language``).
 
-Extractive: every sentence stands so, word for word, in the article that is named with it. A story has one place, whatever its
-topics: under the first of them in the order of the sections. An older story is in it if something in it changed.
+Extractive: every sentence is quoted word for word from the article named with it. A story appears once, under the first of its
+topics in the order of the sections. An older story appears if something in it changed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from desk.views.wording import REASONS, Outlets, outlet_name
 SENTENCES = 2
 EACH = 12
 LONGEST, SHORTEST = 600, 25
-"""Characters of a sentence. What is longer is a list or a page that was cut badly, what is shorter a dateline or a credit."""
+"""Characters of a sentence. Longer ones are lists or badly extracted pages, shorter ones are datelines or credits."""
 MOST_CHANGES = 4
-# The marks of core.topics.layout, each run tried once; what stands before is looked at below.
+# The marks of core.topics.layout, each run tried once; the text before a mark is checked below.
 _END = re.compile(r"(?<![.!?؟۔…])[.!?؟۔…]++[\"'”’»)]*+(?=\s|$)|[。！？]+[”」』）]*")
 _SHORT = re.compile(r"(?:\b\w|\b[A-Z][a-z]{1,2}|\w\.\w)$")
 
@@ -32,7 +32,7 @@ _SHORT = re.compile(r"(?:\b\w|\b[A-Z][a-z]{1,2}|\w\.\w)$")
 class StoryFacts(NamedTuple):
     """A story with its articles, newest first, and the alerts raised on it in the period, newest first.
 
-    Among the articles is the one that gives the headline, if it is stored.
+    The articles include the one that gives the headline, if it is stored.
     """
 
     story: Story
@@ -41,10 +41,10 @@ class StoryFacts(NamedTuple):
 
 
 class BriefingItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One story. ``sentences`` are those of ``article`` (its id; ``title``, ``url``, ``outlet``); none if none is whole.
+    """One story. ``sentences`` are from ``article`` (its id; ``title``, ``url``, ``outlet``); empty if none is whole.
 
-    ``sources`` counts independent ones. ``new``: the story began in the period; else ``changes`` say what changed in it.
-    ``topics`` and ``subscriptions`` are names for people.
+    ``sources`` counts independent sources. ``new``: the story began in the period; else ``changes`` says what changed in it.
+    ``topics`` and ``subscriptions`` are displayed names.
     """
 
     story: str
@@ -66,12 +66,12 @@ class BriefingItem(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def other_title(self) -> str:
-        """The quoted article's title if it is not the headline: what the sentences are about."""
+        """The quoted article's title if it differs from the headline, as context for the sentences."""
         return "" if self.title == self.headline else self.title
 
 
 def joined(sentences: Iterable[str]) -> str:
-    """Sentences that follow each other, with a space between them where the script has one."""
+    """Consecutive sentences, with a space between them if the script uses one."""
     said = ""
     for sentence in sentences:
         said += sentence if not said or (said[-1] in "。！？”」』）" and not sentence[:1].isascii()) else f" {sentence}"
@@ -79,7 +79,7 @@ def joined(sentences: Iterable[str]) -> str:
 
 
 class BriefingSection(msgspec.Struct, frozen=True, kw_only=True):
-    """The stories of one topic, those with most sources first; ``more`` are left out. ``topic`` "": alerts outside topics."""
+    """One topic's stories, those with the most sources first; ``more`` are left out. ``topic`` "": alerts outside topics."""
 
     topic: str
     title: str
@@ -88,7 +88,7 @@ class BriefingSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Briefing(msgspec.Struct, frozen=True, kw_only=True):
-    """The stories from ``from_ms`` (in) to ``until_ms`` (out), event times in ms, UTC. No section is empty."""
+    """The stories from ``from_ms`` (inclusive) to ``until_ms`` (exclusive), event times in ms, UTC. No section is empty."""
 
     from_ms: int
     until_ms: int
@@ -96,7 +96,7 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stories(self) -> int:
-        """How many stories it has."""
+        """The number of stories."""
         return sum(len(section.items) for section in self.sections)
 
 
@@ -110,7 +110,7 @@ def briefing_of(
     outlets: Outlets,
     each: int = EACH,
 ) -> Briefing:
-    """The briefing. ``topics``: slug → title, in the order of sections; ``subscriptions``: id → name."""
+    """Makes the briefing. ``topics``: slug → title, in the order of the sections; ``subscriptions``: id → name."""
     by_section: dict[str, list[BriefingItem]] = {name: [] for name in (*topics, "")}
     for facts in stories:
         period = [one for one in facts.articles if from_ms <= one.key.time_ms < until_ms and not one.backfill]
@@ -135,10 +135,10 @@ def briefing_of(
 
 
 def first_sentences(text: str, number: int = SENTENCES) -> tuple[str, ...]:
-    """The first whole sentences of a text, as they stand there.
+    """The first whole sentences of a text, unchanged.
 
-    A sentence lies within one line and ends with a mark. A full stop ends none behind a letter or a digit that stands alone, or
-    up to three letters that begin with a capital (U.S., Gen., 3.), nor before a small letter.
+    A sentence lies within one line and ends with a mark. A full stop does not end a sentence after a single letter or digit, or
+    after up to three letters that begin with a capital (U.S., Gen., 3.), nor before a lower-case letter.
     """
     found: list[str] = []
     for line in text.split("\n"):
@@ -148,7 +148,7 @@ def first_sentences(text: str, number: int = SENTENCES) -> tuple[str, ...]:
                 continue
             sentence = line[start : mark.end()].strip()
             start = mark.end()
-            # A character of Chinese or Japanese says as much as two or three letters.
+            # A Chinese or Japanese character carries as much as two or three letters.
             shortest = SHORTEST if sentence.isascii() else SHORTEST // 2
             if shortest <= len(sentence) <= LONGEST:
                 found.append(sentence)
@@ -158,7 +158,7 @@ def first_sentences(text: str, number: int = SENTENCES) -> tuple[str, ...]:
 
 
 def _ends(line: str, start: int, mark: re.Match[str]) -> bool:
-    """Whether a full stop ends a sentence that began at ``start``, by what stands next to it."""
+    """Whether a full stop ends a sentence that began at ``start``, judged by the text around it."""
     after = line[mark.end() : mark.end() + 4].lstrip()
     return not after[:1].islower() and not _SHORT.search(line, max(start, mark.start() - 4), mark.start())
 
@@ -173,8 +173,8 @@ def _item(
     outlets: Outlets,
 ) -> BriefingItem:
     story, new = facts.story, facts.story.first_ms >= from_ms
-    # Of a new story the article that gives the headline (also one that a feed held already when it was added), else its first
-    # report; of an older one the latest news in it. A copy only if there is nothing else.
+    # For a new story, the article that gives the headline (even if a feed held it when the feed was added), else its first
+    # report; for an older story, its latest news. A copy only if there is nothing else.
     own = [one for one in period if one.duplicate_of is None] or list(period)
     ordered = own
     if new:
@@ -205,7 +205,7 @@ def _item(
 
 
 def facts_of(item: BriefingItem, time: Callable[[int], str]) -> str:
-    """How many sources and copies a story has, when it changed last (``time`` writes it), and whose alerts it raised."""
+    """A story's numbers of sources and copies, its last change (formatted by ``time``), and the subscriptions it alerted."""
     said = [
         ngettext("%(num)s independent source", "%(num)s independent sources", item.sources),
         *([ngettext("%(num)s copy", "%(num)s copies", item.copies)] if item.copies else []),
@@ -217,7 +217,7 @@ def facts_of(item: BriefingItem, time: Callable[[int], str]) -> str:
 
 
 def _changes(facts: StoryFacts, period: Sequence[Article], outlets: Outlets) -> tuple[str, ...]:
-    """What changed in an older story: what alerts say is new, then who joined it and who edited."""
+    """What changed in an older story: the reasons of its alerts, then outlets that joined it and that edited."""
     said = [
         gettext("%(reason)s: %(text)s", reason=in_words(REASONS, news.kind), text=news.text)
         for alert in facts.alerts

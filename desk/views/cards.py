@@ -17,7 +17,7 @@ from desk.views.wording import Outlets, outlet_name
 
 ReadState = Literal["new", "changed", "read"]
 OPENING = 240
-"""Characters of a text's beginning, where nothing in it matched."""
+"""Characters of a text's beginning, shown if nothing in it matched."""
 
 
 _NEWS = {
@@ -28,12 +28,12 @@ _NEWS = {
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """One story. Times are event times in ms, UTC; ``seq`` is the transaction that changed it last.
+    """One story. Times are event times in ms, UTC; ``seq`` is its last transaction.
 
-    ``why`` are the words for which a subscription or a topic has it, in context.
-    ``sources`` counts independent ones, ``copies`` articles that repeat another's text. ``outlets`` are source ids.
-    ``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles, sorted.
-    ``labels`` are those that the desk gave these outlets, ``lead_labels`` those of ``lead_outlet``. ``non_state`` counts
+    ``why``: the words that a subscription or a topic matched, in context.
+    ``sources`` counts independent sources, ``copies`` counts articles that repeat another's text. ``outlets`` are source ids.
+    ``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are from its newest articles, sorted.
+    ``labels`` are the desk's labels of these outlets, ``lead_labels`` those of ``lead_outlet``. ``non_state`` counts
     independent sources that are not labelled as state-run; None if none of them has a label.
     """
 
@@ -48,7 +48,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     sources: int
     lead_outlet: str
     news: tuple[str, str, int]
-    """What was new last: edited, copied, first or joined; the outlet that brought it; the version."""
+    """The last news: (edited, copied, first or joined; its outlet; the version)."""
     why: tuple[Segment, ...] = ()
     why_language: str | None = None
     edited: bool = False
@@ -65,12 +65,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def order(self) -> tuple[int, str]:
-        """By this, falling, stories stand on the page."""
+        """The sort key of stories on the page, descending."""
         return self.last_ms, self.id
 
     @property
     def change(self) -> str:
-        """What was new last, as a sentence in the reader's language."""
+        """The last news, as a sentence in the reader's language."""
         kind, outlet, version = self.news
         if kind == "edited":
             return gettext("edited by %(outlet)s, version %(version)s", outlet=outlet, version=version)
@@ -92,7 +92,7 @@ def make_card(
 ) -> Card:
     """The card of a story, from its newest articles (newest first, at least one).
 
-    ``names``: subscriptions' names by id. ``before``: the card until now; its facets stay, since the articles behind
+    ``names``: subscriptions' names by id. ``before``: the previous card; its facets are kept, since the articles behind
     them may not be among those given.
     """
     story = row.story
@@ -106,7 +106,7 @@ def make_card(
     if in_text:
         why = in_context(cause.text, in_text)
     else:
-        # Matched in a headline: it is marked there, unless that headline isn't the one shown.
+        # Matched in a headline: marked there, unless another headline is shown.
         why = in_context(cause.title, spans_in("title", matches)) if cause is not shown else ()
     found = [one.article for one in articles]
     countries = {known.country for one in found if (known := outlets.get(one.source)) and known.country}
@@ -146,7 +146,7 @@ def make_card(
 
 
 class HitView(NamedTuple):
-    """One line of results: its headline and a stretch of its text, matched words marked."""
+    """One line of results: its headline and a part of its text, with matched words marked."""
 
     article: FoundArticle
     outlet: str
@@ -156,7 +156,7 @@ class HitView(NamedTuple):
 
 
 def hit_view(hit: Hit, outlets: Outlets) -> HitView:
-    """What the page shows of a hit."""
+    """A hit as the page shows it."""
     article, in_text = hit.article, spans_in("text", hit.matches)
     return HitView(
         article,
@@ -168,9 +168,9 @@ def hit_view(hit: Hit, outlets: Outlets) -> HitView:
 
 
 def read_state(card_seq: int, read_seq: int | None, floor: int) -> ReadState:
-    """What a story is to a person. ``read_seq``: its seq when they read it, -1 where they want it unread.
+    """A story's state for a person. ``read_seq``: its seq when the person read it, -1 if they marked it as unread.
 
-    ``floor``: up to there everything counts as read.
+    ``floor``: the seq up to which everything counts as read.
     """
     if read_seq is None:
         return "read" if card_seq <= floor else "new"
@@ -180,7 +180,7 @@ def read_state(card_seq: int, read_seq: int | None, floor: int) -> ReadState:
 
 
 def opening(text: str) -> tuple[Segment, ...]:
-    """The beginning of a text, for one in which nothing matched."""
+    """The beginning of a text in which nothing matched."""
     plain = " ".join(text[: OPENING + 60].split())
     if len(plain) <= OPENING:
         return (Segment(plain),) if plain else ()
@@ -188,7 +188,7 @@ def opening(text: str) -> tuple[Segment, ...]:
 
 
 def _why(shown: Article, articles: Sequence[Article]) -> tuple[tuple[Match, ...], Article]:
-    # The article in the headline first: its words are those that a reader sees.
+    # The article that gives the headline first, since a reader sees its words.
     for article in [shown, *articles]:
         for match in article.subscriptions:
             if match.matches:

@@ -1,4 +1,4 @@
-"""Counts over time as bars: the geometry of a chart, which a template draws as SVG. Pure."""
+"""Bar charts of counts over time: the geometry, which a template draws as SVG. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from desk.language import day, gettext, hour_and_minute, ngettext
 WIDTH, HEIGHT = 1_000.0, 100.0
 MOST_BARS = 180
 FEWEST = 24
-"""Steps shown at least: with a store of one day, one bar would fill the chart and say nothing."""
+"""The minimum number of steps. Otherwise, for a store with one day, a single bar would fill the chart."""
 
 
 class Bar(NamedTuple):
-    """One step: its rectangle in units of the chart, its period in ms (end out), its count, and all that in words."""
+    """One step: its rectangle in chart units, its period in ms (end exclusive), its count, and a description in words."""
 
     x: float
     y: float
@@ -31,7 +31,7 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """``WIDTH`` by ``HEIGHT``, y downwards. ``words`` say what it shows, for those who can't see it."""
+    """A chart of ``WIDTH`` by ``HEIGHT``, y downwards. ``words`` describes it for people who can't see it."""
 
     bars: tuple[Bar, ...]
     most: int
@@ -44,10 +44,10 @@ class Chart(NamedTuple):
 def bars(
     counts: Sequence[int], start_ms: int, step_ms: int, *, what: Callable[[int], str], zone: tzinfo = UTC
 ) -> Chart | None:
-    """The chart of counts in equal steps; None if there is nothing. Too many steps are gathered, several into one bar;
-    before too few there are empty ones.
+    """The chart of counts in equal steps; None if all are zero. If there are too many steps, a bar combines several; if there
+    are too few, empty ones come before them.
 
-    Days are those of UTC, as they were counted; hours are shown in ``zone``. ``what``: a count in words, as ``2 articles``.
+    Days are UTC days, as counted; hours are shown in ``zone``. ``what`` writes a count in words, such as ``2 articles``.
     """
     if not any(counts):
         return None
@@ -61,7 +61,7 @@ def bars(
     made = []
     for place, count in enumerate(gathered):
         begin = start_ms + place * step_ms
-        # What is there is seen, however little it is beside the rest.
+        # Nonzero counts stay visible, however small they are compared to the rest.
         height = max(count / most * HEIGHT, 2.0) if count else 0.0
         made.append(
             Bar(

@@ -1,8 +1,8 @@
-"""Countries as articles name them: their names by language, the query that finds one, and the map of tiles. Pure.
+"""Countries named in articles: their names by language, the query that finds one, and the tile map. Pure.
 
-Names are those of Unicode CLDR, by Babel, and the few of ``countries.toml``. A country counts where its name stands within the
-first ``LEAD`` words of the title or the text, in the article's own language and in any inflection that the language's stemmer
-knows. Names that are other things too (Jordan, Georgia, Chad) count as countries, and inhabitants and capitals do not count.
+Names are from Unicode CLDR, through Babel, and a few from ``countries.toml``. A country counts if its name is among the first
+``LEAD`` words of the title or the text, in the article's own language and in any inflection that the language's stemmer knows.
+Ambiguous names (Jordan, Georgia, Chad) count as countries; names of inhabitants and capitals do not count.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WORD = re.compile(r"\w+")
 
 
 class Tile(NamedTuple):
-    """A country on the map, column and row from 0."""
+    """A country on the map. Column and row count from 0."""
 
     code: str
     column: int
@@ -33,7 +33,7 @@ class Tile(NamedTuple):
 
 @cache
 def tiles() -> tuple[Tile, ...]:
-    """The map, from the north-west, row by row."""
+    """The tiles of the map, row by row from the north-west."""
     return tuple(
         Tile(code, column, row)
         for row, line in enumerate(_data().map.split("\n"))
@@ -44,44 +44,44 @@ def tiles() -> tuple[Tile, ...]:
 
 @cache
 def country_names(language: str) -> Mapping[str, tuple[str, ...]]:
-    """The names of the map's countries in a language (ISO 639-1), the usual one first; none for a language that CLDR lacks."""
+    """Names of the map's countries in a language (ISO 639-1), the usual name first; empty for a language that CLDR lacks."""
     also = _data().also.get(language, {})
     each = {tile.code: (*cldr_names(tile.code, language), *also.get(tile.code, ())) for tile in tiles()}
     return {code: tuple(dict.fromkeys(names)) for code, names in each.items() if names}
 
 
 def country_name(code: str) -> str:
-    """Its English name; the code if CLDR has none."""
+    """The country's English name; the code if CLDR has none."""
     return country_names("en").get(code, (code,))[0]
 
 
 @cache
 def query_in(code: str, language: str) -> str:
-    """The query that finds a country in articles of a language; empty if that language has no name for it."""
+    """The query that finds a country in articles in a language; empty if the language has no name for it."""
     names = country_names(language)
     mine = names.get(code, ())
     if not mine:
         return ""
     query = _lead(mine)
-    # Guinea is not meant by Papua New Guinea, nor Sudan by South Sudan.
+    # Papua New Guinea does not mean Guinea, nor South Sudan Sudan.
     longer = [one for other, theirs in names.items() if other != code for one in theirs if _within(mine, one)]
     return f"({query} NOT {_lead(longer)})" if longer else query
 
 
 def country_query(code: str, languages: Iterable[str]) -> str:
-    """The query that finds a country in articles of these languages, for a search; empty if there is none."""
+    """The search query that finds a country in articles in these languages; empty if there is none."""
     parts = [f"(lang:{language} {query})" for language in sorted(set(languages)) if (query := query_in(code, language))]
     return " OR ".join(parts)
 
 
 class CountryFinder:
-    """Finds the countries that articles name. One instance belongs to one thread."""
+    """Finds the countries that articles name. Use an instance from one thread only."""
 
     def __init__(self) -> None:
         self._indexes: dict[str, QueryIndex[str]] = {}
 
     def countries(self, title: str, text: str, language: str | None) -> list[str]:
-        """Codes of the countries named in the title or at the beginning of the text, in the order of the map."""
+        """Codes of countries named in the title or at the beginning of the text, in the order of the map."""
         if not language:
             return []
         index = self._indexes.get(language)
@@ -89,7 +89,7 @@ class CountryFinder:
             index = self._indexes[language] = QueryIndex()
             for code in country_names(language):
                 index.add(code, parse(query_in(code, language)))
-        # More characters than LEAD words have, and not the whole of a long text.
+        # More characters than LEAD words have, but not all of a long text.
         return list(index.decide(Document(title[:2_000], text[: LEAD * 30], language=language)).matching)
 
 

@@ -1,4 +1,4 @@
-"""Stories and found articles as files for other programs: CSV and JSON Lines. ``atom`` has their feeds. Pure."""
+"""Exports of stories and found articles: CSV and JSON Lines. ``atom`` has the feeds. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HIT_COLUMNS = ("time", "source", "language", "title", "url", "topics", "story",
 
 
 def stories_file(kind: str, cards: Sequence[Card], *, base_url: str) -> bytes:
-    """The stories in the given order, as ``csv`` or ``jsonl``. ``base_url`` has no slash at its end."""
+    """The stories in the given order, as ``csv`` or ``jsonl``. ``base_url`` has no trailing slash."""
     rows = [_story(card, base_url) for card in cards]
     if kind == "csv":
         columns = _STORY_COLUMNS.split()
@@ -35,13 +35,13 @@ def stories_file(kind: str, cards: Sequence[Card], *, base_url: str) -> bytes:
 
 
 def hits_csv(hits: Iterable[Hit], *, head: bool) -> bytes:
-    """Rows of CSV; with ``head`` also the names of the columns before them."""
+    """CSV rows; with ``head``, a header row first."""
     whole = csv_of(_HIT_COLUMNS, [[_hit(hit)[name] for name in _HIT_COLUMNS] for hit in hits])
     return whole if head else whole.split(b"\r\n", 1)[1]
 
 
 def hits_json_lines(hits: Iterable[Hit]) -> bytes:
-    """One JSON object a line; ``matches`` are code points of ``title`` or ``text``."""
+    """One JSON object per line; ``matches`` are in code points of ``title`` or ``text``."""
     return b"".join(
         msgspec.json.encode({**_hit(hit), "text": hit.article.text, "matches": hit.matches, "score": hit.score}) + b"\n"
         for hit in hits
@@ -49,7 +49,7 @@ def hits_json_lines(hits: Iterable[Hit]) -> bytes:
 
 
 def csv_of(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
-    """CSV (RFC 4180) in UTF-8 with a byte order mark, which spreadsheets need; lists are joined by semicolons."""
+    """CSV (RFC 4180) in UTF-8 with a byte order mark, which spreadsheets need; lists are joined with semicolons."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(columns)
@@ -58,18 +58,18 @@ def csv_of(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def csv_cell(value: object) -> object:
-    """A value as a cell of any CSV that people open: lists are joined by semicolons.
+    """A value as a cell of a CSV for people; lists are joined with semicolons.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it: headlines come from anywhere.
+    A text that a spreadsheet would read as a formula is prefixed with an apostrophe, since headlines are untrusted.
     """
     text = "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
     return f"'{text}" if isinstance(text, str) and _is_formula(text) else text
 
 
 def _is_formula(text: str) -> bool:
-    """Whether a spreadsheet may compute it: it begins with a sign of formulas, in any width or form, or hides its beginning.
+    """Whether a spreadsheet may evaluate it: it begins with a formula sign, in any width or form, or hides its beginning.
 
-    White space, invisible characters and quotes before it don't count: programs drop some of them when they read.
+    White space, invisible characters and quotes before it are skipped, since programs drop some of them on reading.
     """
     for char in text:
         if char in "\t\r" or unicodedata.normalize("NFKC", char)[:1] in _FORMULA_SIGNS:

@@ -1,6 +1,6 @@
-"""What people choose, as addresses and forms carry it: filters of Live, a search, a subscription. Pure.
+"""Choices in addresses and forms: filters of Live, a search, a subscription. Pure.
 
-What an address doesn't know, or what makes no sense, is left out: addresses get old.
+Unknown or invalid parameters in an address are ignored, since people keep old addresses.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ NEWS: Mapping[str, str] = {
     "corrections": N_("corrections and retractions"),
     "edits": N_("edits"),
 }
-"""What may raise a further alert in a story, in words."""
+"""Reasons for a further alert in a story, in words."""
 
 
 def told_words(one: Subscription) -> str:
-    """How a subscription tells of its alerts, in a line."""
+    """How a subscription delivers its alerts, in one line."""
     if not one.delivery:
         return gettext("at the desk only")
     how = one.schedule
@@ -78,7 +78,7 @@ def told_words(one: Subscription) -> str:
 
 
 class FacetChoice(msgspec.Struct, frozen=True):
-    """A value of a facet, how many stories or articles have it, whether it is chosen, and the page's query if it is clicked."""
+    """A facet's value, its number of stories or articles, whether it is chosen, and the page's query after a click on it."""
 
     value: str
     label: str
@@ -88,10 +88,10 @@ class FacetChoice(msgspec.Struct, frozen=True):
 
 
 class AddressForm(msgspec.Struct, frozen=True, kw_only=True):
-    """What the address of a page carries. A field that is a tuple is a facet: of its values any. Defaults are left out."""
+    """The parameters in a page's address. A tuple field is a facet: any of its values matches. Defaults are left out."""
 
     def query(self, **changed: object) -> str:
-        """The query string of the page, some of it changed; facets are sorted, so that one choice has one address."""
+        """The page's query string with some changes; facets are sorted, so that each choice has exactly one address."""
         values: list[tuple[str, str]] = []
         for field in msgspec.structs.fields(self):
             value = changed.get(field.name, getattr(self, field.name))
@@ -102,12 +102,12 @@ class AddressForm(msgspec.Struct, frozen=True, kw_only=True):
         return urlencode(values)
 
     def toggled(self, facet: str, value: str) -> str:
-        """The query string with one value of a facet added, or taken away."""
+        """The query string with one value of a facet added, or removed if it was there."""
         return self.query(**{facet: tuple({*getattr(self, facet)} ^ {value})})
 
 
 class LiveFilter(AddressForm, frozen=True, kw_only=True):
-    """Which stories Live shows. ``hours``: changed since so long. ``show``: all, unread, starred, alerts."""
+    """Which stories Live shows. ``hours``: changed within that time. ``show``: all, unread, starred, alerts."""
 
     topic: tuple[str, ...] = ()
     subscription: tuple[str, ...] = ()
@@ -120,11 +120,11 @@ class LiveFilter(AddressForm, frozen=True, kw_only=True):
 
     @property
     def empty(self) -> bool:
-        """Whether it lets everything through."""
+        """Whether the filter lets every story through."""
         return self == LiveFilter()
 
     def lets_through(self, card: Card, now_ms: int) -> bool:
-        """Whether the story is to be seen, as far as that is the same for everybody (not unread, not starred)."""
+        """Whether the story passes the parts of the filter that are the same for every person (not unread, not starred)."""
         if self.hours is not None and card.last_ms < now_ms - self.hours * 3_600_000:
             return False
         if self.show == "alerts" and not card.subscriptions:
@@ -136,9 +136,9 @@ class LiveFilter(AddressForm, frozen=True, kw_only=True):
 
 
 class SearchForm(AddressForm, frozen=True, kw_only=True):
-    """A search. ``days``: only so many days back; else ``since`` to ``until`` (both in), as ``YYYY-MM-DD`` of the desk's zone.
+    """A search. ``days``: the last days only; else ``since`` to ``until`` (both inclusive), ``YYYY-MM-DD`` in the desk's zone.
 
-    ``copies`` False: without articles that repeat another's text. ``label``: only outlets that the desk calls so.
+    ``copies`` False: leaves out articles that repeat another's text. ``label``: only outlets with this label.
     """
 
     q: str = ""
@@ -154,16 +154,16 @@ class SearchForm(AddressForm, frozen=True, kw_only=True):
 
     @property
     def narrowed(self) -> bool:
-        """Whether anything but the query narrows it."""
+        """Whether anything besides the query narrows the search."""
         return msgspec.structs.replace(self, q="", order="newest") != SearchForm()
 
     @property
     def filters(self) -> Filters:
-        """For the index."""
+        """The filters for the index."""
         return Filters(topics=self.topic, sources=self.source, languages=self.lang, copies=self.copies)
 
     def period(self, zone: tzinfo, now_ms: int) -> tuple[int | None, int | None]:
-        """From (in) and to (out), in ms; None for no bound."""
+        """From (inclusive) and to (exclusive), in ms; None for no bound."""
         if self.days is not None:
             return now_ms - self.days * 86_400_000, None
         since, until = _day(self.since), _day(self.until)
@@ -174,7 +174,7 @@ class SearchForm(AddressForm, frozen=True, kw_only=True):
 
 
 def live_filter_of(query: Iterable[tuple[str, str]]) -> LiveFilter:
-    """The filter of an address."""
+    """Parses the filter in an address."""
     values = _values(query)
     show = values.get("show", ["all"])[-1]
     return LiveFilter(
@@ -185,7 +185,7 @@ def live_filter_of(query: Iterable[tuple[str, str]]) -> LiveFilter:
 
 
 def search_form_of(query: Iterable[tuple[str, str]]) -> SearchForm:
-    """The search of an address."""
+    """Parses the search in an address."""
     values = _values(query)
     last = {name: several[-1].strip() for name, several in values.items()}
     days, order = _count(last.get("days", "")), last.get("order", "")
@@ -204,7 +204,7 @@ def search_form_of(query: Iterable[tuple[str, str]]) -> SearchForm:
 def live_choices(
     cards: Sequence[Card], chosen: LiveFilter, labels: Mapping[str, Mapping[str, str]], *, most: int = _MOST_CHOICES
 ) -> dict[str, list[FacetChoice]]:
-    """For each facet its values among the cards, the most frequent first; chosen ones always."""
+    """The values of each facet among the cards, the most frequent first; always includes chosen values."""
     found = {}
     for facet in LIVE_FACETS:
         counts = Counter(value for card in cards for value in getattr(card, _OF_CARD[facet]))
@@ -215,7 +215,7 @@ def live_choices(
 def search_choices(
     found: Facets | None, chosen: SearchForm, labels: Mapping[str, Mapping[str, str]]
 ) -> dict[str, list[FacetChoice]]:
-    """For each facet its values among all hits, the most frequent first; chosen ones always, and before the others."""
+    """The values of each facet among all hits, chosen values first, then the most frequent first."""
     made = {}
     for facet in SEARCH_FACETS:
         values = getattr(found, _OF_SEARCH[facet]) if found is not None else ()
@@ -224,14 +224,14 @@ def search_choices(
 
 
 def changes_of(form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """The changes that a sent form asks for (see ``desk.use_cases.subscriptions.changed``); what it doesn't hold stays.
+    """The changes in a submitted form (see ``desk.use_cases.subscriptions.changed``); fields not in it stay unchanged.
 
-    Unticked boxes are not sent: with ``boxes`` in the form they count as empty. Raises UsageError for what is not a
-    number.
+    Browsers don't send unticked boxes: with ``boxes`` in the form, absent ones count as empty. Raises UsageError for an
+    invalid number.
     """
     found: dict[str, Any] = {name: form[name][-1].strip() for name in _WORDS if name in form}
     if "query" in form:
-        # A form's line ends are CRLF; in a stored query they would be another text than the one that was typed.
+        # A form's line ends are CRLF; stored like that, a query would differ from the text that was typed.
         found["query"] = form["query"][-1].replace("\r\n", "\n").strip()
     found |= {name: listed(form[name]) for name in LISTS if name in form}
     if "boxes" in form:
@@ -246,7 +246,7 @@ def changes_of(form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 
 
 def listed(values: Sequence[str]) -> list[str]:
-    """One list of several fields, each with values by commas or lines."""
+    """One list of the values in several fields, separated by commas or lines."""
     return list(dict.fromkeys(one.strip() for text in values for one in re.split(r"[,;\n]", text) if one.strip()))
 
 
@@ -257,7 +257,7 @@ def _number(name: str, text: str) -> int:
 
 
 def _values(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """The values of an address by name, without empty ones, and without more and longer ones than a page makes."""
+    """The values in an address by name, without empty ones, and limited to the number and length that pages produce."""
     values: dict[str, list[str]] = {}
     for name, value in query:
         longest = LONGEST_QUERY if name == "q" else 200
@@ -273,7 +273,7 @@ def _choices(
     labels: Mapping[str, Mapping[str, str]],
     most: int | None = None,
 ) -> list[FacetChoice]:
-    # The index folds case for outlets, an address may not: a chosen value may have no count.
+    # The index folds the case of outlets, but an address may not, so a chosen value may have no count.
     chosen: Collection[str] = getattr(form, facet)
     ranked = sorted({*counts, *chosen}, key=lambda value: (value not in chosen, -counts.get(value, 0), value))
     return [

@@ -1,4 +1,4 @@
-"""What a query would have brought, in words and bars, for people who are changing it. Pure."""
+"""What a query would have found, in words and bars, for people who edit it. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_NEWS = N_("No data: the store has no articles that appeared after their feed
 
 
 class StoryView(NamedTuple):
-    """A story that a query finds: the article that would raise its alert, and how many of it match."""
+    """A story that a query finds: the article that would raise its alert, and how many of its articles match."""
 
     story: str
     articles: int
@@ -31,7 +31,7 @@ class StoryView(NamedTuple):
 
 
 class QueryPreview(NamedTuple):
-    """The answer to a query being typed. ``problem`` with a caret below the place: nothing else is known then."""
+    """The answer to a query being typed. With a ``problem``, which has a caret below the place, the rest is empty."""
 
     findings: tuple[LintFinding, ...] = ()
     problem: str = ""
@@ -46,7 +46,7 @@ class QueryPreview(NamedTuple):
 
 
 def unread(query: str, error: QueryError) -> list[LintFinding]:
-    """The linter's findings on a query that can't be read; why it can't, in the reader's language."""
+    """The linter's findings on a query that can't be parsed, with the error in the reader's language."""
     plain, words = str(error.finding), said(error.finding)
     return [msgspec.structs.replace(one, message=words) if one.message == plain else one for one in lint(query)]
 
@@ -59,7 +59,7 @@ def preview_of(
     *,
     days: int = DAYS,
 ) -> QueryPreview:
-    """``change``: beside the query as it is stored, if it is, whose part ``after`` is then the report."""
+    """Makes a preview. ``change``: the comparison with the stored query, if any; its ``after`` is then the report."""
     first = report.days[0].day if report.days else ""
     counts = [one.alerts for one in report.days]
     start_ms = (date.fromisoformat(first) - date(1970, 1, 1)).days * DAY_MS if first else 0
@@ -77,9 +77,9 @@ def preview_of(
 
 
 def sentence(report: BacktestReport, change: Comparison | None, *, days: int = DAYS) -> str:
-    """As in: 31 stories in the last 30 days, 1.0 a day; 4 more than before.
+    """A sentence such as: 31 stories in the last 30 days, 1.0 a day; 4 more than before.
 
-    A store that begins later says so, and less than a day has no rate; one without news says that.
+    It says if the store begins later or has no news. A period of less than a day has no rate.
     """
     if report.no_news:
         return gettext(_NO_NEWS)
@@ -101,14 +101,14 @@ def sentence(report: BacktestReport, change: Comparison | None, *, days: int = D
             "%(stories)s in the last %(num)s day", "%(stories)s in the last %(num)s days", days, stories=stories
         )
     if report.alerts.value and report.days_covered >= 1:
-        # One in a month is not "0.0 a day".
+        # Avoids "0.0 a day" for one in a month.
         rate = report.alerts_a_day
         text = gettext("%(text)s, %(rate)s a day", text=text, rate=number(rate, 1 if rate >= 0.1 else 2))
     if change is None:
         return text
     more = change.after.alerts.value - change.before.alerts.value
     if not (change.before.complete and change.after.complete):
-        # The two may have been looked at over different times: only what was compared can be said.
+        # Both may have been examined over different periods, so only the compared part is reported.
         more = change.won.value - change.lost.value
     if not change.won.value and not change.lost.value:
         than = gettext("the same as before")

@@ -1,15 +1,15 @@
-"""The last 24 hours beside the usual day: rates, bursts, silence. Pure; floats decide nothing but what a page shows.
+"""The last 24 hours against a usual day: rates, bursts, silence. Pure; floats affect only what a page shows.
 
-The usual day is the mean of the ``BASELINE_DAYS`` days before, hour by hour; days from before the store began do not count.
+The usual day is the mean of the ``BASELINE_DAYS`` days before, hour by hour, without days before the store began.
 
-**A burst** by the rule C1 of the Early Aberration Reporting System (Hutwagner, Thompson, Seeman and Treadwell, "The
+**A burst** follows rule C1 of the Early Aberration Reporting System (Hutwagner, Thompson, Seeman and Treadwell, "The
 bioterrorism preparedness and response Early Aberration Reporting System (EARS)", Journal of Urban Health 80, 2003, i89-i96):
-the count is over the mean of the seven days before by more than three standard deviations. Two floors are ours, since most
-labels have few articles: the deviation is at least the square root of the mean (that of a Poisson count) and at least 1, and a
-burst has ``FEWEST`` or more.
+the count exceeds the mean of the seven days before by more than three standard deviations. We add two floors, since most
+labels have few articles: the deviation is at least the square root of the mean (that of a Poisson count) and at least 1, and
+the count is at least ``FEWEST``.
 
-**Quiet** means: nothing for so long that by the usual day ``QUIET_EXPECTED`` or more should have come. In a Poisson process
-nothing would come in that time once in a hundred cases (exp(-4.6) = 0.01).
+**Quiet** means: no article for a time in which the usual day has ``QUIET_EXPECTED`` or more. In a Poisson process, that happens
+in one of a hundred cases (exp(-4.6) = 0.01).
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ Counts = Counter[tuple[Kind, str]]
 
 
 class Rate(NamedTuple):
-    """The last 24 hours of one label. ``hours``: the counts, the running hour last; ``usual``: the same of the usual day.
+    """The last 24 hours of one label. ``hours``: the counts, the current hour last; ``usual``: those of the usual day.
 
     ``usual`` is empty, and ``expected`` and ``over`` are None, while fewer than three days are known.
 
-    ``number`` and ``expected`` are their sums, of the running hour as much as has passed. ``over``: a burst is more than this.
-    ``quiet_hours``: so long nothing came, if that is unusual, else 0; ``missed``: what usually comes in that time.
+    ``number`` and ``expected`` are their sums, counting only the elapsed part of the current hour. ``over``: a burst exceeds
+    this. ``quiet_hours``: hours without an article if that is unusual, else 0; ``missed``: the usual count for that time.
     """
 
     hours: tuple[int, ...]
@@ -55,7 +55,7 @@ class Rate(NamedTuple):
 
     @property
     def weight(self) -> tuple[bool, bool, int]:
-        """By this, falling, a page lists rates: bursts, what is quiet, the largest numbers."""
+        """The sort key of rates on a page, descending: bursts, quiet labels, the largest numbers."""
         return self.burst, self.quiet_hours > 0, self.number
 
 
@@ -67,13 +67,13 @@ class Spark(NamedTuple):
 
 
 def window_of(now_ms: int) -> list[int]:
-    """The 24 hours that end with the running one, each by its beginning (ms, UTC)."""
+    """The 24 hours that end with the current one, each by its beginning (ms, UTC)."""
     hour = now_ms - now_ms % HOUR_MS
     return [hour - (DAY_HOURS - 1 - place) * HOUR_MS for place in range(DAY_HOURS)]
 
 
 def rate_of(hours: Mapping[int, Counts], kind: Kind, label: str, now_ms: int, begins_ms: int) -> Rate:
-    """The rate of one label. ``begins_ms``: the first hour that the store holds; one that is missing after it had nothing."""
+    """The rate of one label. ``begins_ms``: the first hour in the store; hours missing after it count as zero."""
     window = window_of(now_ms)
     part = (now_ms - window[-1]) / HOUR_MS
 
@@ -89,7 +89,7 @@ def rate_of(hours: Mapping[int, Counts], kind: Kind, label: str, now_ms: int, be
 
 
 def rate(now: Sequence[int], days: Sequence[Sequence[int]], part: float) -> Rate:
-    """The same from the counts of 24 hours and of earlier days; ``part`` of the last hour has passed (0 to 1)."""
+    """The rate from the counts of 24 hours and of earlier days; ``part``: the elapsed part of the last hour (0 to 1)."""
     number = sum(now)
     if len(days) < FEWEST_DAYS:
         return Rate(tuple(now), (), number, None, None, False, 0, 0.0)
@@ -113,7 +113,7 @@ def rate(now: Sequence[int], days: Sequence[Sequence[int]], part: float) -> Rate
 
 
 def spark(one: Rate) -> Spark:
-    """The small chart of a rate."""
+    """The sparkline of a rate."""
     top = max(*one.hours, *one.usual, 1)
     slot = SPARK_WIDTH / len(one.hours)
 
@@ -130,7 +130,7 @@ def spark(one: Rate) -> Spark:
 
 
 def rate_words(one: Rate, what: str) -> str:
-    """A rate as a sentence, for those who do not see the chart. ``what``: a key of ``desk.views.wording.COUNTED``."""
+    """A rate as a sentence, for people who can't see the chart. ``what``: a key of ``desk.views.wording.COUNTED``."""
     count = COUNTED[what](one.number)
     if one.expected is None:
         return gettext("%(count)s in 24 hours; the usual day is not known yet", count=count)

@@ -1,4 +1,4 @@
-"""The bar at the top of every page: whether silence means that nothing happens, or that something is broken. Pure."""
+"""The bar at the top of every page, which says whether silence means no news or a fault. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from desk.views.wording import Clock, span
 
 Level = Literal["ok", "warn", "bad"]
 QUIET_MS = 900_000
-"""Without an article for so long, the bar says so."""
+"""After this time without an article, the bar says so."""
 _STAGES = {
     "connectors": N_("Broken: the connectors are silent"),
     "raw stream": N_("Broken: the raw stream is silent"),
@@ -26,8 +26,8 @@ _STAGES = {
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What the bar goes by. ``last_ms``: event time of the newest article; ``problem``: why the store can't be read, if it
-    can't; ``loading``: the desk has not looked yet.
+    """The bar's input. ``last_ms``: event time of the newest article; ``problem``: why the store can't be read, if it
+    can't; ``loading``: the desk has not read the store yet.
     """
 
     canary: CanaryState | None = None
@@ -38,7 +38,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """``level`` and a short sentence; ``more`` are further sentences, the worst first."""
+    """``level`` and a short sentence; ``more``: further sentences, the worst first."""
 
     level: Level
     text: str
@@ -46,7 +46,7 @@ class Status(msgspec.Struct, frozen=True):
 
 
 def status_of(health: Health, clock: Clock) -> Status:
-    """What to say, in the reader's language."""
+    """The bar's text, in the reader's language."""
     if health.problem is not None:
         return Status("bad", gettext("The store can't be read: what you see may be out of date"), (health.problem,))
     if health.loading:
@@ -87,6 +87,6 @@ def _last(last_ms: int, now_ms: int, canary: CanaryState | None) -> str:
     if ago < 60_000:
         return gettext("Last article less than a minute ago")
     if ago >= QUIET_MS and canary is not None and canary.health is CanaryHealth.OK:
-        # Only the canary knows the difference.
+        # Only the canary can distinguish the two.
         return gettext("Quiet, not broken: last article %(span)s ago", span=span(ago / 1000))
     return gettext("Last article %(span)s ago", span=span(ago / 1000))

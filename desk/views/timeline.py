@@ -1,6 +1,6 @@
-"""A story from its first article to the last, and two versions of a text side by side. Pure.
+"""A story from its first article to its last, and two versions of a text side by side. Pure.
 
-How much a version changed is for the pipeline to say (``pipeline.text.difference``); this shows where.
+The pipeline decides how much a version changed (``pipeline.text.difference``); this module shows where.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EntryKind = Literal["first", "report", "copy", "edit"]
 
 
 class Entry(NamedTuple):
-    """One thing that happened. ``article`` is its id; ``of``: the outlet whose text a copy repeats; ``version`` from 1."""
+    """One event. ``article``: the article's id; ``of``: the outlet whose text a copy repeats; ``version`` counts from 1."""
 
     kind: EntryKind
     at_ms: int
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
 
 class Headline(NamedTuple):
-    """One headline of a story in a language: its earliest report there. ``articles``: how many are in that language."""
+    """A story's headline in one language, from its earliest report. ``articles``: how many are in that language."""
 
     language: str
     article: str
@@ -45,7 +45,7 @@ class Headline(NamedTuple):
 
 
 class VersionView(NamedTuple):
-    """One version of an article beside the one before. ``title`` and ``text`` are what changed in them; empty: nothing."""
+    """A version compared with the previous one. ``title`` and ``text`` contain the changes; empty if there are none."""
 
     version: int
     at_ms: int
@@ -55,7 +55,7 @@ class VersionView(NamedTuple):
 
 
 def headlines(articles: Sequence[ArticleRow], outlets: Outlets) -> list[Headline]:
-    """One headline of each language that a story is told in, of its earliest report; the language of most articles first."""
+    """One headline per language of a story, from its earliest report; the language with the most articles first."""
     found: dict[str, list[Article]] = {}
     for row in sorted(articles, key=lambda one: one.article.key):
         if row.article.language:
@@ -110,7 +110,7 @@ def timeline(
 
 
 def version_views(versions: Sequence[VersionRow]) -> list[VersionView]:
-    """Each version beside the one before, newest first."""
+    """Each version compared with the previous one, newest first."""
     views = []
     for place, one in enumerate(versions):
         old = versions[place - 1] if place else None
@@ -139,20 +139,20 @@ PartKind = Literal["same", "gone", "new", "gap"]
 CONTEXT = 12
 """Words shown around a change."""
 MOST_WORDS = 20_000
-"""Longer texts are compared as far as this: time and memory grow with the square."""
+"""Longer texts are compared only up to this many words, since time and memory grow with the square."""
 
 _WORD = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff]\s*|\w+\s*|[^\w\s]\s*|\s+")
 
 
 class Part(NamedTuple):
-    """A run of words. A ``gap`` stands for words that are the same and not shown; its text is empty."""
+    """A run of words. A ``gap`` represents unchanged words that are not shown; its text is empty."""
 
     kind: PartKind
     text: str
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """What the pipeline stored of a new version (see ``pipeline.text.difference``): ``size`` is none, minor or major."""
+    """The pipeline's stored judgement of a new version (``pipeline.text.difference``): ``size`` is none, minor or major."""
 
     size: str = "none"
     removed: int = 0
@@ -161,7 +161,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 def judgement(stored: str | None) -> Judgement | None:
-    """The stored judgement; None if there is none that can be read."""
+    """The stored judgement; None if there is none or it can't be parsed."""
     try:
         return msgspec.json.decode(stored, type=Judgement) if stored else None
     except msgspec.DecodeError:
@@ -169,9 +169,9 @@ def judgement(stored: str | None) -> Judgement | None:
 
 
 def side_by_side(before: str, after: str, *, context: int = CONTEXT) -> tuple[Part, ...]:
-    """The new text with what it lost. Long stretches without a change are gaps; no parts where nothing changed."""
+    """The new text together with the removed words. Long unchanged passages are gaps; empty if nothing changed."""
     old, new = _WORD.findall(before)[:MOST_WORDS], _WORD.findall(after)[:MOST_WORDS]
-    # Compared without the space behind a word: a moved line break is not a change.
+    # Compared without the space after a word, since a moved line break is not a change.
     opcodes = Indel.opcodes([word.strip() for word in old], [word.strip() for word in new])
     parts: list[Part] = []
     gone = come = ""
@@ -184,7 +184,7 @@ def side_by_side(before: str, after: str, *, context: int = CONTEXT) -> tuple[Pa
                 come + "".join(new[op.dest_start : op.dest_end]),
             )
             continue
-        # What went stands before what came in its place.
+        # Removed words come before the words that replace them.
         parts += [Part("gone", gone), Part("new", come)]
         gone = come = ""
         words = new[op.dest_start : op.dest_end]
@@ -202,7 +202,7 @@ def _same(words: list[str], context: int, *, first: bool, last: bool) -> list[Pa
 
 
 def _joined(parts: list[Part]) -> Iterator[Part]:
-    """Parts without empty ones, neighbours of one kind together."""
+    """The parts without empty ones, with neighbours of the same kind merged."""
     waiting: Part | None = None
     for part in parts:
         if part.kind != "gap" and not part.text:

@@ -1,4 +1,4 @@
-"""Words for people: names of languages and outlets, times in the desk's zone, reasons. Pure: the clock is passed in."""
+"""Words for people: names of languages and outlets, times in the desk's zone, reasons. Pure: callers pass the time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from desk.language import N_, day, gettext, hour_and_minute, in_words, locale, n
 
 
 def language_name(code: str | None) -> str:
-    """What the reader's language calls it; the code itself if it has no name for it."""
+    """The name of a language in the reader's language; the code itself if there is none."""
     if not code:
         return gettext("unknown language")
     return str(locale().languages.get(code.replace("-", "_"), code))
@@ -35,11 +35,11 @@ WALLS: Mapping[str, str] = {
     "shell": N_("empty page"),
     "repeated": N_("the same text at other addresses"),
 }
-"""What publishers show in an article's place, in words: all kinds that ``Article.wall`` has."""
+"""What publishers show instead of an article, in words, for all kinds of ``Article.wall``."""
 
 
 def asked_again_words(reason: str) -> str:
-    """Why pages are fetched again, as the report of the feeds names it: ``by_hand``, or ``wall: `` and its kind."""
+    """Why pages are fetched again, in words. ``reason`` is from the feed report: ``by_hand``, or ``wall: `` and the kind."""
     if reason == BY_HAND:
         return gettext("requested by a person")
     name, _, kind = reason.partition(": ")
@@ -47,7 +47,7 @@ def asked_again_words(reason: str) -> str:
 
 
 def kept_short(article: Article) -> list[str]:
-    """What a reader must know of a text that is not the whole article's: that it is cut, a headline alone, or the feed's."""
+    """What a reader must know about an incomplete text: that it is cut, only a headline, or from the feed."""
     said = []
     if article.wall is not None:
         kind = in_words(WALLS, article.wall)
@@ -63,7 +63,7 @@ def kept_short(article: Article) -> list[str]:
 
 
 class Outlet(NamedTuple):
-    """``country``: ISO 3166, INT for none, or None if unknown. ``labels``: what the desk calls it (``desk.labels``)."""
+    """An outlet. ``country``: ISO 3166, INT for none, or None if unknown. ``labels``: the desk's labels (``desk.labels``)."""
 
     name: str
     country: str | None = None
@@ -81,17 +81,17 @@ _TOTALS = {
 
 
 def exactly(count: str, certainty: str) -> str:
-    """A count in words, as exactly as it is known (``core.search.Certainty``)."""
+    """A count in words, with the precision to which it is known (``core.search.Certainty``)."""
     return gettext(_TOTALS[certainty], count=count) if certainty in _TOTALS else count
 
 
 def total_words(total: Count) -> str:
-    """How many articles a search found, as exactly as it is known."""
+    """The number of articles that a search found, with the precision to which it is known."""
     return exactly(COUNTED["article"](total.value), total.certainty)
 
 
 def outlet_name(source: str, outlets: Outlets) -> str:
-    """What people call it; the id if that is unknown."""
+    """The outlet's displayed name; its id if that is unknown."""
     known = outlets.get(source)
     return known.name if known is not None and known.name else source
 
@@ -99,7 +99,7 @@ def outlet_name(source: str, outlets: Outlets) -> str:
 def known_outlets(
     feeds: Iterable[FeedOutlet], labels: Mapping[str, tuple[str, ...]] | None = None
 ) -> dict[str, Outlet]:
-    """Outlets by source, with the desk's labels. Of an outlet with several feeds, the first that says something."""
+    """Outlets by source, with the desk's labels. If an outlet has several feeds, uses the first with a value."""
     given = labels or {}
     found = {source: Outlet("", None, these) for source, these in given.items()}
     for one in feeds:
@@ -110,34 +110,34 @@ def known_outlets(
 
 
 def iso(ms: int) -> str:
-    """For machines: UTC, with a Z."""
+    """An ISO 8601 time in UTC, with a Z."""
     return from_ms(ms).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Clock:
-    """Times in the desk's zone, as of one moment; what templates call."""
+    """Formats times in the desk's zone, relative to a fixed time; templates call it."""
 
     def __init__(self, now_ms: int, zone: tzinfo) -> None:
         self.now_ms, self._zone = now_ms, zone
 
     @property
     def zone(self) -> str:
-        """The zone's name."""
+        """The name of the zone."""
         return str(self._zone)
 
     def short(self, ms: int) -> str:
-        """Hour and minute of today; the day too for any other."""
+        """Hour and minute; for any day other than today, also the day."""
         moment, now = from_ms(ms).astimezone(self._zone), from_ms(self.now_ms).astimezone(self._zone)
         if moment.date() == now.date():
             return hour_and_minute(moment)
         return f"{day(moment, year=moment.year != now.year)} {hour_and_minute(moment)}"
 
     def hour(self, ms: int) -> str:
-        """Hour and minute, of whatever day."""
+        """Hour and minute, without the day."""
         return hour_and_minute(from_ms(ms).astimezone(self._zone))
 
     def full(self, ms: int) -> str:
-        """Day, time to the second, and the zone."""
+        """Day, time to the second, and zone."""
         moment = from_ms(ms).astimezone(self._zone)
         return f"{day(moment, year=True, weekday=True)} {moment:%H:%M:%S} {moment.tzname() or 'UTC'}"
 
@@ -153,16 +153,16 @@ class Clock:
         return gettext("%(num)s d", num=number(seconds // 86_400))
 
     def ago(self, ms: int) -> str:
-        """The same for a sentence: now, 3 min ago."""
+        """The age for use in a sentence: now, 3 min ago."""
         age = self.age(ms)
         return age if self.now_ms - ms < 60_000 else gettext("%(age)s ago", age=age)
 
     def brief(self, moment: datetime) -> str:
-        """``short`` of a record's own time; one without a zone is taken as UTC."""
+        """``short`` for a record's own time; a time without a zone counts as UTC."""
         return self.short(int(_aware(moment).timestamp() * 1000))
 
     def moment(self, moment: datetime) -> str:
-        """A record's own time, in full."""
+        """A record's own time, with year, day of the week and zone; a time without a zone counts as UTC."""
         local = _aware(moment).astimezone(self._zone)
         return f"{day(local, year=True, weekday=True)} {hour_and_minute(local)} {local.tzname() or 'UTC'}"
 
@@ -172,7 +172,7 @@ COUNTED: Mapping[str, Callable[[int], str]] = {
     "story": lambda count: ngettext("%(num)s story", "%(num)s stories", count),
     "alert": lambda count: ngettext("%(num)s alert", "%(num)s alerts", count),
 }
-"""Counts of things in words."""
+"""Counts of each kind of thing, in words."""
 LEVELS: Mapping[str, str] = {
     "low": N_("low"),
     "normal": N_("normal"),
@@ -233,7 +233,7 @@ CHANGE_SIZES: Mapping[str, str] = {"none": N_("no change"), "minor": N_("minor c
 
 
 def span(seconds: float) -> str:
-    """A length of time for a sentence: 40 seconds, 3 minutes, 5 hours, 2 days."""
+    """A duration for a sentence: 40 seconds, 3 minutes, 5 hours, 2 days."""
     if seconds >= 86_400:
         return ngettext("%(num)s day", "%(num)s days", int(seconds // 86_400))
     if seconds >= 3_600:
@@ -254,14 +254,14 @@ REASONS: Mapping[str, str] = {
     "edit": N_("edited"),
     "takedown": N_("taken down"),
 }
-"""Why an alert was raised, or what is new in it."""
-# Changed stretches are stored as their words and marks, each apart.
+"""Why an alert was raised, or what is new in it, in words."""
+# Changed passages are stored as separate words and punctuation marks.
 _BEFORE_MARK = re.compile(r"(?<!\s)\s++(?=[.,:;!?…)\]}»”’،؛؟。，、])")
 _AFTER_BRACKET = re.compile(r"(?<=[(\[{«“‘])\s+")
 
 
 def closed_up(text: str) -> str:
-    """A text whose words and marks stand apart, with the marks where they belong."""
+    """Joins a text of separate words and punctuation marks, with normal spacing around the marks."""
     return _AFTER_BRACKET.sub("", _BEFORE_MARK.sub("", text))
 
 

@@ -4,6 +4,6 @@
 
     request ──► shell (headers, hosts, sizes) ──► guard (who, may they, form token, limits) ──► pages/ or api/ ──► templates/
 
-A new page is a module in ``pages`` with a ``router``, listed in ``app.PAGES``; each of its routes says who may use it by
-``@allow`` (``guard``). A route that doesn't is refused to everybody, and a test fails.
+A new page is a module in ``pages`` with a ``router``, listed in ``app.PAGES``; each of its routes declares who may use it with
+``@allow`` (``guard``). A route without it is refused to everyone, and a test fails.
 """

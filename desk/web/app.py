@@ -1,4 +1,4 @@
-"""The application, put together. A new page: a module in ``pages``, a template, and its line in ``PAGES``."""
+"""Builds the application. A new page needs a module in ``pages``, a template, and a line in ``PAGES``."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ PAGES: tuple[tuple[APIRouter, str], ...] = (
     (people.router, ""),
     (rejected.router, ""),
 )
-"""Every module of pages with the name of its first route in the head of all pages, in that order; empty: not there."""
+"""Every module of pages, in the order of the navigation, with the name of its first route there; "" if it is not there."""
 
 health = APIRouter(include_in_schema=False)
 
@@ -77,14 +77,14 @@ health = APIRouter(include_in_schema=False)
 @health.get("/healthz")
 @probe
 def healthz(desk: TheDesk) -> PlainTextResponse:
-    """200: the process answers. The words say nothing that a stranger may not know."""
+    """200: the process answers. The text contains nothing confidential."""
     return PlainTextResponse(f"{_state(desk)}\n")
 
 
 @health.get("/readyz")
 @probe
 def readyz(desk: TheDesk) -> PlainTextResponse:
-    """200 while the store can be read and followed, else 503."""
+    """200 if the store can be read and followed, else 503."""
     return PlainTextResponse(f"{_state(desk)}\n", 200 if desk.problem is None else 503)
 
 
@@ -114,7 +114,7 @@ _application = partial(
 
 
 def described() -> FastAPI:
-    """The application's routes alone, without a desk behind them: for its description."""
+    """Only the application's routes, without a desk, for its description."""
     app = _application()
     for router in ROUTERS:
         app.include_router(router)
@@ -122,7 +122,7 @@ def described() -> FastAPI:
 
 
 def create_app(desk: Desk) -> FastAPI:
-    """The application of one desk. Its background work runs between ASGI's start-up and shut-down."""
+    """The application of one desk. Its background work runs between ASGI startup and shutdown."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -132,7 +132,7 @@ def create_app(desk: Desk) -> FastAPI:
     app = _application(
         lifespan=lifespan,
         dependencies=[Depends(guard)],
-        # FastAPI's own pages load scripts from elsewhere; /api/ shows the same from our own files.
+        # FastAPI's own pages load scripts from other hosts; /api/ shows the same with our own files.
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -150,7 +150,7 @@ def create_app(desk: Desk) -> FastAPI:
 
 @cache
 def _routes() -> Sequence[BaseRoute]:
-    """The routes of all routers. They know no desk, and what FastAPI works out of them takes 70 ms: so once in a process."""
+    """The routes of all routers, computed once per process: they don't depend on a desk, and FastAPI needs 70 ms for them."""
     made = _application(dependencies=[Depends(guard)], openapi_url=None, docs_url=None, redoc_url=None)
     for router in ROUTERS:
         made.include_router(router)

@@ -1,7 +1,8 @@
-"""Who may do what: the one place that every request to a page or the API passes.
+"""Access control, which every request to a page or the API passes through.
 
-In this order: who asks (a feed's token, a program's, session, proxy, demo), how often, whether the route allows them, and for
-anything that changes something, whether the request comes from a page of ours. A route without a rule is refused to everybody.
+It checks in this order: the caller (token of a feed or a program, session, proxy, demo), the rate, the role that the route
+needs, and for requests that change something, that they come from a page of the desk. A route without a rule is refused to
+everyone.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 SESSION_COOKIE, FORM_COOKIE = "wirewatch", "wirewatch_form"
 LANGUAGE_COOKIE = "wirewatch_language"
 API_PAGE = "/api/"
-"""What the API offers, as a page for people."""
+"""The page that describes the API to people."""
 
 FEED_PARAMETER = "feed_token"
-"""A feed reader can't sign in: the address of a feed carries a token that opens this one feed alone."""
-# An id of 100 characters has up to 1,200 once it is encoded.
+"""A feed reader can't sign in, so the address of a feed contains a token that is valid for this feed only."""
+# An id of 100 characters has up to 1,200 when it is encoded.
 _FEED_PATHS = re.compile(r"/(?:live|search)/export\.atom|/subscriptions/of/[^/]{1,1200}/alerts\.atom")
 
 RULES: dict[Callable[..., Any], Role | None] = {}
-"""For each endpoint the role that it asks for; None: anybody, signed in or not."""
+"""The role that each endpoint needs; None: everyone, signed in or not."""
 
 
 def allow(role: Role | None) -> Callable[[Endpoint], Endpoint]:
-    """The endpoint may be used by this role and those above; None: by anybody."""
+    """Allow an endpoint for this role and those above; None: for everyone."""
 
     def note(endpoint: Endpoint) -> Endpoint:
         RULES[endpoint] = role
@@ -57,20 +58,20 @@ def allow(role: Role | None) -> Callable[[Endpoint], Endpoint]:
 
 
 PROBES: set[Callable[..., Any]] = set()
-"""Endpoints that say whether the desk is well: answered whoever asks, however often.
+"""Health endpoints, answered for every caller and at any rate.
 
-What watches the desk may share its address with strangers, and would restart a desk that refuses it.
+A monitor may share its address with strangers, and would restart a desk that refuses it.
 """
 
 
 def probe(endpoint: Endpoint) -> Endpoint:
-    """The endpoint is one of ``PROBES``."""
+    """Register the endpoint in ``PROBES``."""
     PROBES.add(endpoint)
     return allow(None)(endpoint)
 
 
 async def guard(request: Request) -> None:
-    """Let the request through, or raise Refused. Sets ``caller``, ``address`` and ``form_cookie`` in ``request.state``."""
+    """Accept the request, or raise Refused. Sets ``caller``, ``address`` and ``form_cookie`` in ``request.state``."""
     desk = desk_of(request)
     peer = request.client.host if request.client else ""
     _begin(desk, request, peer)
@@ -79,7 +80,7 @@ async def guard(request: Request) -> None:
     try:
         caller = await run_in_threadpool(_caller, desk, request, peer)
     except Refused:
-        # Whoever tries tokens is limited like anybody who isn't signed in.
+        # A client that tries tokens is limited like one that isn't signed in.
         _limit(desk, request, None)
         raise
     _know(desk, request, caller)
@@ -105,9 +106,9 @@ async def guard(request: Request) -> None:
 
 
 def recognise(request: Request) -> None:
-    """Set what ``guard`` sets for an answer that no route gives, as of an unknown address: who asks, if that is known.
+    """Set what ``guard`` sets, for an answer outside all routes, such as for an unknown address: the caller, if known.
 
-    Refuses nothing, counts nothing: the answer has to show nothing that is anyone's.
+    Refuses and counts nothing, so the answer must not contain anyone's data.
     """
     desk, peer = desk_of(request), request.client.host if request.client else ""
     _begin(desk, request, peer)
@@ -118,10 +119,10 @@ def recognise(request: Request) -> None:
 
 
 def is_known(request: Request) -> bool:
-    """Whether it is known who sends a request, also before any route looks at it. Refuses nothing, counts nothing."""
+    """Whether the sender of a request is known, even before it reaches a route. Refuses and counts nothing."""
     if getattr(request.state, "caller", None) is not None:
         return True
-    # With a state of its own: a body is counted while the guard, or a route that it let in, reads it.
+    # With a separate state, since a body is counted while the guard or a route reads it.
     request = Request({**request.scope, "state": {}})
     desk, peer = desk_of(request), request.client.host if request.client else ""
     _begin(desk, request, peer)
@@ -131,7 +132,7 @@ def is_known(request: Request) -> bool:
 
 
 def still_in(desk: Desk, request: Request) -> bool:
-    """Whether whoever opened a long stream may go on reading: sessions end and accounts are closed meanwhile."""
+    """Whether the caller of an open stream may continue to read, since sessions end and accounts are closed meanwhile."""
     try:
         return _caller(desk, request, request.client.host if request.client else "") is not None
     except Refused:
@@ -139,12 +140,12 @@ def still_in(desk: Desk, request: Request) -> bool:
 
 
 def cookie_name(desk: Desk, name: str) -> str:
-    """With https, a name that no other host and no plain connection can set."""
+    """The cookie's name; with https, one that no other host and no plain connection can set."""
     return f"__Host-{name}" if desk.secure else name
 
 
 def set_cookie(desk: Desk, request: Request, name: str, value: str, *, max_age_s: int | None = None) -> None:
-    """Set a cookie that no script can read and no other site can send with a form; ``max_age_s`` 0 deletes it."""
+    """Set a cookie that scripts can't read and other sites' forms can't send; ``max_age_s`` 0 deletes it."""
     parts = [f"{cookie_name(desk, name)}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
     if desk.secure:
         parts.append("Secure")
@@ -154,9 +155,9 @@ def set_cookie(desk: Desk, request: Request, name: str, value: str, *, max_age_s
 
 
 def _begin(desk: Desk, request: Request, peer: str) -> None:
-    """What is known before it is looked for who asks. Speaks the language that this browser chose or asks for, or the desk's.
+    """Set what is known before the caller is: also the language that the browser chose or asks for, or the desk's.
 
-    Programs and feed readers get English: what they are told is searched for and compared.
+    Programs and feed readers get English, since people search for and compare their messages.
     """
     request.state.address = client_address(peer, request.headers.getlist("x-forwarded-for"), desk.proxies)
     request.state.form_cookie = request.state.caller = None
@@ -170,7 +171,7 @@ def _begin(desk: Desk, request: Request, peer: str) -> None:
 
 
 def _know(desk: Desk, request: Request, caller: Caller | None) -> None:
-    """Keep who asks. If they chose a language for their account, it is spoken from here on."""
+    """Store the caller. If the account has a language, use it from here on."""
     request.state.caller = caller
     request.state.form_cookie = _form_cookie(desk, request, caller)
     if caller is not None and caller.language in language.LANGUAGES and not _is_program(request):
@@ -202,7 +203,7 @@ def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
     if header and trusted(peer, desk.proxies) and (names := request.headers.getlist(header)) and any(names):
         address: str = request.state.address
         if len(names) > 1:
-            # One of them came through the proxy from outside, and it is unknown which.
+            # A client sent one of them through the proxy, and it is unknown which.
             desk.accounts.refused(By(address=address, name=", ".join(names)), "proxy sign-in refused")
             said = gettext(
                 "the proxy sent %(num)s headers %(header)s: it has to replace what a client sends",
@@ -224,7 +225,7 @@ def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
 
 
 def _form_cookie(desk: Desk, request: Request, caller: Caller | None) -> str:
-    """What form tokens are made of: the session's secret, or for callers without a session a cookie for just that."""
+    """The secret from which form tokens are computed: the session's, or for callers without a session, a special cookie."""
     if caller is not None and caller.means == "feed":
         return ""
     if caller is not None and caller.means == "session":
@@ -241,7 +242,7 @@ def _limit(desk: Desk, request: Request, caller: Caller | None) -> None:
     who = caller.id if caller is not None else place_of(request.state.address)
     what, limit = ("api", API) if is_api(request) else ("pages", PAGES)
     if caller is not None and caller.means == "feed":
-        # An address that got into many hands must not lock its owner out of the pages.
+        # An address that was passed on to many readers must not lock its owner out of the pages.
         what = "feeds"
     wait_s = desk.buckets.take(f"{what} {who}", limit, desk.monotonic())
     if wait_s:
@@ -253,7 +254,7 @@ def _limit(desk: Desk, request: Request, caller: Caller | None) -> None:
 
 
 def _check_parameters(request: Request) -> None:
-    """A misspelt filter would silently give everything, and of one that is given twice only the last would hold."""
+    """Refuse unknown and repeated parameters: a misspelt filter would match everything, a repeated one only its last value."""
     route = request.scope.get("route")
     if isinstance(route, APIRoute):
         known = {field.alias: field.field_info.annotation for field in route.dependant.query_params}
@@ -286,12 +287,12 @@ def _takes(role: Role, has: Role) -> str:
 
 
 def is_feed(path: str) -> bool:
-    """Whether it is the path of an Atom feed of this desk."""
+    """Whether the path is that of an Atom feed of this desk."""
     return _FEED_PATHS.fullmatch(path) is not None
 
 
 def feed_address(address: str) -> str | None:
-    """Path and query of a feed in the form that tokens are bound to; None if it is not a feed of this desk."""
+    """Path and query of a feed in the form to which tokens are bound; None if it is not a feed of this desk."""
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -302,17 +303,17 @@ def feed_address(address: str) -> str | None:
 
 
 def asked_address(request: Request) -> str:
-    """The same of a request, its path as it was sent, its parameters as those who answer it read them."""
+    """The address of a request in that form, with its path as sent and its parameters as the route parses them."""
     path = request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0]
     return _bound(path, request.query_params.multi_items())
 
 
 def with_token(address: str, token: str) -> str:
-    """The address that a feed reader takes."""
+    """The address with the token, for a feed reader."""
     return f"{address}{'&' if '?' in address else '?'}{FEED_PARAMETER}={token}"
 
 
 def _bound(path: str, parameters: Iterable[tuple[str, str]]) -> str:
     values = [(name, value) for name, value in parameters if name != FEED_PARAMETER]
-    # Several of one name stay in their order, and empty ones too: which of them holds is for those who answer to say.
+    # Keeps the order of repeated parameters, and empty ones, since the route decides which of them applies.
     return f"{path}?{urlencode(sorted(values, key=itemgetter(0)))}" if values else path

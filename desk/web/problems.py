@@ -38,7 +38,7 @@ _SAID = {
     405: N_("This address does not accept this kind of request"),
     413: N_("The request is too large"),
 }
-"""What is said to people about what the framework refuses."""
+"""Messages to people for the framework's refusals."""
 _FAULTS = {
     "missing": N_("%(field)s is missing"),
     "string_too_long": N_("%(field)s: at most %(max_length)s characters"),
@@ -49,11 +49,11 @@ _FAULTS = {
     "less_than": N_("%(field)s: less than %(lt)s"),
     "literal_error": N_("%(field)s: one of %(expected)s"),
 }
-"""Faults of a form's field, by pydantic's kinds of errors, with the values of their contexts."""
+"""Messages for faults of a form's field, by pydantic's error type, with the values of its context."""
 
 
 class Refused(Exception):
-    """The request is not carried out. ``detail`` is for the person who made it."""
+    """The request is refused. ``detail`` is for the person who made it."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -70,12 +70,12 @@ class SignInNeeded(Refused):
 
 
 def is_api(request: Request) -> bool:
-    """Whether a program asks."""
+    """Whether the request is for the API."""
     return request.url.path.startswith("/api/")
 
 
 def answer(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The problem, for a program or a person."""
+    """The error as an answer for a program or a person."""
     title = HTTPStatus(status).phrase
     if is_api(request):
         body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
@@ -97,7 +97,7 @@ def _for_people(field: str, error: Mapping[str, Any]) -> str:
 
 
 def install(app: FastAPI, recognise: Callable[[Request], None]) -> None:
-    """Let the application answer with problems. ``recognise``: finds out who asks, if no route did."""
+    """Make the application answer errors with problems. ``recognise`` finds the caller if no route did."""
 
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)  # noqa: S101 - registered for it
@@ -127,7 +127,7 @@ def install(app: FastAPI, recognise: Callable[[Request], None]) -> None:
 
     def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, WirewatchError)  # noqa: S101 - registered for it
-        # A hint of these names a command.
+        # The hint of these errors names a command.
         return answer(request, status_of(error), said(error.said) if isinstance(error, NotFound) else said_error(error))
 
     app.add_exception_handler(Refused, refused)
@@ -140,7 +140,7 @@ def install(app: FastAPI, recognise: Callable[[Request], None]) -> None:
 
 
 def status_of(error: WirewatchError) -> int:
-    """The HTTP status of an error of ours."""
+    """The HTTP status for a WirewatchError."""
     match error:
         case NotFound():
             return 404

@@ -1,4 +1,4 @@
-"""Pages from templates. Everything is escaped; what comes from feeds is only ever text."""
+"""Renders pages from templates. Everything is escaped; content from feeds is always text."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MODULES = frozenset(path.name for path in STATIC.glob("*.js")) - {"theme.js"}
 
 
 def safe_link(url: str | None) -> str:
-    """The address if it is one of the web, else nothing: no ``javascript:`` from a feed becomes a link."""
+    """The address if it is http or https, else "", so that no ``javascript:`` from a feed becomes a link."""
     try:
         parts = urlsplit((url or "").strip())
     except ValueError:
@@ -62,9 +62,9 @@ def safe_link(url: str | None) -> str:
 
 @cache
 def static_url(name: str) -> str:
-    """The address of a file of ours, with its digest, so that browsers may keep it.
+    """The address of a static file, with its digest, so that browsers may cache it.
 
-    Modules have none: they import each other by their plain names, and under two addresses one would run twice.
+    Modules have no digest: they import each other by plain name, and a module with two addresses would run twice.
     """
     if name in MODULES:
         return f"/static/{name}"
@@ -86,13 +86,13 @@ def _pgettext(context: str, message: str, **values: object) -> Markup:
 
 
 def _html(sentence: str) -> Markup:
-    return Markup(sentence)  # noqa: S704 - a constant of a template (a test sees to it), or what a translator wrote for it
+    return Markup(sentence)  # noqa: S704 - a constant of a template (a test checks this), or its translation
 
 
 def _environment() -> jinja2.Environment:
-    """``_`` and its like take constants, which are HTML of ours as their translations are; values in them are escaped.
+    """The template environment. ``_`` and similar functions take constants, which are trusted HTML like their translations.
 
-    What comes out of a table is translated by the filter ``translated``, and escaped.
+    Values in them are escaped. Text from a table is translated by the filter ``translated``, and escaped.
     """
     made = jinja2.Environment(
         extensions=["jinja2.ext.i18n"],
@@ -125,7 +125,7 @@ def _environment() -> jinja2.Environment:
     made.filters["total_words"] = total_words
     made.filters["asked_again"] = asked_again_words
     made.filters["closed_up"] = closed_up
-    # "New style": the functions fill in the values.
+    # With "new style", the functions fill in the values.
     setattr(made, "newstyle_gettext", True)  # noqa: B010 - an attribute of the extension
     made.policies["ext.i18n.trimmed"] = True
     made.globals |= {"_": _gettext, "gettext": _gettext, "ngettext": _ngettext, "pgettext": _pgettext}
@@ -141,17 +141,17 @@ ENVIRONMENT = _environment()
 
 
 def clock_of(desk: Desk) -> Clock:
-    """The desk's time now."""
+    """The desk's clock, as of now."""
     return Clock(desk.clock_ms(), desk.zone)
 
 
 def fragment(template: str, /, **values: Any) -> str:
-    """A template without request: a part of a page that is the same for everybody."""
+    """Renders a template without a request: a part of a page that is the same for everyone."""
     return ENVIRONMENT.get_template(template).render(**values)
 
 
 def _own(desk: Desk, caller: Caller | None, path: str) -> Own:
-    """The caller's preferences. A page that says that the store is away has none."""
+    """The caller's preferences; none for the page that says that the store is unavailable."""
     if caller is None:
         return Own()
     try:
@@ -163,7 +163,7 @@ def _own(desk: Desk, caller: Caller | None, path: str) -> Own:
 def page(
     request: Request, template: str, /, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
 ) -> HTMLResponse:
-    """A whole page, for whoever asked."""
+    """Renders a whole page for the caller."""
     desk: Desk = request.app.state.desk
     caller = getattr(request.state, "caller", None)
     own = _own(desk, caller, request.url.path)

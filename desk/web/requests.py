@@ -1,4 +1,4 @@
-"""What a route knows of its request (the desk, who asks, a sent form), and how it answers a form."""
+"""What a route gets from its request (the desk, the caller, a submitted form), and how it answers a form."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def desk_of(request: Request) -> Desk:
 
 
 def caller_of(request: Request) -> Caller:
-    """Who makes this request; for routes that ask for a role, which always have one."""
+    """The caller of this request; for routes that need a role, which always have one."""
     caller: Caller | None = request.state.caller
     if caller is None:
         raise RuntimeError("a public route asked for its caller")
@@ -34,51 +34,51 @@ def caller_of(request: Request) -> Caller:
 
 
 def by_of(request: Request) -> By:
-    """Who makes this request, for the audit trail."""
+    """The caller of this request, for the audit trail."""
     return By(request.state.caller, request.state.address)
 
 
 def inside(path: str) -> str:
-    """The path if it is one of this desk, else the front page: no form leads elsewhere."""
+    """The path if it belongs to this desk, else the front page, so that no form leads to another site."""
     plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
     return path if plain else "/"
 
 
 @dataclass(frozen=True)
 class Visit:
-    """A request to a page: what its route works with, and how it answers. For routes that ask for a role."""
+    """A request to a page, with its data and its answers. For routes that need a role."""
 
     request: Request
     desk: Desk
 
     @property
     def by(self) -> By:
-        """Who makes it, for the audit trail."""
+        """The caller, for the audit trail."""
         return by_of(self.request)
 
     @property
     def caller(self) -> Caller:
-        """Who makes it."""
+        """The caller of this request."""
         return caller_of(self.request)
 
     @property
     def subscriptions(self) -> Subscriptions:
-        """The subscriptions, for what the caller does."""
+        """The subscriptions, for actions of the caller."""
         return self.desk.subscriptions(self.by)
 
     @property
     def channels(self) -> Channels:
-        """The channels, for what the caller does."""
+        """The channels, for actions of the caller."""
         return self.desk.channels(self.by)
 
     @property
     def devices(self) -> Devices:
-        """The devices that the caller is notified on."""
+        """The devices on which the caller is notified."""
         return self.desk.devices(self.by)
 
     @property
     def base_url(self) -> str:
-        """Where people reach the desk, without a slash at its end: the setting, or what the request was sent to."""
+        """The desk's public address without a trailing slash: the setting, or the address of this request."""
         return self.desk.settings.desk_public_url.rstrip("/") or str(self.request.base_url).rstrip("/")
 
     def page(self, template: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -86,19 +86,19 @@ class Visit:
         return page(self.request, template, status=status, **values)
 
     def done(self, back: str) -> Response:
-        """Nothing for a script; for a form, the page to go on with."""
+        """An empty answer for a script; for a form, a redirect to ``back``."""
         if FORM_HEADER in self.request.headers:
             return Response(status_code=204)
         return RedirectResponse(inside(back), 303)
 
 
 def visit_of(request: Request) -> Visit:
-    """The visit that this request is."""
+    """The visit for this request."""
     return Visit(request, desk_of(request))
 
 
 async def sent(request: Request) -> dict[str, list[str]]:
-    """All fields of a form by name, for forms with boxes and lists; files are left out."""
+    """All fields of a form by name, for forms with checkboxes and lists, without files."""
     found: dict[str, list[str]] = {}
     for name, value in (await request.form(max_fields=500)).multi_items():
         if isinstance(value, str):
@@ -107,11 +107,11 @@ async def sent(request: Request) -> dict[str, list[str]]:
 
 
 Number = Annotated[int, Field(ge=-1, lt=1 << 53)]
-"""A number in a request: no column and no script takes larger ones, and -1 stands for none."""
+"""A number in a request, limited to what columns and scripts can hold; -1 means none."""
 
 
 def number_in(text: str) -> int | None:
-    """A number that stands in an open form or a header; None if it is none, or one that no column takes."""
+    """Parses a number in a form or a header; None if it is not a number, or too large for a column."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 

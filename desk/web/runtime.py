@@ -1,4 +1,4 @@
-"""The desk's background work: follow the store, look after the status bar, count hours, keep the search index up."""
+"""The desk's background work: follow the store, update the status bar, count hours, keep the search index up to date."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from desk.use_cases.desk import Desk
 from desk.views.status_bar import Health
 
 LOOK_S = 0.2
-"""Between two looks at the store: one query by primary key, whatever the number of readers."""
+"""Seconds between two looks at the store; a look is one query by primary key, whatever the number of readers."""
 STATUS_S = 2.0
 SEARCH_S = 1.0
 HOURS_S = 5.0
 AFTER_ERROR_S = 2.0
 LOADED_S = 1.0
-"""So long the first request waits for the board; then it is answered with what is there, and the page says so."""
+"""Seconds that the first request waits for the board; then it is answered with what is loaded, and the page says so."""
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -33,14 +33,14 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def running(desk: Desk) -> AsyncIterator[None]:
-    """Run all of it in the background, from the first page of the board being loaded until the desk closes."""
-    # Threads of their own: slow pages must not hold up what everybody waits for.
+    """Run all background work, from the loading of the board's first page until the desk closes."""
+    # Separate threads, so that slow pages don't delay what all readers wait for.
     with ThreadPoolExecutor(4, "desk") as threads:
         tasks = [asyncio.create_task(work(desk, threads)) for work in (_follow, _status_bar, _count_hours)]
         if desk.search is not None:
             tasks.append(asyncio.create_task(_index(desk, threads)))
         try:
-            # Most stores are there by then; a big one, or one that can't be read, must not keep people waiting.
+            # Most stores are loaded by then; people must not wait for a large one, or one that can't be read.
             await _within(desk.hub.ready, LOADED_S)
             yield
         finally:
@@ -102,7 +102,7 @@ async def _index(desk: Desk, threads: ThreadPoolExecutor) -> None:
     reader = StoreReader(desk.store, desk.settings.run)
     while not desk.hub.closing.is_set():
         try:
-            # In parts, so that closing the desk need not wait for a whole archive.
+            # In parts, so that closing the desk does not wait for a whole archive.
             current = await _in(threads, lambda: search.refresh(reader, most=5_000))
         except WirewatchError as error:
             log.warning("the search index can't be kept up", problem=str(error))

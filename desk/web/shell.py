@@ -1,4 +1,4 @@
-"""What holds for every answer: security headers, hosts that we answer to, the largest body; plain ASGI, streams too."""
+"""Rules for every answer, also streams: security headers, accepted hosts, the largest body. Plain ASGI."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from desk.people.addresses import LOOPBACK, host_of
 
 LARGEST_BODY = 8 << 20
 STRANGERS_BODY = 64 << 10
-"""Of whoever is not known: forms are kept in memory until they are whole, and only then it is looked at who sends them."""
+"""Bytes of a body from an unknown sender: forms are held in memory until complete, and only then is the caller checked."""
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Nothing runs, is styled or shown that doesn't come from this desk's own files: whatever an article smuggles in."""
+"""Scripts, styles and images may come only from this desk's own files, whatever an article contains."""
 
 _CHARSETS = frozenset({b"", b"utf-8", b"utf8", b"us-ascii"})
-"""Those of bodies. Forms of several parts are decoded by any codec of Python that is named, and punycode takes a second for
-200,000 letters and four for twice as many."""
+"""Accepted charsets of bodies. Multipart forms may name any of Python's codecs, and punycode takes a second for 200,000 letters
+and four for twice as many."""
 _HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # A publisher need not know who reads it, and from which page.
+    # A publisher must not learn who reads it, and from which page.
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -40,9 +40,9 @@ _HEADERS = {
 
 
 class Shell:
-    """``hosts``: those that we answer to (a name that was bent to this machine is none); None: any. ``secure``: https only.
+    """The ASGI shell. ``hosts``: accepted hosts, so that DNS rebinding fails; None: any. ``secure``: only https.
 
-    ``known``: whether it is known who sends a request; it may ask the store.
+    ``known`` says whether the sender of a request is known; it may read the store.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Shell:
                 known = await run_in_threadpool(self._known, Request(scope))
             limit = LARGEST_BODY if known else STRANGERS_BODY
             if got > limit:
-                # The application answers, as it does to whatever else a route raises.
+                # The application answers, as it does for other exceptions of a route.
                 raise HTTPException(413, _too_large(limit))
             return message
 
@@ -109,14 +109,14 @@ def _too_large(limit: int) -> str:
 
 
 def hosts_of(public_url: str, *, demo: bool) -> frozenset[str] | None:
-    """The hosts to answer to: with a public address, that and this machine; in the demo, without sign-in, this machine."""
+    """The accepted hosts: the public address, if any, and this machine; in the demo, without sign-in, only this machine."""
     if public_url:
         return frozenset({host_of(public_url.partition("://")[2].partition("/")[0]), *LOOPBACK})
     return frozenset(LOOPBACK) if demo else None
 
 
 def _charset(content_type: str | None) -> bytes:
-    """The charset that the sender of a body names, read as the reader of forms reads it; empty if there is none."""
+    """The charset in a body's content type, parsed as the form parser does; empty if there is none."""
     if content_type is None or "charset" not in content_type.lower():
         return b""
     _, parameters = parse_options_header(content_type)
@@ -124,7 +124,7 @@ def _charset(content_type: str | None) -> bytes:
 
 
 def _length(text: str | None) -> int:
-    """What the header says; 0 if that is no number (the body is counted anyway), and too much if it has too many digits."""
+    """The length in the header; 0 if it is not a number (the body is counted anyway), and too large for too many digits."""
     if not (text and text.isascii() and text.isdigit()):
         return 0
     return int(text) if len(text) < 20 else sys.maxsize

@@ -1,4 +1,4 @@
-"""Event streams (SSE), for the Live page and the API: a slot for each, its reader, and its end."""
+"""Event streams (SSE) for the Live page and the API: their slots, their readers, and their end."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from desk.web.problems import Refused
 from desk.web.requests import number_in
 
 PATIENCE_S = 5.0
-"""So long a stream waits for a batch before it looks at the status bar and whether its person may still read."""
+"""Seconds that a stream waits for a batch before it checks the status bar, and whether its person may still read."""
 CHECK_S = 30.0
 
 
 class SignedOut(Exception):
-    """Whoever opened the stream may not read any more."""
+    """The caller of the stream may no longer read."""
 
 
 def event_stream(
@@ -34,9 +34,10 @@ def event_stream(
     events: Callable[[], AsyncIterator[ServerSentEvent]],
     full: str,
 ) -> Response:
-    """The answer that sends ``events``.
+    """A response that sends ``events``.
 
-    Refuses with 429 if the caller has too many open (saying ``full``) or the caller's address has, 503 if all together have.
+    Refuses with 429 if the caller (with the message ``full``) or the caller's address has too many streams open, and with 503
+    if there are too many in total.
     """
     together, places, each = desk.streams
     place = place_of(request.state.address)
@@ -48,7 +49,7 @@ def event_stream(
         raise Refused(503, gettext("too many pages are open at this desk"), {"Retry-After": "30"})
 
     async def slotted() -> AsyncIterator[ServerSentEvent]:
-        # Taken only now: a stream that is never read is never closed either.
+        # Taken only now, since a stream that is never read is never closed either.
         with ExitStack() as held:
             for slots, key in ((each, caller.id), (places, place), (together, "")):
                 if not slots.take(key):
@@ -63,9 +64,9 @@ def event_stream(
 async def batches(
     request: Request, desk: Desk, reader: StreamReader, missed: Callable[[], Batch | None] | None = None
 ) -> AsyncIterator[Batch | None]:
-    """What is published, batch by batch, and None whenever 5 s brought none; ends if the desk closes or the reader lags.
+    """Yields published batches, and None after each 5 s without one; ends if the desk closes or the reader lags.
 
-    ``missed`` gives what was stored before the reader was there, part by part, and None at its end. Raises SignedOut.
+    ``missed`` returns what was stored before the reader existed, part by part, and None at its end. Raises SignedOut.
     """
     checked_s = desk.monotonic()
     while not (desk.hub.closing.is_set() or reader.lagging):
@@ -81,6 +82,6 @@ async def batches(
 
 
 def last_id(request: Request, otherwise: int) -> int:
-    """Where a stream broke off: a transaction's number."""
+    """The number of the transaction where a stream broke off."""
     found = number_in(request.headers.get("last-event-id", ""))
     return max(0, otherwise) if found is None else found

@@ -1,4 +1,4 @@
-"""Searches and their like take turns: a few at once, and none for a client that has gone, or once the desk closes."""
+"""Searches and similar work take turns: a few at once, and none for a disconnected client or once the desk closes."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ BUSY = N_("other searches are running: try again in a moment")
 
 
 class Turn:
-    """One request's turn, which it has until its function returns."""
+    """One request's turn, which lasts until its function returns."""
 
     def __init__(self, desk: Desk) -> None:
         self._closing, self.gone = desk.hub.closing.is_set, False
 
     def stopped(self) -> bool:
-        """Whether the client has gone. May be asked from any thread."""
+        """Whether the client has disconnected. May be called from any thread."""
         return self.gone or self._closing()
 
 
 async def turn_of(request: Request) -> AsyncIterator[Turn]:
-    """Wait for a turn, on no thread, and give it back. Raises Refused (503) if none comes free within two seconds."""
+    """Wait for a turn without using a thread, and release it. Raises Refused (503) if none is free within two seconds."""
     desk, person = desk_of(request), caller_of(request).id
     if request.method == "POST":
-        # What comes after the form can only be that the client has gone.
+        # After the form, the only possible message is that the client has disconnected.
         await request.form(max_fields=500)
     await _take(desk, person)
     turn = Turn(desk)

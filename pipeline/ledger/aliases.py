@@ -17,7 +17,7 @@ def read_aliases(connection: sa.Connection, run: str, base: Base | None, ids: Co
     c = article_aliases.c
     found: dict[str, str] = {}
     for part in chunks(sorted(set(ids))):
-        # One statement, of a part for each index.
+        # One statement, with one part per index.
         parts = [
             sa.select(c.alias, c.article, sa.literal_column(str(age)).label("age")).where(mine, column.in_(part))
             for age, mine in enumerate(known(run, base, article_aliases))
@@ -29,7 +29,7 @@ def read_aliases(connection: sa.Connection, run: str, base: Base | None, ids: Co
 
 
 def write_aliases(store: Store, connection: sa.Connection, run: str, decided: Sequence[Decided]) -> None:
-    """Store what a bundle learnt of addresses, in the caller's transaction."""
+    """Store the aliases that a bundle found, in the caller's transaction."""
     rows = [
         {"run": run, "alias": alias.alias, "article": alias.article, "place": one.key.sortable()}
         for one in decided
@@ -40,14 +40,14 @@ def write_aliases(store: Store, connection: sa.Connection, run: str, decided: Se
 
 
 def forget_aliases(connection: sa.Connection, run: str, articles: Collection[str]) -> int:
-    """Delete the aliases of articles that go, in the caller's transaction; how many rows went."""
+    """Delete the aliases of deleted articles, in the caller's transaction. Returns the number of deleted rows."""
     c = article_aliases.c
     mine = (c.run == run) & c.article.in_(sorted(articles))
     return connection.execute(article_aliases.delete().where(mine)).rowcount
 
 
 def one_article(connection: sa.Connection, runs: Iterable[str], address: str) -> list[str]:
-    """The id of an address, and those of all addresses that belong to the same article in one of the runs, sorted."""
+    """The id of an address, and the ids of all addresses of the same article in one of the runs, sorted."""
     c = article_aliases.c
     names = sorted(runs)
     named = sa.select(c.article).where(c.run.in_(names), c.alias == address)

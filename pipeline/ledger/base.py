@@ -1,6 +1,6 @@
 """The base of a partial replay: the run that it continues, as of the replay's start. It is read in place, not copied.
 
-Editors' decisions move articles in the base's own rows, also after that start: ``pipeline.ledger.moved`` has what counts.
+Editors' decisions move articles in the base's own rows, even after that start; ``pipeline.ledger.moved`` has the values to use.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from pipeline.ledger.tables import replays
 
 
 class Base(NamedTuple):
-    """The part of ``run`` that counts as known: its rows at places before ``before``."""
+    """The part of ``run`` that a replay knows: its rows at places before ``before``."""
 
     run: str
     before: str
 
 
 def place_at(time_ms: int) -> str:
-    """A place before all places of event times from ``time_ms`` on."""
+    """A place before all places with event times from ``time_ms`` on."""
     return OrderKey(time_ms, "", "").sortable().partition(":")[0]
 
 
 def base_of(store: Store, run: str) -> Base | None:
-    """As ``read_base``, in a transaction of its own. Raises StoreError."""
+    """``read_base`` in a separate transaction. Raises StoreError."""
     with store.reading() as connection:
         return read_base(connection, run)
 
@@ -41,7 +41,7 @@ def read_base(connection: sa.Connection, run: str) -> Base | None:
 
 
 def stored_under(run: str) -> tuple[str, str]:
-    """The values of the column ``run`` in rows of a run: its own name, and that of its canaries."""
+    """The values of the column ``run`` in a run's rows: its own name, and that of its canaries."""
     return run, canary_run(run)
 
 

@@ -48,7 +48,7 @@ def write_bundle(
 ) -> list[OutboxRow]:
     """Write a bundle in the caller's transaction, and return the rows for the outbox.
 
-    ``back``: those that had left the order, whose delay does not count. Canaries are written in the same way, under a
+    ``back``: records that had left the order, whose delay does not count. Canaries are written in the same way, under a
     separate run name, so that readers of the run never see them.
     """
     ended = write_outcomes(store, connection, [outcome_row(one.outcome, seq, late=one.late) for one in decided])
@@ -71,13 +71,13 @@ def write_bundle(
 
 
 def write_outcomes(store: Store, connection: sa.Connection, rows: Sequence[dict[str, object]]) -> Counts:
-    """Insert outcomes; the first write wins. Returns how many raw records got their outcome by this, by kind."""
+    """Insert outcomes; the first write wins. Returns the number of raw records that got their outcome here, by kind."""
     ended: Counts = Counter()
     if rows:
         c = t.outcomes.c
         keys = [column.name for column in t.outcomes.primary_key]
         statement = store.insert(t.outcomes).on_conflict_do_nothing(index_elements=keys)
-        # Only inserted rows are counted: the others were counted when they were inserted.
+        # Only inserted rows are counted, since the others were counted when they were inserted.
         written = connection.execute(statement.returning(c.kind, c.first_offset, c.last_offset), rows)
         for kind, first, last in written:
             ended[counts.OUTCOMES, kind] += last - first + 1
@@ -115,7 +115,7 @@ def bundle_counts(decided: Sequence[Decided], stored_ms: int, back: Collection[P
 
 
 def postponed_counts(later: Sequence[Draft]) -> Counts:
-    """The counts that records add that leave the order. Pure."""
+    """The counts that records add when they leave the order. Pure."""
     return Counter((counts.POSTPONED, draft.postponed.why) for draft in later if draft.postponed)
 
 
@@ -160,7 +160,7 @@ def _write_results(
 def _mark_handled(
     connection: sa.Connection, run: str, decided: Sequence[Decided], alerts: Sequence[Alert], stored_ms: int
 ) -> None:
-    """Note canaries as handled. One that Wirewatch didn't make has no row, so it changes nothing."""
+    """Record canaries as handled. A canary that Wirewatch didn't make has no row, so it changes nothing."""
     raised = {alert.article: alert.id for alert in alerts}
     c = t.canaries.c
     for one in decided:

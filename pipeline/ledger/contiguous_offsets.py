@@ -1,4 +1,4 @@
-"""The progress of a run in a stream, by its outcomes: contiguous offsets, lost records, a stream that came back shorter."""
+"""A run's progress in a stream, from its outcomes: contiguous offsets, lost records, a stream that was truncated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.ledger.slow_lane import delete_beyond, offsets_beyond
 
 
 def uncovered(first: int, last: int, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The parts of ``first`` to ``last`` (both in) that none of the ranges (both ends in) covers, in order. Pure."""
+    """The parts of ``first`` to ``last`` that no range covers, in order; all ends are inclusive. Pure."""
     left: list[tuple[int, int]] = []
     begin = first
     for low, high in sorted(ranges):
@@ -43,7 +43,7 @@ def pruned_below(connection: sa.Connection, run: str) -> dict[tuple[str, int], i
 class StreamOffsets:
     """The offsets of one stream in the ledger of a run; see ``RunLedger.offsets``. Raises StoreError.
 
-    Methods that write raise Fenced once another owner has the run: ``check_owner`` does so, and returns the run's seq.
+    Methods that write raise Fenced once another owner has the run (through ``check_owner``, which returns the run's seq).
     """
 
     def __init__(self, store: Store, run: str, stream: str, check_owner: Callable[[sa.Connection], int]) -> None:
@@ -51,7 +51,7 @@ class StreamOffsets:
         self._check_owner = check_owner
 
     def first(self, offered: Mapping[int, int]) -> dict[int, int]:
-        """The run's first offset of each partition: stored on first sight, the stored one from then on."""
+        """The run's first offset of each partition: stored when first offered, and read from the store afterwards."""
         c = own.run_offsets.c
         rows = [self._row(partition, first_offset=offset) for partition, offset in offered.items()]
         with self._store.writing() as connection:
@@ -61,7 +61,7 @@ class StreamOffsets:
             return {row.partition: row.first_offset for row in connection.execute(query)}
 
     def epochs(self) -> dict[int, int]:
-        """The newest leader epoch of each partition that the run has read; -1: none is known."""
+        """The newest leader epoch of each partition that the run has read; -1 if unknown."""
         c = own.run_offsets.c
         query = sa.select(c.partition, c.epoch).where(c.run == self._run, c.stream == self._stream)
         with self._store.reading() as connection:
@@ -76,19 +76,19 @@ class StreamOffsets:
             connection.execute(own.run_offsets.update().where(mine).values(epoch=epoch))
 
     def known(self) -> dict[int, int]:
-        """The run's stored first offset of each partition; empty before it began in this stream."""
+        """The run's stored first offset of each partition; empty before the run began in this stream."""
         c = own.run_offsets.c
         query = sa.select(c.partition, c.first_offset).where(c.run == self._run, c.stream == self._stream)
         with self._store.reading() as connection:
             return {int(row.partition): int(row.first_offset) for row in connection.execute(query)}
 
     def waiting(self, partition: int) -> list[int]:
-        """Offsets of a partition's records that wait in the slow lane, rising."""
+        """Offsets of a partition's records that wait in the slow lane, ascending."""
         with self._store.reading() as connection:
             return offsets_beyond(connection, self._run, self._stream, partition, 0)
 
     def contiguous(self, first: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
-        """For each partition the lowest offset from ``first`` on without an outcome, and those above it that have one.
+        """For each partition, the lowest offset from ``first`` on without an outcome, and the offsets above it with one.
 
         A record in the slow lane counts as if it had one: it is not read again.
         """
@@ -110,14 +110,14 @@ class StreamOffsets:
         return found
 
     def saved(self) -> dict[int, int]:
-        """For each partition an offset below which each record has an outcome: where ``contiguous`` may begin."""
+        """For each partition, an offset below which each record has an outcome, from which ``contiguous`` may begin."""
         c = own.contiguous_offsets.c
         query = sa.select(c.partition, c.next_offset).where(c.run == self._run, c.stream == self._stream)
         with self._store.reading() as connection:
             return {int(row.partition): int(row.next_offset) for row in connection.execute(query)}
 
     def save(self, positions: Mapping[int, int]) -> None:
-        """Save that each record below these offsets has an outcome. What is saved never steps back."""
+        """Save that each record below these offsets has an outcome. A saved offset never decreases."""
         rows = [self._row(partition, next_offset=offset) for partition, offset in sorted(positions.items())]
         with self._store.writing() as connection:
             self._check_owner(connection)
@@ -131,7 +131,7 @@ class StreamOffsets:
                 )
 
     def late_keys(self) -> dict[tuple[int, int], OrderKey]:
-        """(partition, offset) → effective key of the records that came too late; a replay of this run loads them."""
+        """(partition, offset) → effective key of records that came too late; a replay of this run loads them."""
         c = t.outcomes.c
         query = sa.select(c.partition, c.first_offset, c.place)
         with self._store.reading() as connection:
@@ -139,7 +139,7 @@ class StreamOffsets:
             return {(row.partition, row.first_offset): OrderKey.parse(row.place) for row in rows}
 
     def newest_handled(self, partition: int, upto: int) -> tuple[int, OrderKey] | None:
-        """The highest offset up to ``upto`` whose record was handled in time, with that record's key; None if there is none."""
+        """The highest offset up to ``upto`` whose record was handled in time, with that record's key; None if none was."""
         c = t.outcomes.c
         in_time = self._in(partition) & (c.first_offset <= upto) & c.place.is_not(None) & ~c.late
         query = sa.select(c.first_offset, c.place).where(in_time).order_by(c.first_offset.desc()).limit(1)
@@ -183,8 +183,8 @@ class StreamOffsets:
     def strike_beyond(self, ends: Mapping[int, int]) -> int:
         """Delete the outcomes of records that the stream has lost at its end; return how many records those were.
 
-        ``ends``: for each partition the offset that its next record gets. Outcomes from there on belong to records that were
-        cut off; other records will get those offsets. The articles stay: if they come again, they are ``unchanged``.
+        ``ends``: for each partition, the offset of its next record. Outcomes from there on belong to records that were cut
+        off; other records will get those offsets. The articles remain: if they arrive again, they are ``unchanged``.
         """
         c, f, o = t.outcomes.c, own.contiguous_offsets.c, own.run_offsets.c
         gone = Counter[tuple[str, str]]()
@@ -202,18 +202,19 @@ class StreamOffsets:
                 for name in ("next_offset", "pruned_below"):
                     further = own.contiguous_offsets.update().where(ahead, f[name] > end)
                     connection.execute(further.values({name: end}))
-                # What is left may be of an earlier epoch; the next record read says which one it is.
+                # The remaining records may be of an earlier epoch; the next record read says which.
                 read = (o.run == self._run) & (o.stream == self._stream) & (o.partition == partition)
                 connection.execute(own.run_offsets.update().where(read).values(epoch=-1))
             counts.add_counts(self._store, connection, self._run, {key: -value for key, value in gone.items()})
         return gone.total()
 
     def reaching(self, connection: sa.Connection, partition: int, offset: int) -> sa.ColumnElement[bool]:
-        """The outcomes of a partition that cover ``offset`` or lie behind it, bounded by the primary key.
+        """A condition for the outcomes of a partition that cover ``offset`` or come after it, using the primary key.
 
-        ``last_offset`` is in no index, so it alone would read the whole ledger. Ranges of one partition don't overlap: of
-        those that begin before ``offset``, only the last one can reach it. It is looked for first, and not in a subquery:
-        PostgreSQL's planner knows nothing of the result of one, guesses a third of the table, and reads all of a large one.
+        ``last_offset`` is in no index, so a condition on it alone would read the whole ledger. Ranges of one partition don't
+        overlap: of those that begin before ``offset``, only the last can reach it. It is read first, and not in a subquery,
+        because PostgreSQL's planner can't estimate a subquery's result, guesses a third of the table, and reads a large table
+        completely.
         """
         c, mine = t.outcomes.c, self._in(partition)
         before = sa.select(c.first_offset).where(mine, c.first_offset <= offset).order_by(c.first_offset.desc())

@@ -1,4 +1,4 @@
-"""Editors' decisions about stories: made on the desk, carried out in one transaction, and repeated by replays.
+"""Editors' decisions about stories: made at the desk, carried out in one transaction, and repeated by replays.
 
 A decision is between two transactions of its run: its place is the last one that the run had assigned, so all records
 up to there were decided without it, and all later ones with it. A replay carries it out before the first record with a
@@ -52,7 +52,7 @@ _VERSION = (*ENTRY, t.versions.c.title, t.versions.c.text, t.versions.c.event_ms
 
 
 class WantedDecision(NamedTuple):
-    """What an editor asks for: ``story`` joined ``into`` another, ``article`` split out of its story, ``undoes`` undone."""
+    """An editor's request: join ``story`` ``into`` another, split ``article`` from its story, or undo decision ``undoes``."""
 
     kind: DecisionKind
     story: str = ""
@@ -63,7 +63,7 @@ class WantedDecision(NamedTuple):
 
 
 def decide_stories(store: Store, run: str, wanted: WantedDecision, *, by: str, now_ms: int) -> CarriedOut:
-    """Take a decision for the run as it is now, and carry it out. Raises NotFound, UsageError, StoreError."""
+    """Make a decision for the run in its current state, and carry it out. Raises NotFound, UsageError, StoreError."""
     with store.writing() as connection:
         connection.execute(t.runs.update().where(t.runs.c.name == run).values(seq=t.runs.c.seq + 1))
         row = connection.execute(sa.select(t.runs).where(t.runs.c.name == run)).one_or_none()
@@ -92,7 +92,7 @@ def decide_stories(store: Store, run: str, wanted: WantedDecision, *, by: str, n
 def replay_decision(
     ledger: RunLedger, state: RunState, decision: StoryDecision, *, scope: str, publish: bool
 ) -> CarriedOut:
-    """Carry out a decision of the run that is replayed, in a transaction of its own. Raises Stale, Fenced, StoreError."""
+    """Carry out a decision of the replayed run, in a separate transaction. Raises Stale, Fenced, StoreError."""
     in_force = SubscriptionVersions(SubscriptionStore(ledger.store, scope))
     with ledger.deciding(state) as (connection, seq):
         base = read_base(connection, ledger.run)
@@ -101,7 +101,7 @@ def replay_decision(
 
 
 def replay_rest(ledger: RunLedger, before: str, *, scope: str, publish: bool) -> int:
-    """Carry out the decisions of the run that is replayed that are left, up to a place; how many. Raises Fenced, StoreError."""
+    """Carry out the replayed run's remaining decisions up to a place. Returns how many. Raises Fenced, StoreError."""
     count = 0
     while True:
         with ledger.store.reading() as connection:
@@ -152,7 +152,7 @@ def _with_copies(connection: sa.Connection, run: str, mine: Iterable[str], artic
 
 
 def _undoable(connection: sa.Connection, run: str, number: int) -> tuple[str, str]:
-    """The stories of a decision that can be taken back: no later one that stands touched them. Raises NotFound, UsageError."""
+    """The stories of a decision that can be undone: no later one in force affects them. Raises NotFound, UsageError."""
     c = t.story_decisions.c
     rows = connection.execute(sa.select(c.number, c.undoes, c.record, c.effects).where(c.run == run)).all()
     found = next((row for row in rows if row.number == number), None)
@@ -182,7 +182,7 @@ class _StoredAlert(NamedTuple):
 
 
 def _stored_alert(row: Any, story: str, instead: Mapping[str, ToldMark | None]) -> _StoredAlert:
-    """``instead``: marks that count in place of the rows'."""
+    """An alert from a row. ``instead``: marks that replace those of the rows."""
     mark = None if row.mark is None else msgspec.json.decode(row.mark, type=ToldMark)
     mark = instead.get(row.id, mark)
     sources = mark.sources if mark is not None else decode(row.record.encode(), Alert).sources
@@ -190,20 +190,20 @@ def _stored_alert(row: Any, story: str, instead: Mapping[str, ToldMark | None]) 
 
 
 class _Work:
-    """Carrying out one decision in the caller's transaction."""
+    """Carries out one decision in the caller's transaction."""
 
     def __init__(self, store: Store, connection: sa.Connection, run: str, base: Base | None, seq: int) -> None:
         self._store, self._connection, self._run, self._base, self._seq = store, connection, run, base, seq
         self._moved = moved_in(connection, run, base)
 
     def carry_out(self, decision: StoryDecision, in_force: SubscriptionVersions, *, publish: bool) -> CarriedOut:
-        """Move the articles, and bring what is known of their stories up to that."""
+        """Move the articles, and update what is stored about their stories."""
         stories = members(self._connection, self._run, self._base, self._moved, (decision.story, decision.into))
         rows = self._versions(stories)
         known = {
             str(row.article): Member(stories[str(row.article)], row.duplicate_of) for row in rows if row.version == 1
         }
-        # Of an article whose first version was pruned, the oldest that there is.
+        # If an article's first version was pruned, the oldest remaining one.
         known |= {str(row.article): Member(stories[str(row.article)]) for row in rows if row.article not in known}
         moved = moves(decision, known, self._undone(decision))
         effects, alerts, sent = Effects(), list[Alert](), list[OutboxRow]()
@@ -212,7 +212,7 @@ class _Work:
             before = read_facts(self._connection, self._run, self._base, self._moved, touched)
             self._move(moved)
             effects = Effects(moved=moved, facts=before)
-            # From here on it is as if the run had known no other.
+            # From here on, as if the run had never had another story.
             self._moved.carry_out(effects)
             key = OrderKey.parse(decision.place)
             memories, records, effects = self._remembered(touched, rows, known, effects, decision.number)
@@ -231,7 +231,7 @@ class _Work:
         return rows_of(self._connection, self._run, self._base, articles, _VERSION)
 
     def _undone(self, decision: StoryDecision) -> tuple[StoryDecision, Effects] | None:
-        """What a decision takes back, from the run's own rows, or from those of its base."""
+        """The decision that this one undoes, from the run's own rows or those of its base."""
         if decision.undoes is None:
             return None
         c = t.story_decisions.c
@@ -242,7 +242,7 @@ class _Work:
         return None
 
     def _move(self, moved: dict[str, tuple[str, str]]) -> None:
-        """Put the new story into the run's own rows."""
+        """Store the new story in the run's own rows."""
         a, v, c = t.articles, t.versions, t.alerts
         for part in chunks(sorted(moved)):
             mine = sa.select(a.c.id, a.c.record).where(a.c.run == self._run, a.c.id.in_(part))
@@ -266,7 +266,7 @@ class _Work:
         effects: Effects,
         number: int,
     ) -> tuple[dict[str, StoryMemory], list[Article], Effects]:
-        """What is known of the stories now, their articles in the run's order, and the effects with the alerts' marks."""
+        """The stories' new memories, their articles in the run's order, and the effects with the alerts' marks."""
         story_of = {article: effects.moved.get(article, (one.story, one.story))[1] for article, one in known.items()}
         records = self._records(story_of)
         first_alerts = self._first_alerts(touched)
@@ -295,7 +295,7 @@ class _Work:
         return memories, records, effects
 
     def _records(self, articles: Iterable[str]) -> list[Article]:
-        """Articles as they are now. Of the base's, those that changed behind the replay's beginning are left out."""
+        """Articles in their current state. Leaves out articles of the base that changed after the replay's beginning."""
         a, found = t.articles.c, dict[str, Article]()
         names = ((self._run, None),) if self._base is None else ((self._base.run, self._base.before), (self._run, None))
         for run, before in names:
@@ -322,14 +322,14 @@ class _Work:
         return sorted((one for one in found.values() if one.story in stories), key=lambda one: (one.place, one.id))
 
     def _first_alerts(self, stories: Sequence[str]) -> dict[str, str]:
-        """Story → the place of its first alert."""
+        """The place of each story's first alert, by story."""
         places: dict[str, str] = {}
         for one in self._alerts(stories):
             places.setdefault(one.story, one.place)
         return places
 
     def _marks(self, story: str, memory: StoryMemory) -> dict[str, tuple[ToldMark | None, ToldMark]]:
-        """What the alerts of a story are taken to have told from now on, by alert, with what that was."""
+        """The marks of a story's alerts, by alert: (before, from now on)."""
         c, found = t.alerts.c, dict[str, tuple[ToldMark | None, ToldMark]]()
         most = memory.story.independent_sources if memory.story else 0
         for one in self._alerts([story]):
@@ -340,7 +340,7 @@ class _Work:
         return found
 
     def _store_memories(self, memories: dict[str, StoryMemory]) -> None:
-        """Write the stories and their facts; those without articles are gone."""
+        """Store the stories and their facts; deletes stories without articles."""
         gone = [story for story, memory in memories.items() if memory.story is None]
         for table, column in ((t.stories, "id"), (story_facts, "story")):
             theirs = (table.c.run == self._run) & table.c[column].in_(gone)
@@ -351,7 +351,7 @@ class _Work:
         write_facts(self._store, self._connection, self._run, facts)
 
     def _changed(self, moved: Iterable[str]) -> list[OutboxRow]:
-        """The moved articles for the stream of enriched ones: a reader learns their story from it."""
+        """Rows with the moved articles for the stream of enriched articles, so that its readers learn their new story."""
         a, rows = t.articles.c, list[OutboxRow]()
         for part in chunks(sorted(moved)):
             query = sa.select(a.id, a.record).where(a.run == self._run, a.id.in_(part)).order_by(a.place)

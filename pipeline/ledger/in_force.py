@@ -11,8 +11,8 @@ from core.store import SubscriptionStore
 class SubscriptionVersions:
     """Versions of a scope's subscriptions for the alert rule (``stories.alerts.InForce``). Not thread-safe.
 
-    Versions never change and are cached; which one is in force is read again for every batch (``begin``): the margin before a
-    version holds makes sure that it is stored by the time a record needs it.
+    Versions never change and are cached; which version is in force is read again for every batch (``begin``). The margin before
+    a version takes effect ensures that it is stored by the time a record needs it.
     """
 
     def __init__(self, queries: SubscriptionStore) -> None:

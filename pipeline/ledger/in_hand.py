@@ -1,4 +1,4 @@
-"""Notes the records that the ordered stage is about to decide, so that a record that kills its process is found.
+"""Records what the ordered stage is about to decide, so that a record that kills its process can be found.
 
 Unlike preparing, deciding can't be moved to a separate process, since it needs the story index. So a batch is noted in
 the store before it is decided, and the note becomes void once the batch is stored. A process that finds another one's
@@ -28,15 +28,16 @@ from pipeline.ledger import tables as own
 from pipeline.ledger.last_words import how_it_ended
 
 PROVEN, UNPROVEN, BLAMED_OUT = 2, 1, 4
-"""How much a death counts against the record that was in hand, and when that is not decided again: after two deaths that the
-process itself reported (a fatal signal in this thread, CPU time), or four of another kind.
+"""How much a death counts against the record in hand, and the sum at which the record is not decided again: after two deaths
+that the process itself reported (a fatal signal in this thread, CPU time), or four of another kind.
 
-A process that is killed from outside dies over a record that did nothing: with two of those, the torture's kills set one aside.
-The kernel's kill for want of memory looks the same, so four do.
+If a process is killed from outside, its record is not the cause: with a limit of two, kills in the torture test set a record
+aside. A kill by the kernel for lack of memory looks the same, so the limit is four.
 """
 CPU_SHARE = 0.25
-"""Of ``order_limit_s``: what a process may use as CPU time over one record. Only this is reported, since a process that was
-stopped, or waits for a database, reaches the limit by the clock too. A quarter, so that it comes first on a busy machine."""
+"""The share of ``order_limit_s`` that a process may use as CPU time for one record. Only this limit is reported, since a
+process that was stopped, or waits for a database, also reaches the limit by the clock. A quarter, so that it is reached first
+even on a busy machine."""
 MOST_REMEMBERED = 100
 _TOKEN = secrets.token_hex(8)
 _VOID = -1
@@ -50,7 +51,7 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
     partition: int
     offset: int
     blamed: int
-    # Otherwise it is only remembered: another record was decided.
+    # Otherwise it is only stored, since another record was decided.
     in_hand: bool = True
 
 
@@ -58,14 +59,14 @@ _records = msgspec.json.Decoder(tuple[_Record, ...])
 
 
 def process_token() -> str:
-    """What names this process in notes."""
+    """The name of this process in notes."""
     return f"{os.getpid()}-{_TOKEN}"
 
 
 class InHand:
     """The note of one run. Raises StoreError, and Fenced once another owner has the run (``check_owner`` does).
 
-    ``last_words``: the folder in which processes of this machine leave theirs; empty: none.
+    ``last_words``: the folder for the last words of this machine's processes; empty for none.
     """
 
     def __init__(
@@ -74,10 +75,10 @@ class InHand:
         self._store, self._run, self._check_owner, self._last_words = store, run, check_owner, last_words
 
     def take(self, positions: Sequence[Position], seq: int, blamed: Mapping[Position, int]) -> dict[Position, int]:
-        """Note that these are decided now, to be stored as transaction ``seq``; ``blamed`` says how much each was before.
+        """Note that these are decided now, to be stored as transaction ``seq``; ``blamed``: their blame so far.
 
-        Returns how much the records are blamed that a process had in hand when it died; if there are any, nothing is noted
-        and its note is gone, since what was to be decided now may hold them.
+        Returns the blame of records that a process had in hand when it died. If there are any, notes nothing and deletes that
+        process's note, since the records to decide now may include them.
         """
         process, c = process_token(), own.in_hand.c
         noted = [_Record(at.stream, at.partition, at.offset, blamed.get(at, 0)) for at in positions]
@@ -99,9 +100,9 @@ class InHand:
         return {}
 
     def _blamed_of(self, process: str, records: Sequence[_Record], *, died: bool) -> dict[Position, int]:
-        """How much each record of another process's note is blamed now; without those that are not blamed at all.
+        """The new blame of each record in another process's note, without records that have none.
 
-        ``died``: while it had some of them in hand.
+        ``died``: whether the process died while it had some of them in hand.
         """
         death = how_it_ended(self._last_words, self._run, process) if died else None
         if death is not None and death.stacks:
@@ -122,30 +123,30 @@ class InHand:
         return blamed
 
     def lay_down(self) -> None:
-        """Note that nothing is in hand any more: what happens from here on is not the record's fault."""
+        """Note that nothing is in hand any more, so that no record is blamed for what happens from here on."""
         with self._store.writing() as connection:
             mine = (own.in_hand.c.run == self._run) & (own.in_hand.c.process == process_token())
             connection.execute(own.in_hand.update().where(mine).values(seq=_VOID))
 
 
 class Suspects:
-    """How much each record is blamed for processes that died: those are decided alone, in their order. Not thread-safe."""
+    """The blame of records for processes that died. Blamed records are decided alone, in order. Not thread-safe."""
 
     def __init__(self) -> None:
         self.blamed: dict[Position, int] = {}
 
     def add(self, found: Mapping[Position, int]) -> None:
-        """Blame records as much as ``found`` says, if they were not blamed more."""
+        """Raise the blame of records to that in ``found``, unless it is higher already."""
         for position, times in found.items():
             self.blamed[position] = max(times, self.blamed.get(position, 0))
 
     def next_batch(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """The first draft, if it is blamed; else all before the first that is."""
+        """The first draft, if it is blamed; else all drafts before the first blamed one."""
         count = next((at for at, draft in enumerate(drafts) if draft.position in self.blamed), len(drafts))
         return list(drafts[: max(1, count)])
 
     def decided(self, drafts: Sequence[Draft]) -> None:
-        """These are stored: nothing was wrong with them."""
+        """Clear the blame of drafts that are stored."""
         for draft in drafts:
             self.blamed.pop(draft.position, None)
 
@@ -159,9 +160,9 @@ class Suspects:
 class Watch:
     """Ends the process, with all stacks on standard error, if one record takes longer than ``limit_s`` (0: never).
 
-    Nothing less can end code that holds the interpreter's lock. It is checked from C, so it works then too. One timer per
-    process: with two watches at once the later one counts. ``by_cpu``: also if the process uses CPU_SHARE of the limit as CPU
-    time over one record, which ``pipeline.ledger.last_words`` reports.
+    Only this can end code that holds the interpreter's lock: the check is in C, so it works then too. There is one timer per
+    process: with two watches at once, the later one counts. ``by_cpu``: also if the process uses CPU_SHARE of the limit as CPU
+    time for one record, which ``pipeline.ledger.last_words`` reports.
     """
 
     def __init__(
@@ -171,19 +172,19 @@ class Watch:
         self._armed_s: float | None = None
 
     def begin_record(self) -> None:
-        """A record is begun: it has three quarters of the limit at least, and its whole CPU time."""
+        """Begin a record: it has at least three quarters of the limit, and all of its CPU time."""
         if not self._limit_s:
             return
         if self._by_cpu:
             signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SHARE * self._limit_s)
         now_s = self._monotonic()
-        # A thread is started each time: not for each of a hundred records in a second.
+        # Each call starts a thread, which is too much for each of a hundred records a second.
         if self._armed_s is None or now_s - self._armed_s > self._limit_s / 4:
             faulthandler.dump_traceback_later(self._limit_s, exit=True, file=_STDERR)
             self._armed_s = now_s
 
     def end(self) -> None:
-        """Nothing is decided for now."""
+        """Stop the timer while nothing is decided."""
         if self._armed_s is not None:
             faulthandler.cancel_dump_traceback_later()
             if self._by_cpu:

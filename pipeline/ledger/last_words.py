@@ -44,10 +44,10 @@ _reports: dict[str, bool] = {}
 
 
 class Death(NamedTuple):
-    """How a process ended. ``record``: what it had in hand (str of its position), empty: nothing.
+    """How a process ended. ``record``: the record in hand (its position as str), or empty.
 
-    ``proven``: it ended itself, in the thread that decided this record or by the limit of CPU time. ``stacks``: where all
-    threads were.
+    ``proven``: whether it ended itself, in the thread that decided this record or by the limit on CPU time. ``stacks``: the
+    stacks of all threads.
     """
 
     record: str
@@ -56,7 +56,7 @@ class Death(NamedTuple):
 
     @property
     def unexplained(self) -> bool:
-        """Whether the process ended itself while it decided no record: then each that it had noted may be why."""
+        """Whether the process ended itself while it decided no record; then each record that it had noted may be the cause."""
         return bool(self.stacks) and not self.record
 
 
@@ -64,7 +64,7 @@ class LastWords:
     """The files of one run in this process. Not thread-safe: one thread decides a run at a time."""
 
     def __init__(self, folder: Path, run: str, process: str) -> None:
-        """Open them in ``folder``. Raises OSError."""
+        """Open the files in ``folder``. Raises OSError."""
         make_private_folder(folder)
         _thin_out(folder)
         self.by_cpu = _report_to(folder / f"{process}{_FAULT}")
@@ -78,7 +78,7 @@ class LastWords:
     def begin_record(self, position: Position) -> None:
         """Note that a record is in hand, in this thread."""
         text = f"{threading.get_ident():x} {position}".encode()
-        # A position that is cut off is found in no note: then nothing is proven of it.
+        # A truncated position is found in no note, so nothing is proven about it.
         self._hand[_SLOT:] = text[:_SLOT].ljust(_SLOT)
 
     def end_record(self) -> None:
@@ -87,12 +87,12 @@ class LastWords:
 
 
 def folder_of(settings: Settings) -> str:
-    """Where the processes of this machine leave them: beside the kept drafts."""
+    """The folder for this machine's processes, beside the kept drafts."""
     return str(Path(settings.drafts_dir or settings.data_dir).absolute() / FOLDER)
 
 
 def open_last_words(folder: str, run: str, process: str) -> LastWords | None:
-    """The files of this process; None if there is no folder, or nothing can be written in it."""
+    """The files of this process; None if there is no folder, or it is not writable."""
     if not folder:
         return None
     try:
@@ -103,7 +103,7 @@ def open_last_words(folder: str, run: str, process: str) -> LastWords | None:
 
 
 def how_it_ended(folder: str, run: str, process: str) -> Death | None:
-    """What another process of this machine left; None if it left nothing, or the machine has been started since."""
+    """How another process of this machine ended; None if it left nothing, or the machine was rebooted since."""
     if not folder:
         return None
     try:
@@ -120,7 +120,7 @@ def how_it_ended(folder: str, run: str, process: str) -> Death | None:
 
 
 def judged(slot: str, stacks: str) -> Death:
-    """What a slot and faulthandler's text say of a death. Pure."""
+    """Reads a slot and faulthandler's text. Pure."""
     thread, _, record = slot.partition(" ")
     current = _CURRENT.search(stacks)
     here = current is not None and current[1].lstrip("0") == thread
@@ -129,9 +129,9 @@ def judged(slot: str, stacks: str) -> Death:
 
 
 def _report_to(path: Path) -> bool:
-    """Let faulthandler write there, once a process. Returns whether the limit of CPU time is reported too.
+    """Make faulthandler write to ``path``, once per process. Returns whether the limit on CPU time is reported too.
 
-    Who has turned faulthandler on (PYTHONFAULTHANDLER) wants its words elsewhere: then no death by a signal is explained.
+    If faulthandler is already on (PYTHONFAULTHANDLER), its output goes elsewhere, and deaths by signals stay unexplained.
     """
     known = _reports.get(str(path))
     if known is not None:
@@ -142,7 +142,7 @@ def _report_to(path: Path) -> bool:
         by_cpu = False
     else:
         faulthandler.enable(number, all_threads=True)
-        # Behind the words comes what SIGVTALRM does by itself: it ends the process.
+        # After the report, SIGVTALRM's default action ends the process.
         faulthandler.register(signal.SIGVTALRM, number, all_threads=True, chain=True)
         by_cpu = True
     _reports[str(path)] = by_cpu
@@ -159,7 +159,7 @@ def _read(path: Path) -> str:
 
 
 def _thin_out(folder: Path) -> None:
-    """Delete the oldest files of processes that are long gone."""
+    """Delete the oldest files of processes that ended long ago."""
     found: list[tuple[float, Path]] = []
     for path in folder.iterdir():
         if path.suffix in (_HAND, _FAULT):

@@ -50,12 +50,12 @@ class WentBack(Fenced):
 
 
 class Stale(StoreError):
-    """Another worker has written to this run since the bundle was begun: restart the bundle."""
+    """Another worker has written to this run since the bundle began: restart the bundle."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A run's row: ``seq`` rises by one with every bundle, ``last_key`` is the last place that was assigned.
+    """A run's row: ``seq`` rises by one with every bundle, ``last_key`` is the last assigned place.
 
     ``pruned`` rises whenever stories are pruned.
     """
@@ -70,14 +70,14 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class BundleContext:
-    """What the story stage needs before it processes a bundle.
+    """What the story stage needs to process a bundle.
 
     ``done``: positions that have an outcome. ``histories``: index entries of each article. ``texts``: (title, text) of each
     article's latest version. ``entries``: index entries newer than the given seq. ``waiting``: positions in the slow lane, by
     article; ``left``: those of the given positions that are there. ``sightings``: of doubtful texts, by digest. ``aliases``:
     of the given articles, alias → article. ``decision``: the number of the run's newest decision about stories; ``moved``:
-    article → story, of those that were moved since the one that was given; ``due``: the next one of the run that is replayed,
-    which comes before the first record with a place behind its own. ``limits``: how long texts are kept.
+    article → story, for articles moved since the given decision; ``due``: the replayed run's next decision, which comes before
+    the first record with a later place. ``limits``: how long texts are kept.
     """
 
     state: RunState
@@ -113,13 +113,13 @@ class RunLedger:
         self._replayed: str | None = None
 
     def seen(self, seq: int) -> None:
-        """Note that this process has stored ``seq``: a store with a lower one has lost transactions."""
+        """Record that this process has stored ``seq``; a store with a lower seq has lost transactions."""
         self._seen = max(self._seen, seq)
 
     def take(self, *, kind: str, now_ms: int, spec: str = "{}", stories: str = "") -> RunState:
-        """Create the run or take it over: earlier owners are fenced from now on, and a new epoch begins (the first is 1).
+        """Create the run or take it over: fences earlier owners, and begins a new epoch (the first is 1).
 
-        ``stories``: the rule by which it forms stories from now on (``story_rule``), which is kept beside earlier ones.
+        ``stories``: the rule by which it forms stories from now on (``story_rule``), stored in addition to earlier rules.
         """
         with self.store.writing() as connection:
             row = {"name": self.run, "kind": kind, "owner": self.owner, "epoch": 0, "seq": 0}
@@ -142,11 +142,11 @@ class RunLedger:
         doubtful: Collection[str] = (),
         since_decision: int = -1,
     ) -> BundleContext:
-        """What the story stage must know of these positions and ids of addresses, read from one state of the store.
+        """What the story stage needs to know about these positions and address ids, read from one state of the store.
 
-        ``keyed``: the articles that the records' order keys name, of which the slow lane may hold others. ``doubtful``: digests
-        of the records' doubtful texts. ``since_seq``: the index holds all entries up to that seq (-1: none yet; then all from
-        event time ``since_ms`` on are returned). ``since_decision``: it knows what decisions moved up to this one.
+        ``keyed``: the articles in the records' order keys, of which the slow lane may hold other records. ``doubtful``: digests
+        of the records' doubtful texts. ``since_seq``: the index has all entries up to that seq (-1: none yet; then all from
+        event time ``since_ms`` on are returned). ``since_decision``: the index has the moves of decisions up to this one.
         """
         with self.store.reading() as connection:
             state = self._state(connection)
@@ -176,7 +176,7 @@ class RunLedger:
                 if since_seq >= 0:
                     newer = newer.where(v.seq > since_seq)
                 if state.seq > since_seq:
-                    # The first time this is the whole window: not all rows at once, and without texts.
+                    # The first time this is the whole window, so rows are read in parts, and without texts.
                     rows = connection.execute(newer.execution_options(yield_per=FETCH_ROWS))
                     entries += (entry(row, moved.stories.get(row.article)) for row in rows)
             missing = [position for position in positions if position not in done]
@@ -265,7 +265,7 @@ class RunLedger:
 
     @contextmanager
     def deciding(self, state: RunState) -> Iterator[tuple[sa.Connection, int]]:
-        """A transaction for a decision about stories, and its seq. Raises Stale, Fenced as ``commit`` does."""
+        """A transaction for a decision about stories, with its seq. Raises Stale and Fenced as ``commit`` does."""
         seq = state.seq + 1
         with self.store.writing() as connection:
             self._advance(connection, state, seq, state.last_key)
@@ -274,13 +274,13 @@ class RunLedger:
         self.seen(seq)
 
     def ask_for_restart(self) -> None:
-        """Give up the run: this owner is fenced from now on, and its driver restarts from the ledger."""
+        """Give up the run: fences this owner, and its driver restarts from the ledger."""
         with self.store.writing() as connection:
             mine = (t.runs.c.name == self.run) & (t.runs.c.owner == self.owner)
             connection.execute(t.runs.update().where(mine).values(owner=UNOWNED))
 
     def state(self) -> RunState:
-        """The run's row now."""
+        """The run's current row."""
         with self.store.reading() as connection:
             return self._state(connection)
 
@@ -298,7 +298,7 @@ class RunLedger:
 
     def handled(self, epoch: int) -> int:
         """The highest number of an epoch that was handled; -1 if none was."""
-        # It rises with every commit of an epoch, and is asked for every second: a maximum over all would cost more each day.
+        # It rises with every commit of an epoch and is read every second; a maximum over all rows would cost more every day.
         c = t.commits.c
         newest = sa.select(c.epoch, c.handled).where(c.run == self.run).order_by(c.seq.desc()).limit(1)
         with self.store.reading() as connection:
@@ -310,15 +310,15 @@ class RunLedger:
         return StreamOffsets(self.store, self.run, stream, self.check_owner)
 
     def slow_lane(self) -> SlowLaneQueue:
-        """What waits in the run's slow lane."""
+        """The run's slow lane."""
         return SlowLaneQueue(self.store, self.run, self.check_owner)
 
     def in_hand(self, last_words: str = "") -> InHand:
-        """The note of what the run's ordered stage has in hand. ``last_words``: the folder of those on this machine."""
+        """The note of what the run's ordered stage has in hand. ``last_words``: the folder of this machine's last words."""
         return InHand(self.store, self.run, self.check_owner, last_words)
 
     def last_handled(self, partition: int) -> list[OrderKey]:
-        """Of each stream that the run has read: the key of the last record of this partition before which none is undone."""
+        """For each stream of the run, the key of this partition's last record before which all records are done."""
         streams = sa.select(own.run_offsets.c.stream).where(own.run_offsets.c.run == self.run).distinct()
         with self.store.reading() as connection:
             names = list(connection.execute(streams).scalars())
@@ -326,7 +326,7 @@ class RunLedger:
         for offsets in map(self.offsets, names):
             begin = max(offsets.known().get(partition, 0), offsets.saved().get(partition, 0))
             lowest, _ = offsets.contiguous({partition: begin})[partition]
-            # What waits in the slow lane is not done: it would be read again from a stream that is gone.
+            # Records in the slow lane are not done: they would have to be read again from a stream that is gone.
             newest = offsets.newest_handled(partition, min([lowest, *offsets.waiting(partition)]) - 1)
             found += [newest[1]] if newest is not None else []
         return found
@@ -340,7 +340,7 @@ class RunLedger:
         row = connection.execute(sa.select(t.runs).where(t.runs.c.name == self.run)).one_or_none()
         if row is None or row.owner != self.owner:
             taken = f"run {self.run!r} belongs to another owner now"
-            # Without an owner, a worker has asked for a new start.
+            # Without an owner, a worker has asked for a restart.
             kind = Fenced if row is None or row.owner == UNOWNED else TakenOver
             raise kind(taken, hint="stop this one; only one may write a run")
         if row.seq < self._seen:
@@ -371,7 +371,7 @@ class RunLedger:
                 raise Stale("a story of this bundle was pruned meanwhile")
 
     def check_owner(self, connection: sa.Connection) -> int:
-        """The run's seq; no other owner takes the run, and no bundle is stored, before the transaction ends.
+        """The run's seq. Until the transaction ends, no other owner can take the run, and no bundle is stored.
 
         Raises Fenced, WentBack.
         """
@@ -391,7 +391,7 @@ class RunLedger:
         floors = pruned_below(connection, self.run) if positions else {}
         for position in positions:
             if position.offset < floors.get((position.stream, position.partition), 0):
-                # Its outcome is gone, but it had one.
+                # Its outcome was deleted, but it had one.
                 done[position] = None
             else:
                 by_partition.setdefault((position.stream, position.partition), []).append(position.offset)
@@ -410,7 +410,7 @@ class RunLedger:
 
 
 def write_commit(connection: sa.Connection, run: str, seq: int, stored_ms: int) -> None:
-    """Note a transaction that handled no record. It has reached what the one before it had."""
+    """Record a transaction that handled no record. Its progress is that of the previous one."""
     c = t.commits.c
     before = sa.select(c.epoch, c.handled).where(c.run == run).order_by(c.seq.desc()).limit(1)
     found = connection.execute(before).one_or_none()

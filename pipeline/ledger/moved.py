@@ -1,7 +1,7 @@
-"""What editors' decisions moved in the rows of a run, as its ledger and its replays must see it.
+"""What editors' decisions moved in the rows of a run, for its ledger and its replays.
 
-Decisions move articles in the rows of their run (``pipeline.ledger.decisions``), also while a replay reads them as its base.
-``Moved`` says what those rows were before, and what the replay's own decisions made of them.
+Decisions move articles in the rows of their run (``pipeline.ledger.decisions``), even while a replay reads them as its base.
+``Moved`` has the earlier values of those rows, and the changes by the replay's own decisions.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ from pipeline.stories.story_memory import StoryFacts
 
 @dataclass(slots=True)
 class Moved:
-    """What counts in place of what rows say: the story of an article, what an alert has told, the facts of a story."""
+    """Values that replace those in rows: the story of an article, the mark of an alert, the facts of a story."""
 
     stories: dict[str, str] = field(default_factory=dict)
     marks: dict[str, ToldMark | None] = field(default_factory=dict)
     facts: dict[str, StoryFacts | None] = field(default_factory=dict)
 
     def now_in(self, stories: Iterable[str]) -> list[str]:
-        """The articles among these that count as of one of the stories."""
+        """The moved articles that now belong to one of the stories."""
         wanted = set(stories)
         return [article for article, story in self.stories.items() if story in wanted]
 
     def take_back(self, effects: Effects) -> None:
-        """As it was before a decision."""
+        """Set the values from before a decision."""
         self.stories |= {article: before for article, (before, _) in effects.moved.items()}
         self.marks |= {alert: before for alert, (before, _) in effects.marks.items()}
         self.facts |= effects.facts
 
     def carry_out(self, effects: Effects) -> None:
-        """As it is since a decision; facts have rows of their own since."""
+        """Set the values since a decision; facts have been stored in rows since then."""
         self.stories |= {article: after for article, (_, after) in effects.moved.items()}
         self.marks |= {alert: after for alert, (_, after) in effects.marks.items()}
 
 
 def read_effects(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Effects]:
-    """What the decisions changed that meet the conditions on ``story_decisions``, in their order."""
+    """The effects of the decisions that match the conditions on ``story_decisions``, in order."""
     query = sa.select(t.story_decisions.c.effects).where(*conditions).order_by(t.story_decisions.c.number)
     return [EFFECTS.decode(one) for one in connection.execute(query).scalars()]
 
 
 def moved_in(connection: sa.Connection, run: str, base: Base | None) -> Moved:
-    """What counts in place of the base's rows for a replay; nothing for any other run."""
+    """The values that replace the base's rows for a replay; empty for any other run."""
     moved = Moved()
     if base is not None:
         c = t.story_decisions.c
@@ -67,7 +67,7 @@ def moved_in(connection: sa.Connection, run: str, base: Base | None) -> Moved:
 
 
 def moved_since(connection: sa.Connection, run: str, seq: int) -> Moved:
-    """What a run's rows were when it had stored ``seq``."""
+    """The values of a run's rows when it had stored ``seq``."""
     moved, c = Moved(), t.story_decisions.c
     for effects in reversed(read_effects(connection, c.run == run, c.seq > seq)):
         moved.take_back(effects)
@@ -75,7 +75,7 @@ def moved_since(connection: sa.Connection, run: str, seq: int) -> Moved:
 
 
 def replayed_run(connection: sa.Connection, run: str, base: Base | None) -> str:
-    """The run that a replay replays, which stays the same; empty if it replays none, and for every other run."""
+    """The run that a replay replays, which never changes; empty if it replays none, and for every other run."""
     spec = connection.execute(sa.select(replays.c.spec).where(replays.c.name == run)).scalar()
     if spec is None:
         return ""
@@ -83,9 +83,9 @@ def replayed_run(connection: sa.Connection, run: str, base: Base | None) -> str:
 
 
 def due_decision(connection: sa.Connection, replayed: str, base: Base | None, after: int) -> StoryDecision | None:
-    """The next decision, behind number ``after``, of the run that is replayed.
+    """The replayed run's next decision after number ``after``.
 
-    Those from before the beginning of a partial replay are in its base.
+    Decisions from before the beginning of a partial replay are in its base.
     """
     c = t.story_decisions.c
     query = sa.select(c.record).where(c.run == replayed, c.number > after).order_by(c.number).limit(1)
@@ -96,7 +96,7 @@ def due_decision(connection: sa.Connection, replayed: str, base: Base | None, af
 
 
 class _Of(msgspec.Struct, frozen=True):
-    """Of a replay's request: the run that it replays."""
+    """The part of a replay's request with the run that it replays."""
 
     of: str = ""
 
@@ -104,7 +104,7 @@ class _Of(msgspec.Struct, frozen=True):
 def members(
     connection: sa.Connection, run: str, base: Base | None, moved: Moved, stories: Iterable[str]
 ) -> dict[str, str]:
-    """Article → story, of all articles of these stories that the run, or its base by now, has."""
+    """Article → story, for all articles of these stories in the run, or now in its base."""
     wanted, a = sorted(set(stories)), t.articles.c
     found: dict[str, str] = {}
     for name in (run,) if base is None else (base.run, run):
@@ -128,7 +128,7 @@ def rows_of(
     articles: Iterable[str],
     columns: Sequence[sa.ColumnElement[Any]],
 ) -> list[sa.Row[Any]]:
-    """The versions of these articles that the run, or its base by now, has, in the run's order. ``columns``: with the place."""
+    """The versions of these articles in the run, or now in its base, in the run's order. ``columns`` include the place."""
     v, found = t.versions.c, list[sa.Row[Any]]()
     for mine in known(run, base, t.versions):
         for part in chunks(sorted(set(articles))):

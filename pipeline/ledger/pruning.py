@@ -51,7 +51,7 @@ REST_MS = 600_000
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
-    """How long things are kept, in ms; 0: without limit."""
+    """How long each kind of data is kept, in ms; 0: without limit."""
 
     outcomes_ms: int = 0
     articles_ms: int = 0
@@ -59,7 +59,7 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of_settings(cls, settings: Settings) -> Keep:
-        """As the settings say. Raises UsageError if something would go that still decides."""
+        """From the settings. Raises UsageError if they would delete data that later decisions depend on."""
         for name, least in SHORTEST_DAYS.items():
             if 0 < getattr(settings, name) < least:
                 raise UsageError(f"{name} must be 0 (no limit) or at least {least}", hint="newer ones are still needed")
@@ -71,7 +71,7 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pruning:
-    """Prunes one run, a batch at a time, so that nothing waits for it. Belongs to the run's driver."""
+    """Prunes one run in batches, so that nothing waits for it. Used by the run's driver."""
 
     def __init__(self, ledger: RunLedger, keep: Keep) -> None:
         self._ledger, self._store, self._run, self._keep = ledger, ledger.store, ledger.run, keep
@@ -83,7 +83,7 @@ class Pruning:
         """Run → the version looked at last in this pass; None: the run is through."""
 
     def tend(self, now_ms: int) -> int:
-        """Delete a batch if it is time for one; how many rows went. ``now_ms``: the wall clock. Raises StoreError, Fenced."""
+        """Delete a batch if one is due. Returns the number of rows. ``now_ms``: the wall clock. Raises StoreError, Fenced."""
         pause = REST_MS if self._rests else EVERY_MS
         if self._last_ms is not None and 0 <= now_ms - self._last_ms < pause:
             return 0
@@ -93,10 +93,10 @@ class Pruning:
         return gone or 0
 
     def step(self, now_ms: int) -> int | None:
-        """Delete a batch now; how many rows went. None: there is nothing more to do."""
+        """Delete a batch now. Returns the number of rows, or None if nothing is left to delete."""
         last = self._ledger.state().last_key
         if last is not None:
-            # A clock that runs ahead must not make old what is new: both would have to be wrong.
+            # A clock that runs ahead must not make new data old; both clocks would have to be wrong for that.
             newest_ms = min(last.time_ms, now_ms)
             works: list[tuple[int, int, Callable[[int], int | None]]] = [
                 (self._keep.outcomes_ms, newest_ms, self._outcomes),
@@ -152,7 +152,7 @@ class Pruning:
             self._seen = (-1, "")
             return None
         with self._store.writing() as connection:
-            # Holds up the run's next transaction, which looks what is still there; see ``RunLedger.commit``.
+            # Blocks the run's next transaction, which checks what is still stored; see ``RunLedger.commit``.
             self._ledger.check_owner(connection)
             gone = self._remove(connection, self._over(connection, [row.id for row in rows], before_ms))
             if gone:
@@ -186,13 +186,13 @@ class Pruning:
         return None
 
     def _walls(self, before_ms: int) -> int | None:
-        # A replay may begin wherever articles are kept.
+        # A replay may begin at any time for which articles are kept.
         with self._store.writing() as connection:
             self._ledger.check_owner(connection)
             return forget_old(connection, self._run, before_ms) or None
 
     def _over(self, connection: sa.Connection, stories: list[str], before_ms: int) -> list[str]:
-        """Those of the stories that had no record since: also one that changed nothing, since a replay meets it again."""
+        """Those of the stories without a record since, even one that changed nothing, since a replay reads it again."""
         a, o, s = t.articles.c, t.outcomes.c, t.stories.c
         old = sa.select(s.id).where(s.run == self._run, s.id.in_(stories), s.last_ms < before_ms)
         touched = (
@@ -236,7 +236,7 @@ class Pruning:
             query = sa.select(c.seq, c.stored_ms).where(c.run == self._run, c.seq > begin).order_by(c.seq)
             rows = connection.execute(query.limit(COMMITS_AT_ONCE)).all()
         old = [row for row in rows if row.stored_ms < before_ms]
-        # The last one is kept: whether it is the last of its minute shows with the next.
+        # The last one is kept, since only the next one shows whether it is the last of its minute.
         pairs = list(zip(old, rows[1:], strict=False))
         if not pairs:
             return None
@@ -273,6 +273,6 @@ class Pruning:
 
 
 def _over_runs(connection: sa.Connection) -> list[str]:
-    """Replays that are finished: one that goes on still compares texts as of its own time."""
+    """Finished replays. A running replay still compares texts as of its own time."""
     query = sa.select(own.replays.c.name).where(own.replays.c.state == "finished")
     return sorted(connection.execute(query).scalars())

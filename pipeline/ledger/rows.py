@@ -23,11 +23,11 @@ ENTRY = tuple(
         *("source", "duplicate_of", "language", "fingerprint", "backfill"),
     )
 )
-"""The columns that ``entry`` needs: titles and texts are by far the most of a row."""
+"""The columns that ``entry`` needs; titles and texts, by far the largest part of a row, are not needed."""
 
 
 def entry(row: sa.Row[Any], story: str | None = None) -> IndexEntry:
-    """The index entry of a row of ``versions``. ``story``: what counts in place of the row's."""
+    """The index entry of a row of ``versions``. ``story`` replaces the row's story."""
     return IndexEntry(
         article=row.article,
         version=row.version,
@@ -97,7 +97,7 @@ def version_row(decided: Decided, run: str, seq: int) -> dict[str, object]:
 
 
 def link_rows(run: str, article: str, links: Iterable[Link]) -> list[dict[str, object]]:
-    """Rows of ``story_links``: what was near an article when it was new."""
+    """Rows of ``story_links``: the articles that were near an article when it was new."""
     return [
         {
             "run": run,
@@ -112,7 +112,7 @@ def link_rows(run: str, article: str, links: Iterable[Link]) -> list[dict[str, o
 
 
 AlertCause = tuple[str, int]
-"""Article and its version: what an alert is traced back by. Not its time, which two versions may share."""
+"""Article and version, which identify an alert's cause. The time does not, since two versions may share it."""
 
 
 def alert_cause(alert: Alert) -> AlertCause:
@@ -121,7 +121,7 @@ def alert_cause(alert: Alert) -> AlertCause:
 
 
 def alert_places(decided: Iterable[Decided]) -> dict[AlertCause, str]:
-    """Cause → place of the record that brought this version of the article."""
+    """Cause → place of the record with this version of the article."""
     return {(one.article.id, one.article.version): one.key.sortable() for one in decided if one.article is not None}
 
 
@@ -162,6 +162,6 @@ def canary_rows(run: str, alerts: Sequence[Alert]) -> list[OutboxRow]:
 
 
 def _storable(outcome: Outcome) -> Outcome:
-    """The outcome with text that JSON can hold: names may come from a file system, reasons from a library."""
+    """The outcome with text that JSON can encode, since names may come from a file system, and reasons from a library."""
     reason = None if outcome.reason is None else storable(outcome.reason)
     return msgspec.structs.replace(outcome, item=storable(outcome.item), reason=reason)

@@ -1,4 +1,4 @@
-"""The rows of records that have left the order: written and deleted in the transactions of bundles, worked on in between.
+"""The rows of records that have left the order: written and deleted in the transactions of bundles, processed in between.
 
 A row lasts from the transaction that postponed its record to the one that stores its outcome, so a record is always in exactly
 one place: on the stream, in this table, or among the outcomes. A draft that another version wrote is not used: its record is
@@ -21,14 +21,14 @@ from pipeline.ledger import tables as own
 from pipeline.order.slow_lane import WaitingRecord
 from pipeline.versions import VERSION
 
-# Of one outlet so many are looked at: the others are not to wait until all of its have been read.
+# How many records of one outlet are read, so that other outlets don't wait for all of its records.
 OF_AN_OUTLET = 20
 LOOKED_AT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Returning:
-    """A record that is done and comes back: its own key, and its draft as JSON."""
+    """A finished record that returns to the order: its own key, and its draft as JSON."""
 
     position: Position
     key: OrderKey
@@ -38,7 +38,7 @@ class Returning:
 def read_waiting(
     connection: sa.Connection, run: str, articles: Collection[str], positions: Iterable[Position]
 ) -> tuple[dict[str, list[Position]], set[Position]]:
-    """The positions that wait, of each of these articles, in the order in which they left; and those of ``positions``."""
+    """The waiting positions of each of these articles, in the order in which they left, and those among ``positions``."""
     c = own.slow_lane.c
     if connection.execute(sa.select(c.run).where(c.run == run).limit(1)).first() is None:
         return {}, set()
@@ -56,7 +56,7 @@ def read_waiting(
 
 
 def write_left(store: Store, connection: sa.Connection, later: Sequence[Draft], seq: int) -> None:
-    """Add records that leave the order, in the caller's transaction. One that waits already stays as it is."""
+    """Add records that leave the order, in the caller's transaction. Does not change a record that waits already."""
     rows = []
     for draft in later:
         position, why = draft.position, draft.postponed
@@ -83,13 +83,13 @@ def write_left(store: Store, connection: sa.Connection, later: Sequence[Draft], 
 
 
 def delete_back(connection: sa.Connection, positions: Iterable[Position]) -> None:
-    """Delete the rows of records that are back, in the transaction that stores their outcomes."""
+    """Delete the rows of returned records, in the transaction that stores their outcomes."""
     for position in positions:
         connection.execute(own.slow_lane.delete().where(_at(position)))
 
 
 def forget_drafts(connection: sa.Connection, run: str, articles: Collection[str]) -> None:
-    """Let records of these articles that wait in a run be prepared again, in the caller's transaction."""
+    """Delete the drafts of these articles' waiting records, so that they are prepared again, in the caller's transaction."""
     c = own.slow_lane.c
     for part in chunks(sorted(articles)):
         mine = (c.run == run) & c.article.in_(part)
@@ -97,7 +97,7 @@ def forget_drafts(connection: sa.Connection, run: str, articles: Collection[str]
 
 
 class SlowLaneQueue:
-    """What waits in the slow lane of one run. Raises StoreError.
+    """The slow lane of one run. Raises StoreError.
 
     Methods that write raise Fenced once another owner has the run (``check_owner`` does).
     """
@@ -106,7 +106,7 @@ class SlowLaneQueue:
         self._store, self._run, self._check_owner = store, run, check_owner
 
     def waiting(self) -> list[WaitingRecord]:
-        """Those to be begun, in the order in which they left; of each outlet the first ones."""
+        """Records to begin, in the order in which they left; only the first ones of each outlet."""
         c = own.slow_lane.c
         rank = sa.func.row_number().over(partition_by=c.outlet, order_by=(c.seq, c.place)).label("rank")
         ranked = sa.select(own.slow_lane, rank).where(c.run == self._run, self._first()).subquery()
@@ -124,19 +124,19 @@ class SlowLaneQueue:
             ]
 
     def begin(self, positions: Sequence[Position]) -> None:
-        """Note that they are begun: a process that dies leaves that behind."""
+        """Record that these are begun, which remains stored if the process dies."""
         self._add_tries(positions, 1)
 
     def give_back(self, positions: Sequence[Position]) -> None:
-        """Note that an orderly end interrupted them, which is not their fault."""
+        """Record that an orderly shutdown interrupted these, so that they are not blamed."""
         self._add_tries(positions, -1)
 
     def finish(self, position: Position, draft: Draft) -> None:
-        """Keep a record's draft until it has come back into the order."""
+        """Store a record's draft until it has returned to the order."""
         self._write([own.slow_lane.update().where(_at(position)).values(draft=_json(draft), made_by=VERSION)])
 
     def returning(self, limit: int, *, but: Collection[Position] = ()) -> list[Returning]:
-        """Up to ``limit`` records that are done, in the order in which they left, without those of ``but``."""
+        """Up to ``limit`` finished records, in the order in which they left, without those in ``but``."""
         c = own.slow_lane.c
         query = (
             sa.select(own.slow_lane)
@@ -150,18 +150,18 @@ class SlowLaneQueue:
         return [one for one in found if one.position not in but][:limit]
 
     def leave_other_streams(self, stream: str) -> None:
-        """Forget what waits from streams but this one (its UUID): they are gone, and their records come again in this one."""
+        """Delete waiting records of streams other than this one (UUID), which are gone and whose records are in this one."""
         c = own.slow_lane.c
         with self._store.writing() as connection:
             self._check_owner(connection)
             connection.execute(own.slow_lane.delete().where(c.run == self._run, c.stream != stream))
 
     def empty(self) -> bool:
-        """Whether nothing has left the order and is not back."""
+        """Whether no record is outside the order."""
         return count_waiting(self._store, self._run)[0] == 0
 
     def _first(self) -> sa.ColumnElement[bool]:
-        """No earlier record of the same article waits."""
+        """A condition: no earlier record of the same article waits."""
         c, e = own.slow_lane.c, own.slow_lane.alias().c
         earlier = sa.tuple_(e.seq, e.place) < sa.tuple_(c.seq, c.place)
         return ~sa.select(e.run).where(e.run == c.run, e.article == c.article, earlier).exists()
@@ -188,14 +188,14 @@ def count_waiting(store: Store, run: str) -> tuple[int, int | None]:
 
 
 def offsets_beyond(connection: sa.Connection, run: str, stream: str, partition: int, offset: int) -> list[int]:
-    """Offsets from ``offset`` on of a partition's records that wait, rising."""
+    """Offsets of a partition's waiting records from ``offset`` on, ascending."""
     c = own.slow_lane.c
     mine = _beyond(run, stream, partition, offset)
     return list(connection.execute(sa.select(c.record_offset).where(mine).order_by(c.record_offset)).scalars())
 
 
 def delete_beyond(connection: sa.Connection, run: str, stream: str, partition: int, offset: int) -> None:
-    """Delete the rows of records from ``offset`` on: the stream has lost them."""
+    """Delete the rows of records from ``offset`` on, which the stream has lost."""
     connection.execute(own.slow_lane.delete().where(_beyond(run, stream, partition, offset)))
 
 

@@ -1,7 +1,7 @@
 """The memory of stories for the alert rule, read from the store: marks from earlier alerts, facts from a row of the story.
 
-Both are functions of what the run (and the base of a replay, as of its start) has stored, so a record is decided alike by
-any worker, however often it is handled.
+Both are functions of what the run (and the base of a replay, as of its start) has stored, so every worker makes the same
+decision on a record, however often it is handled.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MARK = msgspec.json.Decoder(ToldMark)
 def read_story_memories(
     store: Store, run: str, base: Base | None, stories: Collection[str], matched: Collection[str]
 ) -> dict[str, StoryMemory]:
-    """The memories of stories that raised an alert or are in ``matched``, by story: the others need none. Raises StoreError."""
+    """Memories of stories that raised an alert or are in ``matched``, by story; others need none. Raises StoreError."""
     with store.reading() as connection:
         moved = moved_in(connection, run, base)
         memories = {story: StoryMemory() for story in matched}
@@ -61,7 +61,7 @@ def read_story_memories(
 def read_facts(
     connection: sa.Connection, run: str, base: Base | None, moved: Moved, stories: Collection[str]
 ) -> dict[str, StoryFacts | None]:
-    """The facts of stories, by story; None for one that has none."""
+    """The facts of stories, by story; None for a story without facts."""
     memories = {story: StoryMemory() for story in stories}
     _add_facts(connection, run, base, moved, memories)
     return {story: None if memory.facts == StoryFacts() else memory.facts for story, memory in memories.items()}
@@ -80,7 +80,7 @@ def _json(one: StoryFacts | ToldMark) -> str:
 def read_marks(
     connection: sa.Connection, run: str, base: Base | None, moved: Moved, stories: Iterable[str]
 ) -> dict[str, dict[str, AlertMark]]:
-    """Story → subscription → what it was alerted to there."""
+    """Story → subscription → mark of what it was alerted to."""
     c, wanted = t.alerts.c, set(stories)
     marks: dict[str, dict[str, AlertMark]] = {}
     for condition, of_base in zip(known(run, base, t.alerts), (base is not None, False), strict=False):
@@ -155,8 +155,8 @@ def add_outlets(
     stories: Iterable[str],
     memories: Mapping[str, StoryMemory],
 ) -> None:
-    """Add to the memories which outlets have told their stories."""
-    # From all versions, as within a batch: an article's row has only the outlet that carried its address last.
+    """Add to the memories the outlets that have reported their stories."""
+    # From all versions, as within a batch, since an article's row has only the latest outlet of its address.
     v, a = t.versions.c, t.articles.c
     runs = [*stored_under(run), *(() if base is None else stored_under(base.run))]
     for condition in known(run, base, t.versions):

@@ -1,4 +1,4 @@
-"""The rows of stories: updated with every bundle, read, and as they were at a place or a seq."""
+"""The rows of stories: updated with every bundle, read, and computed as of a place or a seq."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def stories_as_of(
     up_to_seq: int | None = None,
     moved: Moved | None = None,
 ) -> dict[str, Story]:
-    """Stories by id, made of the versions before a place or of those stored up to a seq; stories without any are left out.
+    """Stories by id, from the versions before a place or stored up to a seq; stories without versions are left out.
 
-    ``moved``: what counts in place of the rows' stories.
+    ``moved``: values that replace the rows' stories.
     """
     moved = moved or Moved()
     v, found = t.versions.c, list[sa.Row[Any]]()
@@ -90,9 +90,9 @@ def stories_as_of(
 
 
 def told_as(rows: Iterable[sa.Row[Any]], ids: Iterable[str], moved: Moved) -> dict[str, Story]:
-    """The stories with these ids, by id, that rows of versions (``ENTRY`` and the title) make, in any order."""
+    """The stories with these ids, by id, computed from rows of versions (``ENTRY`` and the title) in any order."""
     wanted, made = set(ids), dict[str, Story]()
-    # A row may have been found by its own story and by that which counts.
+    # A row may have been found both by its own story and by the story that replaces it.
     for row in sorted({row.place: row for row in rows}.values(), key=lambda row: row.place):
         one = entry(row, moved.stories.get(row.article))
         if one.story in wanted:
@@ -101,7 +101,7 @@ def told_as(rows: Iterable[sa.Row[Any]], ids: Iterable[str], moved: Moved) -> di
 
 
 def _known_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dict[str, Story]:
-    """The run's own stories, and for ids that it lacks those that its base had when it began."""
+    """The run's own stories, and for missing ids, those of its base when the run began."""
     wanted = set(ids)
     kept = read_stories(connection, run, wanted)
     if (missing := wanted - kept.keys()) and (base := read_base(connection, run)):
@@ -111,7 +111,7 @@ def _known_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> d
 
 
 def _grown(story: Story | None, one: IndexEntry, title: str) -> Story:
-    """As ``pipeline.stories.story_memory.grown``, from the row of a version."""
+    """Like ``pipeline.stories.story_memory.grown``, from the row of a version."""
     time_ms, new = one.key.time_ms, one.version == 1
     if story is None:
         story = Story(id=one.story, headline=title, first_ms=time_ms, last_ms=time_ms)

@@ -1,4 +1,4 @@
-"""The rules by which a run has formed its stories, in the run's row."""
+"""The rules by which a run has formed its stories, stored in the run's row."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from core.store import Store
 from core.store import tables as t
 
 UNKNOWN_RULE = "unknown"
-"""Stands for the rule of a run that began with a version that noted none."""
+"""The rule of a run that began with a version of Wirewatch that stored none."""
 
 _KEY = "stories"
 
 
 def note_story_rule(connection: sa.Connection, run: str, rule: str) -> None:
-    """Note that a run forms its stories by this rule from now on."""
+    """Record that a run forms its stories by this rule from now on."""
     found = connection.execute(sa.select(t.runs.c.spec, t.runs.c.seq).where(t.runs.c.name == run)).one()
     spec: dict[str, Any] = msgspec.json.decode(found.spec)
     rules = _rules(spec) or ((UNKNOWN_RULE,) if found.seq else ())
@@ -27,7 +27,7 @@ def note_story_rule(connection: sa.Connection, run: str, rule: str) -> None:
 
 
 def story_rules(store: Store, run: str) -> tuple[str, ...]:
-    """The rules by which a run has formed its stories, the first one first; none if there is no such run, or none is noted."""
+    """The rules by which a run has formed its stories, oldest first; empty for an unknown run, or if none is stored."""
     with store.reading() as connection:
         spec = connection.execute(sa.select(t.runs.c.spec).where(t.runs.c.name == run)).scalar_one_or_none()
     return _rules(msgspec.json.decode(spec)) if spec else ()

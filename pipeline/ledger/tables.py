@@ -4,11 +4,11 @@
 run_offsets            the first offset of each partition that a run read, and the newest leader epoch (-1: none is known)
 slow_lane              records that have left the order, each until its outcome is stored; with its draft once it is done
 in_hand                what the ordered stage of a run is deciding; see ``pipeline.ledger.in_hand``
-contiguous_offsets     below this offset each record of a partition has an outcome: a new start begins to look there;
-                       below ``pruned_below`` the rows of outcomes may be gone, and the records count as handled
+contiguous_offsets     below this offset each record of a partition has an outcome, so a restart begins to check there;
+                       below ``pruned_below``, outcomes may have been deleted, and the records count as handled
 story_facts            figures, quotes and corrections of a story's matching articles, bounded in number
-replays                one row a replay: what it replays, how far it is, and its base
-text_sightings         at which addresses a doubtful text was seen, for ``pipeline.stories.repeats``
+replays                one row per replay: what it replays, its progress, and its base
+text_sightings         the addresses at which a doubtful text was seen, for ``pipeline.stories.repeats``
 wall_counts            how many walls came from each outlet, by kind and by day of event time
 =====================  ============================================================================================
 """
@@ -36,19 +36,19 @@ slow_lane = Table(
     Column("stream", SafeString, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("record_offset", BigInteger, primary_key=True, autoincrement=False),
-    # What its order key says: records of one article come back in the order in which they left.
+    # From its order key: records of one article return in the order in which they left.
     Column("article", SafeString, nullable=False),
     Column("outlet", SafeText, nullable=False),
     Column("why", SafeString, nullable=False),
-    # Its own place, not the one that it will get.
+    # Its own place, not the place that it will get.
     Column("place", PlaceString, nullable=False),
-    # Of the transaction that postponed it.
+    # The transaction that postponed it.
     Column("seq", BigInteger, nullable=False),
-    # How often it was begun here by a process that did not finish it.
+    # How often a process began it here and did not finish it.
     Column("tries", Integer, nullable=False, default=0),
     # As JSON, once it is done.
     Column("draft", Text),
-    # The version (``pipeline.versions``) that wrote it: another one prepares the record again.
+    # The version (``pipeline.versions``) that wrote it; any other version prepares the record again.
     Column("made_by", SafeString),
     Index("ix_slow_lane_run_article", "run", "article"),
 )
@@ -59,7 +59,7 @@ in_hand = Table(
     Column("run", SafeString, primary_key=True),
     # The process that decides.
     Column("process", SafeString, nullable=False),
-    # The transaction that will store it: once there is one, the row means nothing.
+    # The transaction that will store it. Once that exists, the row is void.
     Column("seq", BigInteger, nullable=False),
     # As JSON: position, and how often it was in hand when a process died.
     Column("records", Text, nullable=False),
@@ -87,9 +87,9 @@ replays = Table(
     "replays",
     metadata,
     Column("name", SafeString, primary_key=True),
-    # The request as JSON: the same request resumes the replay, any other is refused.
+    # The request as JSON: the same request resumes the replay, and any other is refused.
     Column("spec", Text, nullable=False),
-    # The run whose time span is replayed: what it had before ``from_ms`` counts as known. Null: nothing does.
+    # The run whose period is replayed; its rows before ``from_ms`` count as known. Null: none do.
     Column("base", SafeString),
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger, nullable=False),
@@ -108,7 +108,7 @@ text_sightings = Table(
     "text_sightings",
     metadata,
     Column("run", SafeString, primary_key=True),
-    # Of host and text.
+    # A digest of host and text.
     Column("digest", SafeString, primary_key=True),
     Column("place", PlaceString, primary_key=True),
     Column("article", SafeString, nullable=False),
@@ -126,7 +126,7 @@ wall_counts = Table(
     # Days since 1970, UTC.
     Column("day", Integer, primary_key=True, autoincrement=False),
     Column("walls", BigInteger, nullable=False),
-    # Of the latest: event time, and what people search for.
+    # Event time and item of the latest wall.
     Column("last_ms", BigInteger, nullable=False),
     Column("last_item", SafeText, nullable=False),
 )

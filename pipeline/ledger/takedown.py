@@ -1,7 +1,7 @@
 """Removes an article from the store, in every run, in one transaction.
 
-What remains is the row of the takedown, and outcomes with its reason. Copies of the text in other outlets are separate
-articles and stay.
+Only the row of the takedown, and outcomes with its reason, remain. Copies of the text in other outlets are separate articles
+and remain.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> Removed:
-    """Remove what is stored of the article at ``url``, and reject it from now on. Idempotent. Raises StoreError.
+    """Remove everything stored about the article at ``url``, and reject it from now on. Idempotent. Raises StoreError.
 
     Delivery recalls what was delivered (``desk.delivery.recalls``). Every run's seq rises, so that a running pipeline
     decides its current bundle again.
@@ -50,11 +50,11 @@ def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> R
         store.serialise(connection, "takedowns")
         runs = _all_runs(connection)
         connection.execute(t.runs.update().values(seq=t.runs.c.seq + 1))
-        # Its other addresses bring the same text.
+        # Its other addresses have the same text.
         for one in one_article(connection, runs, article):
             row = {"article": one, "url": url, "reason": reason, "by": by, "taken_ms": now_ms}
             store.upsert(connection, t.takedowns, [row | {"stamp": newest_stamp(connection) + 1}])
-            # One that waits in the slow lane is prepared again, and then rejected.
+            # Its records in the slow lane are prepared again, and then rejected.
             for run in runs:
                 forget_drafts(connection, run, [one])
             for run in _runs_with(connection, runs, one):
@@ -65,7 +65,7 @@ def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> R
 def _take_from(
     store: Store, connection: sa.Connection, run: str, article: str, url: str, reason: str, total: Counter[str]
 ) -> set[int]:
-    """Remove an article from one run, and add to ``total``; the event times of its records."""
+    """Remove an article from one run, and add to ``total``. Returns the event times of its records."""
     c = t.outcomes.c
     mine = (c.run == run) & (c.article == article)
     ended = connection.execute(sa.select(c.kind, c.place).where(mine)).all()
@@ -89,7 +89,7 @@ def _all_runs(connection: sa.Connection) -> list[str]:
 
 
 def _runs_with(connection: sa.Connection, runs: Sequence[str], article: str) -> list[str]:
-    # Run by run: no index begins with the article.
+    # Run by run, since no index begins with the article.
     return [
         run
         for run in runs
@@ -103,7 +103,7 @@ def _runs_with(connection: sa.Connection, runs: Sequence[str], article: str) -> 
 
 
 def _empty(store: Store, connection: sa.Connection, run: str, article: str, url: str) -> Counter[str]:
-    """Delete the rows of one run that hold text of the article."""
+    """Delete the rows of one run that contain text of the article."""
     total: Counter[str] = Counter()
     a, v = t.articles.c, t.versions.c
     story = connection.execute(sa.select(v.story).where(v.run == run, v.article == article).limit(1)).scalar()

@@ -1,6 +1,6 @@
-"""Deletes texts past their limit (``core.store.text_limits``) from versions, articles, alerts. Title, link and facts stay.
+"""Deletes texts past their limit (``core.store.text_limits``) from versions, articles and alerts. Keeps title, link and facts.
 
-The rest gets the mark ``text_removed``, on which no decision depends: the ordered stage uses the limits.
+The rows get the mark ``text_removed``, on which no decision depends, since the ordered stage uses the limits.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOOKED_AT = 5_000
 
 
 class FoundTexts(NamedTuple):
-    """Rows of ``versions`` whose texts are to go, and the version looked at last; None: there is none left."""
+    """Rows of ``versions`` whose texts are to be removed, and the version read last; None at the end."""
 
     versions: list[sa.Row[Any]]
     last: LastVersion | None
@@ -36,9 +36,9 @@ class FoundTexts(NamedTuple):
 def find_texts(
     connection: sa.Connection, run: str, limits: TextLimits, at_ms: int, after: LastVersion, most: int
 ) -> FoundTexts:
-    """Up to ``most`` texts of a run that are gone as of ``at_ms``, among the versions behind ``after`` by event time.
+    """Up to ``most`` texts of a run that are past their limit at ``at_ms``, among the versions after ``after`` by event time.
 
-    Of these it reads ``LOOKED_AT`` at most: those whose texts went before become more and more.
+    Reads at most ``LOOKED_AT`` of these, since the number of versions with texts already removed keeps growing.
     """
     v = t.versions.c
     place = sa.tuple_(v.event_ms, v.article, v.version)
@@ -58,7 +58,7 @@ def find_texts(
 def remove_texts(
     connection: sa.Connection, run: str, limits: TextLimits, at_ms: int, versions: Collection[sa.Row[Any]]
 ) -> int:
-    """Remove the texts of versions that ``find_texts`` found; how many went: fewer if an article was removed since."""
+    """Remove the texts that ``find_texts`` found. Returns how many; fewer if an article was removed since."""
     if not versions:
         return 0
     v = t.versions.c
@@ -81,7 +81,7 @@ def _counts(difference: str | None) -> str | None:
 
 
 def _articles(connection: sa.Connection, run: str, gone: Collection[tuple[str, int]]) -> dict[str, str]:
-    """Remove the texts of articles whose newest versions these are; id → the record without its text."""
+    """Remove the texts of articles whose newest versions these are. Returns id → record without its text."""
     c, left = t.articles.c, dict[str, str]()
     for part in chunks(sorted({article for article, _ in gone})):
         query = sa.select(c.id, c.version, c.record).where(c.run == run, c.id.in_(part))
@@ -95,7 +95,7 @@ def _articles(connection: sa.Connection, run: str, gone: Collection[tuple[str, i
 def _alerts(
     connection: sa.Connection, run: str, articles: Collection[str], limits: TextLimits, at_ms: int
 ) -> dict[str, str]:
-    """Remove what the articles' alerts quoted of texts that are gone; id → the record without it."""
+    """Remove quotations of removed texts from the articles' alerts. Returns id → record without them."""
     a, c, gone, left = t.articles.c, t.alerts.c, limits.as_of(at_ms), dict[str, str]()
     for part in chunks(sorted(articles)):
         stories = sa.select(a.story).where(a.run == run, a.id.in_(part))

@@ -1,4 +1,4 @@
-"""Walls in the store: at which addresses doubtful texts were seen, and how many walls came from each outlet."""
+"""Walls in the store: the addresses at which doubtful texts were seen, and the number of walls per outlet."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pipeline.stories.repeats import WINDOW_MS, Sighting
 from pipeline.stories.stage import Decided
 
 KEPT_DAYS = 90
-"""Counts of walls are kept so much longer than articles."""
+"""Counts of walls are kept this much longer than articles."""
 
 
 def read_sightings(
     connection: sa.Connection, run: str, base: Base | None, digests: Collection[str]
 ) -> dict[str, list[Sighting]]:
-    """What the run may know of these texts, by digest."""
+    """The sightings of these texts that the run may know, by digest."""
     c = text_sightings.c
     found: dict[str, list[Sighting]] = {}
     for part in chunks(sorted(set(digests))):
@@ -56,7 +56,7 @@ def write_walls(store: Store, connection: sa.Connection, run: str, decided: Sequ
         return
     statement = store.insert(wall_counts)
     c, new = wall_counts.c, statement.excluded
-    # A bundle is behind all before it.
+    # A bundle comes after all earlier ones.
     changed = {"walls": c.walls + new.walls, "last_ms": new.last_ms, "last_item": new.last_item}
     key = ["run", "source", "kind", "day"]
     connection.execute(
@@ -65,7 +65,7 @@ def write_walls(store: Store, connection: sa.Connection, run: str, decided: Sequ
 
 
 def ask_again(store: Store, connection: sa.Connection, run: str, decided: Sequence[Decided]) -> None:
-    """Ask again for a bundle's pages that were walls, and no more for those that are articles; in the caller's transaction."""
+    """Request a bundle's walls again, and cancel requests for pages that are articles, in the caller's transaction."""
     walls: dict[str, tuple[PageRequest, int]] = {}
     cured: set[str] = set()
     for one in decided:
@@ -92,7 +92,7 @@ def ask_again(store: Store, connection: sa.Connection, run: str, decided: Sequen
 
 
 def forget_old(connection: sa.Connection, run: str, before_ms: int) -> int:
-    """Delete sightings that no record of event time ``before_ms`` or later can see, and counts of days long before it."""
+    """Delete sightings that no record with event time ``before_ms`` or later can see, and counts of days long before."""
     s, w = text_sightings.c, wall_counts.c
     old = text_sightings.delete().where(s.run == run, s.place < place_at(before_ms - WINDOW_MS))
     past = wall_counts.delete().where(w.run == run, w.day < before_ms // DAY_MS - KEPT_DAYS)
@@ -102,7 +102,7 @@ def forget_old(connection: sa.Connection, run: str, before_ms: int) -> int:
 
 
 def read_wall_counts(store: Store, run: str, since_ms: int) -> list[WallCount]:
-    """The walls of each outlet and kind since the day of an event time, the most first. Raises StoreError."""
+    """Counts of walls by outlet and kind since the day of an event time, the highest first. Raises StoreError."""
     c = wall_counts.c
     query = sa.select(wall_counts).where(c.run == run, c.day >= since_ms // DAY_MS).order_by(c.last_ms)
     found: dict[tuple[str, str], WallCount] = {}

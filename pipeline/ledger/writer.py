@@ -47,12 +47,12 @@ _WRITTEN: dict[str, int] = {}
 
 
 def last_written(owner: str) -> int:
-    """The seq that a writer of this owner (a name that is used once) stored last in this process; -1 if none did."""
+    """The last seq that a writer of this owner (a unique name) stored in this process; -1 if none did."""
     return _WRITTEN.get(owner, -1)
 
 
 class WritePlan(NamedTuple):
-    """How a run is written, for whichever process does it; see ``RunWriter``. ``owner``: the token that took the run.
+    """How a run is written, for any process; see ``RunWriter``. ``owner``: the token that took the run.
 
     ``publish``: whether results go into the outbox for the output streams. ``scope`` names the subscriptions.
     """
@@ -72,11 +72,11 @@ class BatchResult(NamedTuple):
     outcomes: Sequence[Outcome] = ()
     alerts: int = 0
     taken: int = 0
-    """How many drafts of the batch it is of: a decision may stand behind them."""
+    """How many drafts of the batch it covers, since a decision may come after them."""
 
 
 class _Failed(Exception):
-    """A record failed in the ordered stage: refused for ``problem``, or if that is None blamed once."""
+    """A record failed in the ordered stage: refused for ``problem``, or if that is None, blamed once."""
 
     def __init__(self, position: Position, problem: Rejection | None) -> None:
         super().__init__(str(position))
@@ -84,7 +84,7 @@ class _Failed(Exception):
 
 
 class _Found(Exception):
-    """The batch must be cut again: a process had some of it in hand when it died, or a decision came before it."""
+    """The batch must be split again: a process had some of it in hand when it died, or a decision comes before it."""
 
 
 class RunWriter:
@@ -93,10 +93,10 @@ class RunWriter:
     Idempotent: drafts at positions that have an outcome change nothing. Raises Fenced once another owner has the run,
     StoreError if the store fails; then nothing of the batch is stored, and the index is loaded again.
 
-    A record that raises an exception is rejected with its stage. One over which the process ends, also since it is still not
-    decided after ``limit_s`` (0: no limit), is decided alone the next time, and set aside once it has ended the process by
-    itself twice; other ends count half (``pipeline.ledger.in_hand``).
-    ``last_words``: a folder of this machine by which deaths of another kind are told from these; empty: none.
+    A record that raises an exception is rejected with its stage. If the process ends while deciding a record, also because it
+    is not decided after ``limit_s`` (0: no limit), the record is decided alone the next time. It is set aside once it has ended
+    the process twice; ends with another cause count half (``pipeline.ledger.in_hand``).
+    ``last_words``: a folder on this machine that distinguishes these causes; empty for none.
     """
 
     def __init__(
@@ -121,11 +121,11 @@ class RunWriter:
 
     @property
     def store(self) -> Store:
-        """Where the results are."""
+        """The store with the results."""
         return self._ledger.store
 
     def write(self, drafts: Sequence[Draft]) -> BatchResult:
-        """Decide and store a batch, in one transaction; in several if a process died over some of it."""
+        """Decide and store a batch in one transaction, or in several if a process died while deciding some of it."""
         outcomes: list[Outcome] = []
         alerts, left = 0, list(drafts)
         with self._lock:
@@ -148,7 +148,7 @@ class RunWriter:
             try:
                 return self._write(drafts)
             except Stale:
-                # Another worker has written this run: its results must be read first.
+                # Another worker has written to this run, so its results must be read first.
                 self._stage = None
                 stale += 1
                 if stale == TRIES:
@@ -168,7 +168,7 @@ class RunWriter:
     def _write(self, drafts: Sequence[Draft]) -> BatchResult:
         context, stage = self._begin(drafts)
         drafts = drafts[: self._before_decision(context, drafts)]
-        # After the run's seq was read: a takedown raises it, so a later one makes this batch stale.
+        # After the run's seq was read: a takedown raises it, so a later takedown makes this batch stale.
         drafts = [self._unless_refused(draft) for draft in self._allowed(drafts, context.aliases)]
         parted = part(drafts, done=context.done, waiting=context.waiting)
         careful = self._note(context, parted.now)
@@ -208,9 +208,9 @@ class RunWriter:
         return BatchResult([decided.outcome for decided in handled.decided], len(alerts), len(drafts))
 
     def _before_decision(self, context: BundleContext, drafts: Sequence[Draft]) -> int:
-        """How many of the drafts come before the next decision of the run that is replayed. Raises _Found if none does.
+        """How many of the drafts come before the replayed run's next decision. Raises _Found if none does.
 
-        Then the decision is carried out: it stands between two transactions, as it did there.
+        In that case it carries out the decision first, between two transactions as in the replayed run.
         """
         if context.due is None:
             return len(drafts)
@@ -221,7 +221,7 @@ class RunWriter:
         return count
 
     def _note(self, context: BundleContext, drafts: Sequence[Draft]) -> bool:
-        """Note what is decided now. Returns whether it is a record that is blamed. Raises _Found."""
+        """Note what is decided now. Returns whether it is a blamed record. Raises _Found."""
         positions = [draft.position for draft in drafts if draft.article is not None]
         if not positions:
             return False
@@ -248,7 +248,7 @@ class RunWriter:
 
     @contextmanager
     def _around(self, position: Position, stage: str) -> Iterator[None]:
-        """The context for a record's part of the ordered stage. Raises _Failed, or WirewatchError if the store is away."""
+        """The context for a record's part of the ordered stage. Raises _Failed, or WirewatchError if the store is down."""
         self._watch.begin_record()
         if self._words is not None:
             self._words.begin_record(position)
@@ -267,7 +267,7 @@ class RunWriter:
                 self._words.end_record()
 
     def _allowed(self, drafts: Sequence[Draft], aliases: Mapping[str, str]) -> list[Draft]:
-        """The drafts, with those of articles that were taken down rejected, whichever address that was."""
+        """The drafts, with drafts of taken-down articles rejected, whichever of their addresses was taken down."""
         ids = [_ids_of(draft, aliases) for draft in drafts]
         stamp, reasons = self._takedowns.check(one for several in ids for one in several)
         before, self._stamp = self._stamp, stamp
@@ -302,7 +302,7 @@ class RunWriter:
                 since_decision=self._decision,
             )
         except WentBack:
-            # The lost records were read already: only a restart from the ledger reads them again.
+            # The lost records were read already, so only a restart from the ledger reads them again.
             self._ledger.ask_for_restart()
             raise
         if before is not None and before not in context.done and before not in context.left:
@@ -317,12 +317,12 @@ class RunWriter:
         if len(context.entries) >= MANY:
             # The garbage collector would traverse a large index again and again: 6 % of the stage's time.
             settle()
-        # Only now: an index without all entries must not be kept.
+        # Only now, since an index without all entries must not be kept.
         self._stage, self._seq, self._decision = stage, context.state.seq, context.decision
         return context, stage
 
     def _alerts(self, handled: Handled) -> tuple[list[Alert], dict[str, StoryFacts]]:
-        """The alerts of a batch, and the facts of their stories that have changed."""
+        """The alerts of a batch, and the changed facts of their stories."""
         articles = [one.article for one in handled.decided if one.article is not None]
         matched = {one.story_id or "" for one in articles if one.subscriptions}
         ledger, stories = self._ledger, {one.story_id or "" for one in articles}
@@ -338,7 +338,7 @@ class RunWriter:
 
 
 def _ids_of(draft: Draft, aliases: Mapping[str, str]) -> list[str]:
-    """The ids of a draft's addresses, and of the articles to which they belong; none if it has no article."""
+    """The ids of a draft's addresses and of their articles; empty if the draft has no article."""
     if draft.article is None:
         return []
     ids = dict.fromkeys(addresses_of(draft.article))
@@ -346,7 +346,7 @@ def _ids_of(draft: Draft, aliases: Mapping[str, str]) -> list[str]:
 
 
 def _say(handled: Handled, alerts: Sequence[Alert], later: Sequence[Draft]) -> None:
-    """Log rejections, alerts and what leaves the order; with ``--verbose`` each record."""
+    """Log rejections, alerts and records that leave the order; with ``--verbose``, every record."""
     for draft in later:
         why = draft.postponed
         log.info(
@@ -381,7 +381,7 @@ def _say(handled: Handled, alerts: Sequence[Alert], later: Sequence[Draft]) -> N
 
 @cache
 def shared_writer(plan: WritePlan) -> RunWriter:
-    """The one writer of a run in this process: loading its index for every bundle would cost too much."""
+    """The only writer of a run in this process, since loading its index for every bundle would cost too much."""
     if not plan.owner:
         raise StoreError(f"run {plan.run!r} has no owner", hint="take the run before starting its pipeline")
     store = open_store(plan.store_url)

@@ -1,4 +1,4 @@
-"""Stories (pure): which articles are versions or copies of one another, and which alerts that raises.
+"""Stories (pure): which articles are versions or copies of one another, and which alerts they raise.
 
 No Beam, Kafka, SQL, files or clock: a decision is a function of the article, its place in the order, its earlier
 versions, and the index asked as of that place.

@@ -29,10 +29,10 @@ WORDS_ACROSS = 24
 CELLS = 8
 VECTOR_BYTES = 256
 MIDDLE = HIGHEST + 1
-"""What is added to the numbers of a vector before they are packed."""
+"""The offset added to the numbers of a vector before they are packed."""
 
 NOTHING = 0xFFFFFFFF
-"""Fills places without a hash."""
+"""The value of empty places in arrays of hashes."""
 
 FIELDS: list[tuple[Any, ...]] = [
     ("encoded", "u1"),
@@ -44,12 +44,12 @@ FIELDS: list[tuple[Any, ...]] = [
     ("cells", "<u4", (CELLS,)),
     ("cognates", "<u4", (WORDS_ACROSS,)),
 ]
-"""The fields of ``features.LAYOUT`` in which this is kept. ``encoded``: 0 without a vector, else ``ENCODED`` or
-``GUESSED``. ``cased``: 1 if the script has capitals. ``lead_figures``: the title's first; ``title_figures`` says how many those
-are. ``cognates``: longer words as they sound, which related languages share."""
+"""The fields of ``features.LAYOUT`` for this module. ``encoded``: 0 without a vector, else ``ENCODED`` or ``GUESSED``.
+``cased``: 1 if the script has capitals. ``lead_figures``: the title's first; ``title_figures`` is the number of those.
+``cognates``: longer words by their sound, which related languages share."""
 
 ENCODED, GUESSED = 1, 2
-"""A vector of a language that the encoder knows, and one of another language, which is less reliable."""
+"""A vector for a language that the encoder supports, and for any other language, which is less reliable."""
 
 LEAD_CHARS = 400
 _TITLE_CHARS = 300
@@ -96,7 +96,7 @@ def _row(hashes: Iterable[int], size: int) -> NDArray[np.uint32]:
 @lru_cache(maxsize=8_192)  # the same names come in many articles
 def hash_of(name: str) -> int:
     """A 32-bit hash that is the same everywhere; never ``NOTHING``."""
-    # FNV-1a rather than a CRC: related short names must not have related hashes.
+    # FNV-1a and not a CRC, since related short names must not have related hashes.
     value = 0x811C9DC5
     for byte in name.encode("utf-8", "surrogatepass"):
         value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
@@ -105,12 +105,12 @@ def hash_of(name: str) -> int:
 
 def _is_cased(text: str) -> bool:
     letters = [char for char in text if char.isalpha()]
-    # By the form that a word begins with: Georgian has capitals, but not for names.
+    # By the case of a word's beginning: Georgian has capitals, but not for names.
     return sum(char.lower() != char.title() or char.isupper() for char in letters) * 2 > len(letters)
 
 
 def names_in(title: str, lead: str, language: str | None) -> list[str]:
-    """The skeletons of the names, the title's first, each once.
+    """The skeletons of the names, the title's first, without repetitions.
 
     Names are words with a capital that does not come from the start of a sentence or the style of a headline. In a script
     without capitals every word counts.
@@ -129,7 +129,7 @@ def names_in(title: str, lead: str, language: str | None) -> list[str]:
         small = {word.casefold() for word, _ in (*titled, *told) if word[0].islower()}
         inside = {word.casefold() for word, starts in told if word[0].isupper() and not starts}
         inside |= {word.casefold() for word, starts in titled if word[0].isupper() and not starts and not headline}
-        # At the start of a sentence, and in such a headline, a capital alone means nothing.
+        # At the start of a sentence, and in such a headline, a capital alone is no evidence of a name.
         found = [word for word, _ in (*titled, *told) if word[0].isupper() and word.casefold() in inside]
         found += [
             word for word, starts in (*told, *titled) if starts and word[0].isupper() and word.casefold() not in small
@@ -139,7 +139,7 @@ def names_in(title: str, lead: str, language: str | None) -> list[str]:
 
 
 def cognates_in(title: str, lead: str, language: str | None) -> list[str]:
-    """The skeletons of the longer words, the title's first, each once: "strike", "Streik" and "страйк" are one."""
+    """The skeletons of the longer words, the title's first, without repetitions: "strike", "Streik" and "страйк" are equal."""
     whole = f"{title} . {lead}"
     if is_unspaced(whole):
         words = [one[0] for one in _UNSPACED_NAMES[0].finditer(whole)]
@@ -150,7 +150,7 @@ def cognates_in(title: str, lead: str, language: str | None) -> list[str]:
 
 
 def _words(text: str) -> list[tuple[str, bool]]:
-    """The words, and whether each stands at the start of a sentence."""
+    """The words, each with whether it starts a sentence."""
     found, end = [], 0
     for one in _WORD.finditer(text):
         found.append((one[0], end == 0 or _STARTS.search(text, end, one.start()) is not None))
@@ -159,14 +159,14 @@ def _words(text: str) -> list[tuple[str, bool]]:
 
 
 def places_in(text: str, language: str | None) -> list[str]:
-    """The codes (ISO 3166) of the countries that a text names, in order, each once; none if CLDR lacks its language."""
+    """The codes (ISO 3166) of the countries in a text, in order, without repetitions; empty if CLDR lacks its language."""
     whole, stems = _territories(language or "en")
     if is_unspaced(text):
         spotted = sorted((at, code) for name, code in whole.items() if (at := text.find(name)) >= 0)
         return list(dict.fromkeys(code for _, code in spotted))
     found = dict[str, None]()
     for one in _WORD.finditer(text):
-        # Most languages write what is of a country small.
+        # Most languages write adjectives of countries in lower case.
         longest = 0 if not one[0][0].islower() else _ADJECTIVE if language != "en" else 99
         if (code := _place(one[0], stems, longest)) is not None:
             found[code] = None
@@ -206,13 +206,13 @@ _NO_PLACES = frozenset({"EZ", "QO", "XA", "XB", "ZZ"})
 
 
 def packed(vector: Vector) -> NDArray[np.uint8]:
-    """Two numbers a byte."""
+    """Packs two numbers into each byte."""
     shifted = (vector.astype(np.int16) + MIDDLE).astype(np.uint8)
     return np.asarray(shifted[0::2] << 4 | shifted[1::2], np.uint8)
 
 
 def unpacked(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The numbers of packed rows, whole: of shape (…, 512)."""
+    """The integers of packed rows, with shape (…, 512)."""
     made = np.empty((*rows.shape[:-1], rows.shape[-1] * 2), np.float32)
     made[..., 0::2] = rows >> 4
     made[..., 1::2] = rows & 15
@@ -221,11 +221,10 @@ def unpacked(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def cells_of(vector: Vector, place: str) -> list[int]:
-    """Coarse cells of a vector, each together with the text's first place: near vectors share some.
+    """Coarse cells of a vector, each combined with the text's first place; near vectors share some.
 
-    The vector is turned (signs, then a Walsh-Hadamard transform, all in whole numbers); of each eighth the greatest
-    component is a cell (cross-polytope hashing: A. Andoni and others, "Practical and optimal LSH for angular distance",
-    2015).
+    The vector is rotated (signs, then a Walsh-Hadamard transform, all in integers); the greatest component of each eighth
+    is a cell (cross-polytope hashing: A. Andoni and others, "Practical and optimal LSH for angular distance", 2015).
     """
     turned = vector.astype(np.int64) * _SIGNS
     half = 1

@@ -1,4 +1,4 @@
-"""Decides which alerts an article raises: one for each subscription and story, then one for each piece of news in it. Pure.
+"""Decides which alerts an article raises: one per subscription and story, then one for each piece of news in it. Pure.
 
 News is any of these (``Subscription.news`` selects among them):
 
@@ -40,11 +40,11 @@ SOURCE_COUNTS = (5, 10, 30, 100, 300, 1_000)
 MOST_OUTLETS, MOST_NEWS, MOST_CHANGES = 20, 12, 20
 CHANGE_CHARS = 300
 CLAUSE_STEPS = 4_000_000
-"""What finding the matched clauses of one article may cost, over all its alerts: some second. Later alerts have none."""
+"""The step limit for finding one article's matched clauses, over all its alerts: about a second. Later alerts have none."""
 _PARSING_STEPS = 8
-"""Of each character of a query, as long as that takes."""
+"""Steps per character for parsing a query."""
 _CHARS_A_STEP = 32
-"""Of the text, for looking up a query's words in it."""
+"""Characters of the text per step, for finding a query's words in it."""
 MOST_SNIPPETS, SNIPPET_CONTEXT, LONGEST_SNIPPET = 3, 90, 320
 
 InForce = Callable[[str, int | None, int], Subscription | None]
@@ -52,16 +52,16 @@ InForce = Callable[[str, int | None, int], Subscription | None]
 
 
 class AlertRule:
-    """The rule over a batch. ``memories`` are the stories that it touches, as they were before it; they are updated here.
+    """The rule for one batch. ``memories``: the batch's stories in their state before it, which are updated here.
 
-    Not thread-safe. A function of its arguments alone, so repeating a batch gives the same alerts.
+    Not thread-safe. A function of its arguments only, so repeating a batch gives the same alerts.
     """
 
     def __init__(self, memories: dict[str, StoryMemory], in_force: InForce) -> None:
         self.memories, self._in_force = memories, in_force
 
     def alerts_of(self, article: Article, key: OrderKey, difference: VersionDifference | None = None) -> list[Alert]:
-        """The alerts of one article that has its story, in the run's order. ``difference``: what an edit changed."""
+        """The alerts of one article with its story. Call it in the run's order. ``difference``: the changes of an edit."""
         if article.story_id is None:
             return []
         memory = self.memories.setdefault(article.story_id, StoryMemory())
@@ -76,7 +76,7 @@ class AlertRule:
             memory.facts, pace = edited(before, article.id, key.time_ms)
             if pace.taken_ms != key.time_ms:
                 facts = Facts(notices=facts.notices)
-        # A copy reports the same as its original, and changes by an edit are reported as such.
+        # A copy reports the same as its original, and changes in an edit are reported as an edit.
         sketch = b"" if article.duplicate_of or difference is not None else sketch_of(article.fingerprint)
         leads = memory.facts.leads
         memory.facts, known = learn(memory.facts, facts, key.time_ms, sketch=sketch, language=article.language)
@@ -108,9 +108,9 @@ class AlertRule:
         return alerts
 
     def overdue(self, articles: Sequence[Article], key: OrderKey) -> list[Alert]:
-        """First alerts that subscriptions lack in the stories of these articles, which an editor's decision made at ``key``.
+        """Missing first alerts of subscriptions in these articles' stories, after an editor's decision at ``key``.
 
-        ``articles`` in the run's order; the first that a subscription matches tells it.
+        ``articles`` are in the run's order; the first that a subscription matches raises its alert.
         """
         alerts = []
         for article in articles:
@@ -151,7 +151,7 @@ class AlertRule:
 
 
 class _ArticleNews:
-    """One article's news: what is computed once for all its subscriptions."""
+    """One article's news, computed once for all its subscriptions."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class _ArticleNews:
         often: bool,
     ) -> None:
         self.article, self.key, self._memory, self._known = article, key, memory, known
-        # A further change of a page that is rewritten repeatedly is not news in itself.
+        # One more change of a page that is rewritten repeatedly is not news in itself.
         self._edit = difference if difference is not None and difference.size is Size.MAJOR and not often else None
         self._difference, self._leads = difference, leads
         self._sources = memory.story.independent_sources if memory.story else 0
@@ -186,7 +186,7 @@ class _ArticleNews:
         return bool(self._known.notices) or self._edit is not None
 
     def concerns(self, mark: AlertMark) -> bool:
-        """Whether it is about an article that alerted this subscription."""
+        """Whether the news is about an article that alerted this subscription."""
         return bool(self._about(mark))
 
     def may_be_news(self, mark: AlertMark) -> bool:
@@ -194,7 +194,7 @@ class _ArticleNews:
         return self._newest > mark.told or self._edit is not None or _reached(mark.sources, self._sources) is not None
 
     def news(self, mark: AlertMark, wanted: Subscription, *, met: bool) -> tuple[tuple[News, ...], str]:
-        """What is new for a subscription, most important first, and the parameter of its alert's id."""
+        """The news for a subscription, most important first, and the parameter of its alert's id."""
         found: list[News] = []
         if "corrections" in wanted.news:
             new = [News(kind, text) for number, kind, text in self._known.notices if number > mark.told]
@@ -217,7 +217,7 @@ class _ArticleNews:
         return tuple(found[:MOST_NEWS]), parameter
 
     def _development(self, *, said: bool) -> list[News]:
-        """What another event has that the story had not; nothing if that is ``said`` by other news and no name is new."""
+        """What is new if the article is about another event; nothing if other news covers it (``said``) and no name is new."""
         article = self.article
         new = what_is_new(article.title, article.text, article.language, self._leads)
         return [] if said and new == article.title else [News("development", new)]
@@ -303,7 +303,7 @@ class _ArticleNews:
 
 
 def _reached(told: int, now: int) -> int | None:
-    """The highest count of sources that was passed since ``told``."""
+    """The highest threshold of sources that was reached since ``told``."""
     passed = [count for count in takewhile(lambda count: count <= now, SOURCE_COUNTS) if count > told]
     return passed[-1] if passed else None
 
@@ -314,7 +314,7 @@ def _level(base: Level, reason: str) -> Level:
 
 
 def snippets_of(title: str, text: str, matches: Sequence[Match]) -> tuple[Snippet, ...]:
-    """Up to three excerpts of title and text that contain matches, the title's first, with the matches' places in them.
+    """Up to three excerpts of title and text with matches, the title's first, with the matches' places in them.
 
     Excerpts are cut at spaces if there are any, and have at most about 320 characters. Matches that are close to each
     other share an excerpt.

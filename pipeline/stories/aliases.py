@@ -1,7 +1,7 @@
-"""Decides which article an address belongs to: its forms for print, mobiles and sharing are one article. Pure.
+"""Decides which article an address belongs to; its forms for print, mobile devices and sharing are one article. Pure.
 
-A page may say that its address is such a form of another one (``pipeline.extraction.addresses``). The article's id is that of
-the address of it that came first; the other addresses are aliases, remembered as of a record's place.
+A page may declare that its address is such a form of another one (``pipeline.extraction.addresses``). The article's id is that
+of the first of its addresses; the other addresses are aliases, stored with the place of a record.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ class Alias(msgspec.Struct, frozen=True):
 
 
 def addresses_of(article: Article) -> tuple[str, str]:
-    """The ids of the address that was fetched, and of the one that the page gives itself; mostly the same."""
+    """The ids of the fetched address and of the address that the page declares; usually the same."""
     return article.id, article_id(article.canonical_url)
 
 
 def joined(
     article: Article, aliases: Mapping[str, str], has_versions: Callable[[str], bool]
 ) -> tuple[str, tuple[Alias, ...]]:
-    """The id of the article that a record belongs to, and what is to be remembered of its addresses.
+    """The id of the article that a record belongs to, and the aliases to store.
 
-    ``aliases``: what was remembered, by alias. Two articles that both have versions stay separate: a page that names
-    its own address too late does not join them.
+    ``aliases``: the stored aliases. Two articles that both have versions stay separate: a page that declares its own
+    address too late does not join them.
     """
     fetched, named = addresses_of(article)
     for one in (fetched, named):

@@ -20,36 +20,36 @@ from pipeline.stories.identity import DAY, FIGURE, MONTH, NAME, NO_MARK, TITLE_W
 
 Points = NDArray[np.int32]
 Marked = NDArray[Any]
-"""Rows of ``features.LAYOUT``, of which only ``identity.FIELDS`` and ``shingles`` are looked at."""
+"""Rows of ``features.LAYOUT``; only ``identity.FIELDS`` and ``shingles`` are used."""
 
 CONTRADICTED_AT = 7
-"""Points from which two texts of one outlet are about two events."""
+"""With this many points, two texts of one outlet are about two events."""
 
 MOST_FOR_LIKENESS = 3
-"""Points more are needed if all of the texts is the same, fewer in proportion: a name that is put right is no other event."""
+"""Additional points needed for identical texts, in proportion to the likeness: a corrected name is not another event."""
 
 OTHER_OUTLET = 1
-"""Points more are needed if the outlets differ: agency texts are edited, templates are mostly an outlet's own."""
+"""Additional points needed if the outlets differ: agency texts are edited, and templates mostly belong to one outlet."""
 
 _NAME_IN_PLACE, _NAME, _FIGURE_IN_PLACE, _FIGURE, _TIME, _WORD_IN_PLACE, _IN_TITLE = 3, 1, 4, 1, 3, 2, 2
 _FAR, _FAR_IN_TITLE = 2, 2
 _DAY_IN_TITLE = 4
 _WHOLE_SHINGLES = 300
 _OWN_SHARE, _OWN_STEP = 200, 20
-"""Per mille of the words that each text alone may have before it counts, and for how many more there is a point."""
+"""Per mille of unshared words that each text may have before they count, and per mille for each further point."""
 
 _CALENDAR = (WEEKDAY, DAY, MONTH)
 
 
 ANOTHER_EVENT = 3
-"""Points that names, places and days must give: the same report with other figures may have counted on."""
+"""Points needed from names, places and days: the same report with other figures may just have newer counts."""
 
 SERIES = 3
-"""So many figures between the same words contradict, and no more agree: the next list of prices, or of numbers drawn."""
+"""With this many contradicting figures between the same words, and no more that agree, it is the next list of prices."""
 
 
 class Contradiction(NamedTuple):
-    """One number a row. ``points``: all of them. ``event``: those that figures don't give. ``agreed``: marks that both have.
+    """One number per row. ``points``: all points. ``event``: points not from figures. ``agreed``: marks that both have.
 
     ``series``: whether it is the next of a series of lists of figures.
     """
@@ -61,12 +61,12 @@ class Contradiction(NamedTuple):
 
     @property
     def other_event(self) -> NDArray[np.bool_]:
-        """Of texts that are worded alike: whether they are about two events."""
+        """Whether texts with similar wording are about two events."""
         return (self.points >= CONTRADICTED_AT) & ((self.event >= ANOTHER_EVENT) | self.series)
 
 
 def contradictions(asked: Marked, rows: Marked) -> Contradiction:
-    """How much one text and each of several others contradict each other, whichever came first."""
+    """How much one text and each of several others contradict each other, regardless of their order."""
     own, others = asked["marks"], rows["marks"]
     known, others_known = _known(own, rows["vocabulary"]), _known(others, asked["vocabulary"])
     real, others_real = own != NO_MARK, others != NO_MARK
@@ -74,7 +74,7 @@ def contradictions(asked: Marked, rows: Marked) -> Contradiction:
     agreed = np.minimum((known & real).sum(axis=1), (others_known & others_real).sum(axis=1))
     fewest = np.minimum(alone.sum(axis=1), others_alone.sum(axis=1))
     total, event, in_place = (np.zeros(len(rows), np.int32) for _ in range(3))
-    # Most rows are real copies and have nothing alone on one of the sides.
+    # Most rows are real copies, where one of the two sides has nothing of its own.
     some = fewest.nonzero()[0]
     if len(some):
         total[some], event[some], in_place[some] = _points(asked, rows[some], alone[some], others_alone[some])
@@ -89,13 +89,13 @@ def contradictions(asked: Marked, rows: Marked) -> Contradiction:
 def _points(
     asked: Marked, rows: Marked, alone: NDArray[np.bool_], others_alone: NDArray[np.bool_]
 ) -> tuple[Points, Points, Points]:
-    """All points, those that figures don't give, and the pairs of figures between the same words."""
+    """All points, the points not from figures, and the pairs of figures between the same words."""
     kinds, others_kinds = asked["marks"] >> 28 & 7, rows["marks"] >> 28 & 7
     titled, others_titled = asked["marks"] >> 31 > 0, rows["marks"] >> 31 > 0
     both = alone[:, :, None] & others_alone[:, None, :] & (kinds[None, :, None] == others_kinds[:, None, :])
     in_place = both & (_equal(asked["before"], rows["before"]) | _equal(asked["after"], rows["after"]))
     here, there = in_place.any(axis=2), in_place.any(axis=1)
-    # Other spellings of one name begin alike.
+    # Other spellings of a name have the same beginning.
     other = in_place & (asked["marks"][None, :, None] >> 24 & 15 != rows["marks"][:, None, :] >> 24 & 15)
     far, far_there = other.any(axis=2), other.any(axis=1)
 
@@ -120,10 +120,9 @@ def _points(
 
 
 def _own_words(asked: Marked, rows: Marked) -> Points:
-    """Points for short texts of similar length of which each has much that the other lacks: a frame around other news.
+    """Points for short texts of similar length that each have much that the other lacks: the same frame around other news.
 
-    Of longer texts, the vocabulary is only that of the beginning, and of texts of different length it is that of one part or
-    another.
+    The vocabulary of longer texts covers only their beginning, and texts of different lengths may cover different parts.
     """
     sizes, own = rows["shingles"].astype(np.int64), int(asked["shingles"])
     longest, shortest = np.maximum(sizes, own), np.minimum(sizes, own)
@@ -138,7 +137,7 @@ def _own_words(asked: Marked, rows: Marked) -> Points:
 
 
 def shared_words(asked: Marked, rows: Marked) -> Points:
-    """Per mille of the smaller vocabulary that is in the other too."""
+    """Per mille of the smaller vocabulary that the other also has."""
     have, theirs = asked["vocabulary"], rows["vocabulary"]
     common = np.bitwise_count(have & theirs).sum(axis=1, dtype=np.int64)
     fewest = np.minimum(
@@ -148,12 +147,12 @@ def shared_words(asked: Marked, rows: Marked) -> Points:
 
 
 def _equal(own: NDArray[np.uint16], others: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """Which neighbours are the same, by row, own mark and other mark; 0 is none."""
+    """Which neighbours are equal, by row, own mark and other mark; 0 means no neighbour."""
     return np.asarray((own[None, :, None] == others[:, None, :]) & (own > 0)[None, :, None])
 
 
 def _known(marks: NDArray[np.uint32], vocabulary: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which marks a vocabulary has: one row of marks and many vocabularies, or many rows and one vocabulary."""
+    """Which marks a vocabulary has, for one row of marks and many vocabularies, or many rows and one vocabulary."""
     first, second = bits_of(marks)
     if vocabulary.ndim == 1:
         return _bit(vocabulary[first >> 3], first) & _bit(vocabulary[second >> 3], second)

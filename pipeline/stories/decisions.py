@@ -1,15 +1,15 @@
-"""Editors' decisions about stories: which articles a decision moves, and what the stories know afterwards. Pure.
+"""Editors' decisions about stories: which articles a decision moves, and the stories' memories afterwards. Pure.
 
-The machine gives each article a story once, when it is new, and never moves it. So an article that an editor split from a
-story does not return by itself, and a story that was joined into another stays there; articles that come later go where
-the ones that they resemble are now.
+The pipeline gives each article a story once, when it is new, and never moves it. So an article that an editor split from a
+story does not return automatically, and a story that was joined into another stays there; later articles join the current
+story of those that they resemble.
 
-Afterwards the alert rule knows about a story what it would know if the story had always had exactly these articles:
+Afterwards the alert rule has the same memory of a story as if the story had always had exactly these articles:
 
 - alerts belong to the story of their article; none is raised again, none is withdrawn;
-- facts are learnt again from the story's articles, and an alert has told those that had come up by its time;
-- a subscription that an article of the story matches, but that has no alert in the story, because the alert was another
-  story's, gets it now (``AlertRule.overdue``). Only a split, or the undoing of a join, can bring that about.
+- facts are computed again from the story's articles, and an alert has reported those that had come up by its time;
+- a subscription that matches an article of the story, but has no alert in it, because the alert belongs to another story,
+  gets one now (``AlertRule.overdue``). Only a split, or the undoing of a join, can cause this.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from pipeline.stories.story_memory import EditPace, StoryFacts, learn
 from pipeline.text.difference import WordChange
 
 MOST_VERSIONS = 200
-"""Versions of a story of which the facts are learnt again, the newest."""
+"""How many of a story's newest versions are used to compute its facts again."""
 
 
 class Member(NamedTuple):
-    """An article of a story, as far as decisions ask: its story, and what it is a copy of."""
+    """What decisions need of an article: its story, and the original if it is a copy."""
 
     story: str
     duplicate_of: str | None = None
 
 
 class ToldMark(msgspec.Struct, frozen=True, array_like=True):
-    """Up to which fact, and how many sources, an alert is taken to have told."""
+    """The last fact, and the number of sources, that an alert counts as having reported."""
 
     told: int
     sources: int
 
 
 class Effects(msgspec.Struct, frozen=True):
-    """What a decision changed. ``moved``: article → (story before, story after).
+    """The changes by a decision. ``moved``: article → (story before, story after).
 
-    ``marks``: alert → what it was taken to have told before, and since; None: what its record says. ``facts``: story → its
-    facts before; None if it had none. With these, what was before the decision can be read still.
+    ``marks``: alert → (mark before, mark after); None: as in its record. ``facts``: story → its facts before; None if it had
+    none. With these, the state before the decision can still be computed.
     """
 
     moved: dict[str, tuple[str, str]] = {}
@@ -56,16 +56,16 @@ class Effects(msgspec.Struct, frozen=True):
 
     @property
     def stories(self) -> set[str]:
-        """The stories that lost or got articles."""
+        """The stories that lost or gained articles."""
         return {story for pair in self.moved.values() for story in pair}
 
 
 EFFECTS = msgspec.json.Decoder(Effects)
-"""Reads effects as they are stored."""
+"""Decodes stored effects."""
 
 
 class MemberVersion(NamedTuple):
-    """One version of an article of a story, as far as its facts go. ``heard``: facts of the story count from it on."""
+    """One version of an article in a story, for its facts. ``heard``: the story's facts count from this version on."""
 
     article: str
     time_ms: int
@@ -81,10 +81,10 @@ class MemberVersion(NamedTuple):
 def moves(
     decision: StoryDecision, members: Mapping[str, Member], undone: tuple[StoryDecision, Effects] | None = None
 ) -> dict[str, tuple[str, str]]:
-    """Article → (its story, the story that it belongs to now), of the articles that a decision moves.
+    """Article → (story before, story after), for the articles that a decision moves.
 
-    ``members``: all articles of the stories ``decision.story`` and ``decision.into``. ``undone``: what an ``undo`` takes back.
-    A copy goes where its original goes, if both are in one story.
+    ``members``: all articles of the stories ``decision.story`` and ``decision.into``. ``undone``: the decision that an ``undo``
+    reverses. A copy moves with its original if both are in the same story.
     """
     if decision.kind == JOIN:
         found = {article for article, one in members.items() if one.story == decision.story}
@@ -106,7 +106,7 @@ def moves(
 
 
 def rebuilt(versions: Iterable[MemberVersion], pages: Mapping[int, EditPace], decision: int) -> StoryFacts:
-    """The facts of a story with these versions, in the run's order, since a decision. ``pages``: of its edited articles."""
+    """A story's facts after a decision, from its versions in the run's order. ``pages``: the pace of its edited articles."""
     facts = StoryFacts(pages=dict(pages), decision=decision)
     for one in list(versions)[-MOST_VERSIONS:]:
         if one.heard:

@@ -1,4 +1,4 @@
-"""What the index keeps of a version: an entry, its compact form, and rows of arrays, so that many are compared at once."""
+"""The index's data on a version: an entry, its compact form, and rows of arrays, so that many are compared at once."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _Name = TypeVar("_Name", str, "str | None")
 _ID_DIGITS = 32
 _HALF = 8
 _LISTED = 1 + 2 * 8 + 8 + 4
-"""Bytes of a row in ``alive``, in two lists, and in the two of the order of places (frequencies.py)."""
+"""Bytes of a row in ``alive``, in two lists, and in the two for the order of places (frequencies.py)."""
 
 _MASK = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """What the story stage keeps of one version of one article.
+    """The story stage's data on one version of one article.
 
-    ``fingerprint`` is what ``features`` made, or a plain signature. ``origin`` is read from it.
+    ``fingerprint`` is the value of ``features``, or a plain signature; it contains ``origin``.
     """
 
     article: str
@@ -48,7 +48,7 @@ class IndexEntry:
 
     @property
     def original(self) -> str:
-        """The earliest article of this text: itself, or what it is a copy of."""
+        """The earliest article with this text: itself, or its original if it is a copy."""
         return self.duplicate_of or self.article
 
     @property
@@ -63,9 +63,9 @@ _DECODER = msgspec.msgpack.Decoder()
 
 
 def pack(entry: IndexEntry) -> bytes:
-    """All but the key, fingerprint, outlet and language, in some 30 bytes, without the digest's half that ``number_of`` tells.
+    """All but key, fingerprint, outlet and language, in about 30 bytes, without the digest's half that ``number_of`` gives.
 
-    Ids that are the article's own take one byte, and what is usual at the end none.
+    Ids equal to the article's take one byte, and default values at the end take none.
     """
     fields: list[Any] = [
         "" if entry.article == entry.key.article else _short(entry.article),
@@ -254,11 +254,11 @@ class Columns:
         return self.features[slot]  # type: ignore[no-any-return]
 
     def language(self, code: str | None) -> int:
-        """The number of a language; 0 for None, and a number that no row has for a language never seen."""
+        """The number of a language; 0 for None, and for an unknown language a number that no row has."""
         return self._languages.get(code, 0xFFFF)
 
     def outlet(self, source: str) -> int:
-        """The number of an outlet, and one that no row has for an outlet never seen."""
+        """The number of an outlet; for an unknown outlet, a number that no row has."""
         return self._outlets.get(source, 0xFFFFFFFF)
 
     def drop(self, slot: int) -> None:
@@ -274,7 +274,7 @@ class Columns:
         return len(self._dropped)
 
     def reuse(self) -> None:
-        """Allow dropped slots to be used again: nothing refers to them any more."""
+        """Allow dropped slots to be used again, once nothing refers to them."""
         self._free += self._dropped
         self._dropped = []
 
@@ -284,7 +284,7 @@ class Columns:
         return int(min(first, key=self.places.__getitem__))
 
     def _grow(self) -> None:
-        # Fresh pages cost memory only once they are written: doubling costs address space, not memory.
+        # Fresh pages use memory only when they are written, so doubling costs address space, not memory.
         old = dict(vars(self))
         self._allocate(len(self.times) * 2)
         for name, array in vars(self).items():

@@ -1,4 +1,4 @@
-"""How likely it is that two texts report one event, in one language or in two: a weighted sum of evidence. Pure.
+"""How likely it is that two texts report the same event, in one language or in two: a weighted sum of evidence. Pure.
 
 Evidence for it: similar vectors of title and lead, after subtracting the mean of the window; common names, of which
 rare ones count more; common figures; common words, if the language is the same. A time difference is evidence against
@@ -30,7 +30,7 @@ from pipeline.stories.frequencies import Frequencies
 from pipeline.stories.similarity import are_among, overlap
 
 PRIOR_VECTORS = 100
-"""So many vectors of zeros are assumed before the first: a few texts of one story are no background."""
+"""How many zero vectors are assumed before the first, since a few texts of one story are not a background."""
 
 _FIGURES_SEEN = 2
 _NAMES_SEEN, _EARLY = 2, 6
@@ -71,10 +71,10 @@ _WEIGHTS: dict[str, dict[str, float]] = {
     "few words": {"one language": 5.911},
     "many words": {"one language": -9.324},
 }
-"""What is weighed, and how much: a weight for each condition under which it counts, "" for always. "across": texts in two
+"""The inputs and their weights: a weight for each condition under which an input counts, "" for always. "across": texts in two
 languages; "guessed": the encoder does not know a language; "uncased": a script has no capitals; "strangers": both have several
-names and none in common; "names": times the cosine of the names; "thin": how little of the window is known, so that what its
-vectors have in common is not taken away."""
+names and none in common; "names": times the cosine of the names; "thin": how little of the window is known, so that the common
+part of its vectors is not subtracted."""
 
 INPUTS = tuple(_WEIGHTS)
 _CONDITIONS = ("", "one language", "across", "cased", "uncased", "guessed", "thin", "strangers", "names")
@@ -88,25 +88,25 @@ NEAREST = 0.25
 """
 
 FEW = 0.4
-"""What a story of one article has to say more, one of n articles an n-th of it: a chance likeness to one is likelier."""
+"""The additional score needed for a story of one article; for n articles, one n-th of it, since chance likeness is rarer."""
 
 ANOTHER_EVENT = -8.0
-"""The score of a report that was told from the same template and contradicts (``similarity.are_two_events``)."""
+"""The score of a report from the same template that contradicts (``similarity.are_two_events``)."""
 
 Rows = NDArray[Any]
 Scores = NDArray[np.float64]
 
 
 class Likeness(NamedTuple):
-    """Of each row the ``inputs`` (a row for each of ``INPUTS``), and the score: the logarithm of the odds of one event."""
+    """The ``inputs`` for each row (a row for each of ``INPUTS``), and the score: the logarithm of the odds of one event."""
 
     inputs: NDArray[np.float64]
     scores: Scores
 
 
 def of_story(told: Scores) -> float:
-    """The score of a story by those of its articles (at least one)."""
-    # The mean of whole numbers does not depend on the order of their sum.
+    """The score of a story, from the scores of its articles (at least one)."""
+    # The mean of integers does not depend on the order of their sum.
     mean = float(np.rint(told * 4096).astype(np.int64).sum()) / 4096 / len(told)
     return float(told.max()) * NEAREST + mean * (1.0 - NEAREST) - FEW / len(told)
 
@@ -119,7 +119,7 @@ def likeness(
     words: NDArray[np.float64],
     background: Frequencies,
 ) -> Likeness:
-    """How likely it is that each row is about the asked text's event.
+    """How likely it is that each row is about the event of the text ``asked``.
 
     ``words``: the lexical similarity, 0 if languages differ.
     """
@@ -136,7 +136,7 @@ def likeness(
         (figures.shared == 0.0) & (figures.fewest > 0.0), figures.fewest, other_figures, ages_ms / (24 * HOUR_MS), words,
         terms, np.maximum(_FEW_WORDS - words, 0.0), np.maximum(words - _MANY_WORDS, 0.0),
     ))  # fmt: skip
-    # One after the other: the order of a sum of floats must not be a library's choice.
+    # One after the other, since a library must not choose the order of a sum of floats.
     weights = np.where(one_language, _ONE, _ACROSS)
     weights += _ALWAYS + _THIN * (PRIOR_VECTORS / (PRIOR_VECTORS + background.vectors))
     weights += np.where(cased, _CASED, _UNCASED)
@@ -149,9 +149,9 @@ def likeness(
 
 
 class _Common(NamedTuple):
-    """What two rows of hashes have in common, by their rarities; 1 is that of what no other text has, however large the window.
+    """What two rows of hashes have in common, by rarity; 1 is the rarity of a hash that no other text has, for any window.
 
-    ``contained``: the share of the row with less.
+    ``contained``: the common share of the smaller row.
     """
 
     rarest: Scores
@@ -164,11 +164,11 @@ class _Common(NamedTuple):
 
 
 def _in_common(asked: Features, rows: Rows, background: Frequencies) -> tuple[_Common, _Common, _Common]:
-    """Of names, figures and cognates."""
+    """The common part of names, of figures and of cognates."""
     own, others = across_keys(asked), across_keys(rows)
     mine, theirs = _rarity(own, background), _rarity(others, background)
     shared = theirs * are_among(own, others)
-    # Whole numbers far below 2⁵³: floats hold their sums, in any order.
+    # Integers far below 2⁵³, whose sums are exact in floats, in any order.
     totals, sums, own_sums = shared @ _PARTS, theirs @ _PARTS, mine @ _PARTS
     norms = ((theirs * theirs) @ _PARTS) * ((mine * mine) @ _PARTS)
     counts, known, own_known = (shared > 0) @ _PARTS, (theirs > 0) @ _PARTS, (mine > 0) @ _PARTS
@@ -187,7 +187,7 @@ def _in_common(asked: Features, rows: Rows, background: Frequencies) -> tuple[_C
 
 _SIZES = (NAMES_ACROSS, LEAD_FIGURES, CELLS, WORDS_ACROSS)
 _PARTS = np.repeat(np.eye(4), _SIZES, axis=0)[:, [0, 1, 3]]
-"""Which of these hashes are names, figures and cognates: rows times this are the sums of each."""
+"""Selects names, figures and cognates among these hashes: rows times this matrix are the sums of each."""
 
 
 def _rarity(hashes: NDArray[np.uint32], background: Frequencies) -> NDArray[np.float64]:
@@ -195,13 +195,13 @@ def _rarity(hashes: NDArray[np.uint32], background: Frequencies) -> NDArray[np.f
 
 
 def _early(asked: Features, rows: Rows) -> Scores:
-    """1 if the first names of both have one in common."""
+    """1 if both texts have a name in common among their first names."""
     own, theirs = asked["across"][:_EARLY], rows["across"][:, :_EARLY]
     return np.asarray(((theirs[:, :, None] == own[None, None, :]) & (own != NOTHING)).any(axis=(1, 2)), np.float64)
 
 
 def _words_in_common(asked: Features, rows: Rows, one_language: NDArray[np.bool_]) -> tuple[Scores, Scores]:
-    """How many heavy terms both have, and 1 if both have several figures and none in common; 0 for another language."""
+    """The number of common heavy terms, and 1 if both have several figures and none in common; 0 for another language."""
     shared, other_figures = np.zeros(len(rows)), np.zeros(len(rows))
     one = one_language.nonzero()[0]
     if len(one):
@@ -213,17 +213,17 @@ def _words_in_common(asked: Features, rows: Rows, one_language: NDArray[np.bool_
 
 
 def alike(asked: Features, rows: Rows, background: Frequencies) -> Scores:
-    """The cosine of the vectors without what the window's have in common; 0 without a vector."""
+    """The cosine of the vectors after subtracting the window's mean; 0 without a vector."""
     if not asked["encoded"]:
         return np.zeros(len(rows))
     own, total = unpacked(asked["vector"]), background.total
     weight = background.vectors + PRIOR_VECTORS
-    # Whole numbers below 2²⁴, so a float32 holds every sum: the total is taken in two parts.
+    # Integers below 2²⁴, so that every sum is exact in a float32; the total is computed in two parts.
     factors = np.empty((4, len(own)), np.float32)
     factors[0], factors[1], factors[2] = own, total >> _TOTAL_BITS, total & (1 << _TOTAL_BITS) - 1
     factors[3] = 1.0
     held = rows["vector"]
-    # The numbers stand in halves of bytes, and each is higher by ``MIDDLE``.
+    # Each number is half a byte, with ``MIDDLE`` added.
     firsts, seconds = (held >> 4).astype(np.float32), (held & 15).astype(np.float32)
     theirs, highs, lows, ones = factors[:, 0::2] @ firsts.T + factors[:, 1::2] @ seconds.T
     shifts = factors.astype(np.float64).sum(axis=1) * MIDDLE
@@ -245,7 +245,7 @@ _TOTAL_BITS = 11
 
 
 def _title_figures(asked: Features, rows: Rows) -> Scores:
-    """How many figures both titles have (at most 2)."""
+    """The number of figures in both titles (at most 2)."""
     own, theirs = asked["lead_figures"][: int(asked["title_figures"])], rows["lead_figures"]
     if not len(own):
         return np.zeros(len(rows))

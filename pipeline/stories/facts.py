@@ -89,9 +89,9 @@ _LIKELY = re.compile(
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A number in the text. ``key`` identifies it, ``text`` is the number with the words around it.
+    """A number in a text. ``key`` identifies it, ``text`` is the number with the words around it.
 
-    ``news``: it would be news in any text; else it is background, which is news only in a text worded like an earlier one.
+    ``news``: it is news in any text; otherwise it is background, which is news only in a text worded like an earlier one.
     """
 
     key: int
@@ -100,7 +100,7 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """Quoted speech. ``keys`` identify its runs of words."""
+    """A quote. ``keys`` identify its runs of words."""
 
     keys: tuple[int, ...]
     text: str
@@ -123,12 +123,12 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 def facts_of(title: str, text: str, *, language: str | None = None, changes: Sequence[WordChange] = ()) -> Facts:
-    """The facts of an article in ``language``. ``changes``: what an edit changed, whose figures count anywhere in the text."""
+    """The facts of an article in ``language``. ``changes`` of an edit: their figures count anywhere in the text."""
     body = settled(text)
     figures: dict[int, Figure] = {}
     lead = _lead(body)
     told = list(figures_in(lead, language))
-    # A headline gives the number that is news, if there is one. In a lead, most are background, but not how many were hurt.
+    # A headline has the number that is news, if any. In a lead, most are background, except numbers of victims.
     urgent = of_harm(lead, language, told) if title else told
     for part, found, news in ((title, figures_in(title, language), True), (lead, urgent, True), (lead, told, False)):
         for one in found:
@@ -156,7 +156,7 @@ def _changed(body: str, changes: Sequence[WordChange]) -> Iterator[tuple[int, in
     for word in words_of(body):
         at = body.find(word, at)
         if at < 0:
-            return  # a letter was composed: the lead has to do
+            return  # a letter was composed, so only the lead is used
         places.append((at, at + len(word)))
         at += len(word)
     for first, count in wanted:
@@ -212,7 +212,7 @@ def notices_of(title: str, text: str) -> tuple[CorrectionNotice, ...]:
     elif _CORRECTED_TITLE.match(title):
         _add_notice(found, "correction", title)
     if len(text) > _NOTICED_CHARS:
-        # A note stands above or below the text; looking for one takes a second a megabyte.
+        # A note is above or below the text; searching takes a second per megabyte.
         text = f"{text[: _NOTICED_CHARS // 2]}\n{text[-_NOTICED_CHARS // 2 :]}"
     if _LIKELY.search(text):
         for line in text.split("\n"):

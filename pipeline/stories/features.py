@@ -1,4 +1,4 @@
-"""What the story stage knows about a text: a value of 1.5 KB, computed in the parallel part of the pipeline.
+"""The story stage's features of a text: a value of 1.5 KB, computed in the parallel part of the pipeline.
 
 It contains the MinHash signature, smaller sketches (the head's shingles, names, figures), weighted terms, the agency that
 is credited, and a digest of the text without its clockwork. A sketch is the smallest hashes of a set ("bottom k"), from
@@ -49,7 +49,7 @@ NAMES_KEPT = 16
 FIGURES_KEPT = 16
 TERMS_KEPT = 32
 PAD = 0xFFFFFFFF
-"""Fills a sketch that has fewer hashes than places."""
+"""Pads a sketch that has fewer hashes than places."""
 
 LAYOUT = np.dtype(
     [
@@ -70,29 +70,28 @@ LAYOUT = np.dtype(
         *across.FIELDS,
     ]
 )
-"""``full``: 1 the sketches are known, 0 only the signature is. ``shingles``: how many different ones the text has; 0
-if it has no signature. Sketches are sorted in ascending order and padded with ``PAD``; terms are sorted by weight, heaviest
-first."""
+"""``full``: 1 if the sketches are known, 0 if only the signature is. ``shingles``: the number of different shingles; 0 if the
+text has no signature. Sketches are in ascending order and padded with ``PAD``; terms are sorted by weight, heaviest first."""
 
 SIZE = LAYOUT.itemsize
 FORMAT = 4
-"""The first byte of a value: another layout or meaning has another number."""
+"""The first byte of a value; every other layout or meaning has another number."""
 
 _SIGNATURE_BYTES = 4 * PERMUTATIONS
 
 TEXT_CHARS = 20_000
-"""Names and figures of a longer text are those of its head."""
+"""Names and figures are taken from this much of a text's head."""
 
 LEAD_WORDS = 120
 MIN_TERMS = 5
-"""A lead of fewer different terms ("More soon", one word over and over) is too little to group by."""
+"""A lead with fewer different terms ("More soon", one word repeated) is too little for grouping."""
 
 STEM = 6
 _TITLE_WEIGHT, _LEAD_WEIGHT, _REST_WEIGHT, _NAME_WEIGHT, _FIGURE_WEIGHT = 6, 3, 1, 3, 4
 
 _TOKEN = re.compile(r"[\w\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3]+(?:[.,]\d+)*")
 _ARABIC_ARTICLE = re.compile("^(?:[وف]?(?:ال|بال|کال|لل)|[وف](?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
-# A capital inside a sentence: behind a word and a space. At a sentence's start only an acronym is a name.
+# A capital inside a sentence, after a word and a space. At the start of a sentence, only an acronym is a name.
 _NAME = regex.compile(r"(?<=[\p{L}\p{N},)] )\p{Lu}[\w]+|\b\p{Lu}{2,}\b")
 _FIGURE = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?!\w)")
 _UNSPACED_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
@@ -106,7 +105,7 @@ Features = NDArray[Any]
 
 
 def features(title: str, text: str, language: str | None = None, vector: Vector | None = None) -> bytes:
-    """The features of an article: ``SIZE`` bytes, the same on every machine. About 5 ms for 700 words.
+    """The features of an article: ``SIZE`` bytes, equal on every machine. About 5 ms for 700 words.
 
     ``language``: ISO 639-1, or None. ``vector``: the encoder's of this title and text; None if there is none.
     """
@@ -136,7 +135,7 @@ def features(title: str, text: str, language: str | None = None, vector: Vector 
 
 
 def read_features(value: bytes) -> Features:
-    """Read a value of ``features`` or ``fingerprint``; anything else reads as a text of which nothing is known."""
+    """Decodes a value of ``features`` or ``fingerprint``; any other value gives a text without known features."""
     if is_full(value):
         return np.frombuffer(value, LAYOUT)[0]  # type: ignore[no-any-return]
     plain = np.zeros((), LAYOUT)
@@ -150,14 +149,14 @@ def read_features(value: bytes) -> Features:
 
 
 def written(known: Features) -> bytes:
-    """The value that ``read_features`` has read."""
+    """Encodes features; the inverse of ``read_features``."""
     if known["full"]:
         return known.tobytes()
     return known["signature"].tobytes() if known["shingles"] else b""
 
 
 def across_keys(rows: Features) -> NDArray[np.uint32]:
-    """The hashes of ``across``, ``lead_figures``, ``cells`` and ``cognates``, one behind the other: an array for each row."""
+    """The hashes of ``across``, ``lead_figures``, ``cells`` and ``cognates``, concatenated: one array per row."""
     found: NDArray[np.uint32] = rows.view(_KEYS)["keys"]
     return found
 
@@ -173,7 +172,7 @@ _KEYS: np.dtype[Any] = np.dtype(
 
 
 def is_full(value: bytes) -> bool:
-    """Whether a stored value is that of ``features``, not a plain signature."""
+    """Whether a stored value is from ``features``, not a plain signature."""
     return len(value) == SIZE and value[0] == FORMAT
 
 
@@ -210,7 +209,7 @@ class TextTerms:
 
 
 def terms_of(title: str, text: str) -> TextTerms:
-    """The terms of an article. A text of very few different words has none, whatever its title says."""
+    """The terms of an article. A text with very few different words has none, whatever its title."""
     body = prepared(text[:TEXT_CHARS])
     head = prepared(title[:1_000])
     if is_unspaced(body[:2_000]):
@@ -248,7 +247,7 @@ def _normal(text: str) -> str:
 
 
 def prepared(text: str) -> str:
-    """A text in the spelling in which its words are compared."""
+    """A text in the spelling used for comparing words."""
     return one_spelling(normalized("NFKC", text))
 
 

@@ -5,8 +5,8 @@ A figure is its value (with currency and "%"), whatever is around it and however
 and readers, numbers of laws, flights and addresses, and numbers joined to letters.
 
 Numbers in words (``number_words.toml``: ten languages) below ten count only near a word of harm ("seven dead", "killed two"):
-elsewhere they are a way of talking ("the two sides"). Lengths of time don't count ("twenty minutes"). Chinese numerals count
-before a measure word (三人, 五十枚). Which figures of a lead are more than background is ``of_harm``.
+elsewhere they are figures of speech ("the two sides"). Durations don't count ("twenty minutes"). Chinese numerals count
+before a measure word (三人, 五十枚). ``of_harm`` decides which figures of a lead are more than background.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _LONG_AGO = (
     r"|أشهر|سنوات|سنة|عاما?)"
 )
 _TO = r"(?:\s?[-–—/]\s?|\s(?:and|to|und|bis|et|au|y|al|и|по|до|и|та|і|ve|و|تا|إلى)\s)"
-# No run of digits, dots or letters may be scanned from each of its places: texts are hostile, and no time limit applies here.
+# No run of digits, dots or letters may be scanned from each of its places, since texts are hostile and no time limit applies.
 _COUNT = r"(?<!\d)\d{1,12}"
 _NONE = re.compile(
     rf"""https?://\S+ | www\.\S+ | (?<!\S)[^\s@]{{1,64}}@[^\s@]{{1,255}}\.\w+
@@ -96,7 +96,7 @@ _NONE = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-# Days and the word behind them, which may be a month's name in any language.
+# Days and the word after them, which may be a month's name in any language.
 _DAYS_BEFORE = re.compile(
     r"(?<![\w.,:/–-])\d{1,2}\.?(?:(?:\s?[-–—/,]\s?|\s[^\W\d_]{1,3}\s)\d{1,2}\.?){0,3}\s(?:de\s)?(?P<word>[^\W\d_]{3,20})"
 )
@@ -134,7 +134,7 @@ _ZH_SCALES = {"十": 10, "百": 100, "千": 1_000}
 
 
 class FigureSpan(NamedTuple):
-    """A figure's place (code points, in and out) and the key that is the same for the same value."""
+    """A figure's place (code points, end exclusive) and its key, which is equal for equal values."""
 
     start: int
     end: int
@@ -142,7 +142,7 @@ class FigureSpan(NamedTuple):
 
 
 class Spoken(NamedTuple):
-    """A number in words: code points ``start`` (in) to ``end`` (out), and its value."""
+    """A number in words: code points ``start`` (inclusive) to ``end`` (exclusive), and its value."""
 
     start: int
     end: int
@@ -150,7 +150,7 @@ class Spoken(NamedTuple):
 
 
 class _Language(NamedTuple):
-    """``numbers`` by the folded word; ``inner`` may stand within a number; ``harm`` and ``time`` are beginnings of words."""
+    """Words of a language. ``numbers``: by folded word; ``inner``: allowed within a number; ``harm``, ``time``: prefixes."""
 
     numbers: dict[str, int]
     inner: frozenset[str]
@@ -179,16 +179,16 @@ def figures_in(text: str, language: str | None = None) -> Iterator[FigureSpan]:
 
 def _without_days(found: re.Match[str]) -> str:
     word = found["word"]
-    # "May" is a verb too, and "set", "jan" or "out" are more than months.
+    # "May" is also a verb, and "set", "jan" or "out" are also other words.
     sure = len(word) > 3 or not word.isascii()
     days = found.start("word") - found.start()
     return _HIDDEN * days + word if sure and is_month(word) else found[0]
 
 
 def of_harm(text: str, language: str | None, figures: Sequence[FigureSpan]) -> list[FigureSpan]:
-    """Those of the text's figures that stand near a word of harm in their sentence: dead, wounded, missing, arrested.
+    """The figures of the text near a word of harm in their sentence: dead, wounded, missing, arrested.
 
-    All of them in a language whose words of harm are not known.
+    Returns all figures for a language whose words of harm are unknown.
     """
     if is_unspaced(text):
         return [
@@ -251,7 +251,7 @@ def numbers_in(text: str, language: str | None) -> Iterator[Spoken]:
 
 
 def spoken_numbers(text: str, language: str | None) -> Iterator[Spoken]:
-    """All numbers in words from two up, in reading order, small ones and lengths of time too; see ``numbers_in``."""
+    """All numbers in words from two up, in reading order, including small ones and durations; see ``numbers_in``."""
     if language in ("zh", "ja"):
         yield from (Spoken(*found.span("number"), _chinese(found["number"])) for found in _ZH.finditer(text))
     elif (known := _language(language)) is not None:
@@ -354,7 +354,7 @@ def _language(name: str | None) -> _Language | None:
 
 
 def _german(simple: dict[str, int]) -> dict[str, int]:
-    # German writes what is below a million as one word.
+    # German writes numbers below a million as one word.
     units = [word for word, value in simple.items() if value < 10]
     tens = {word: value for word, value in simple.items() if value >= 20}
     below = dict(simple)

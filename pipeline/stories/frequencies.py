@@ -15,13 +15,13 @@ from pipeline.text.encoder import DIMENSIONS
 
 BUCKETS = 1 << 19
 _PRIOR = 100.0
-"""Articles that are assumed before the first: a window with few articles says little about what is rare."""
+"""How many articles are assumed before the first, since a window with few articles says little about rarity."""
 
 FINE = 64
-"""Rarities are whole 64ths."""
+"""Rarities are integers in units of 1/64."""
 
 MOST_COUNTED = 100_000
-"""A term that more articles have is as common as that."""
+"""A term in more articles than this counts as equally common."""
 
 _SHIFT = 20
 _HALF, _LEAST = 1 << _SHIFT - 1, FINE // 10
@@ -29,7 +29,7 @@ _AT_ONCE = 4_096
 
 
 class Counted(NamedTuple):
-    """Of the slots that count: their terms, concatenated, how many slots they are, and the sum of their ``vectors`` vectors."""
+    """The slots that count: their terms, concatenated, the number of slots, and the sum of their ``vectors`` vectors."""
 
     terms: NDArray[np.uint32]
     articles: int
@@ -40,9 +40,9 @@ class Counted(NamedTuple):
 class Frequencies:
     """Counts, for terms cut to buckets, the articles from one place in the order to another.
 
-    ``counted`` returns what counts of some slots. Places are
-    kept sorted; what is between the two ends is counted. Moving the ends costs as much as they pass, in either
-    direction, so a question about an earlier place is answered just as correctly.
+    ``counted`` returns the terms and vectors of some slots. Places are kept sorted, and those between the two ends are
+    counted. Moving an end costs as much as the number of places that it passes, in either direction, so a question about an
+    earlier place is answered correctly too.
     """
 
     def __init__(self, counted: Callable[[NDArray[np.int64]], Counted]) -> None:
@@ -72,7 +72,7 @@ class Frequencies:
             self._count(at, at + 1, 1)
 
     def as_of(self, oldest: bytes, place: bytes) -> Frequencies:
-        """Count the articles from ``oldest`` (in) to ``place`` (out); returns itself."""
+        """Count the articles from ``oldest`` (inclusive) to ``place`` (exclusive). Returns itself."""
         start = self._near(self._from, oldest)
         self._move(start, max(start, self._near(self._to, place)))
         return self
@@ -86,19 +86,19 @@ class Frequencies:
         self._count(max(self._from, self._skipped), min(self._to, end), -1)
         self._skipped = end
         self._from, self._to = max(self._from, end), max(self._to, end)
-        # Deleting from the front moves the rest, so it is done only for many.
+        # Deleting from the front moves the rest, so it is done only for many at once.
         if end * 8 > len(self._places):
             del self._places[:end], self._slots[:end]
             self._from, self._to, self._skipped = self._from - end, self._to - end, 0
         return gone
 
     def counts_of(self, terms: NDArray[np.uint32]) -> NDArray[np.int32]:
-        """How many of the counted articles have each term; a bucket shared by two terms of one article counts it twice."""
+        """The number of counted articles with each term; a bucket shared by two terms of an article counts it twice."""
         found: NDArray[np.int32] = self._table[terms & np.uint32(BUCKETS - 1)]
         return found
 
     def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """ln((articles + prior) / (articles with the term + 1)) in whole ``FINE``ths, at least 0.1."""
+        """ln((articles + prior) / (articles with the term + 1)) in integer units of 1/``FINE``, at least 0.1."""
         rarities = self._whole + _HALF - _logarithms().take(self.counts_of(terms), mode="clip")
         rarities >>= _SHIFT
         return np.asarray(np.maximum(rarities, _LEAST), np.int64)
@@ -143,19 +143,19 @@ def _logarithm(articles: int) -> int:
 
 @lru_cache(maxsize=4)
 def _logarithms_from(block: int) -> NDArray[np.int64]:
-    """``_logarithm`` of ``_AT_ONCE`` counts that follow each other: there is one more article with nearly every question."""
+    """``_logarithm`` of ``_AT_ONCE`` consecutive counts, since nearly every question has one more article."""
     counts = np.arange(block * _AT_ONCE, (block + 1) * _AT_ONCE, dtype=np.float64) + _PRIOR
     return np.asarray(np.rint(_ln(counts) * (FINE << _SHIFT)), np.int64)
 
 
 @cache
 def _logarithms() -> NDArray[np.int64]:
-    """Of each count plus 1 the logarithm, in steps of 2**_SHIFT to a ``FINE``th."""
+    """The logarithm of each count plus 1, with 2**_SHIFT steps per 1/``FINE``."""
     return np.asarray(np.rint(_ln(np.arange(1.0, MOST_COUNTED + 2)) * (FINE << _SHIFT)), np.int64)
 
 
 def _ln(ratios: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The natural logarithm to nine digits, by single operations alone: the last bit of a library's is its own choice."""
+    """The natural logarithm to nine digits, by single operations only, since the last bit of a library's result may vary."""
     mantissas, exponents = np.frexp(ratios)
     # 2 · artanh((m − 1) / (m + 1)), with m from ½·√2 to √2, by its series.
     low = mantissas < _HALF_ROOT

@@ -39,14 +39,14 @@ from pipeline.text.calendars import month_of, weekday_of
 from pipeline.text.fingerprint import is_unspaced
 
 MARKS = 32
-"""Marks that are kept: the title's first."""
+"""How many marks are kept, the title's first."""
 
 VOCABULARY_BYTES = 192
 NAME, FIGURE, WEEKDAY, DAY, MONTH, WORD, TITLE_WORD = range(1, 8)
 _IN_TITLE = 8
 _HASH = (1 << 28) - 1
 NO_MARK = 0xFFFFFFFF
-"""Fills the places without a mark. A title word that hashes to it is lost."""
+"""The value of places without a mark. A title word that hashes to it is lost."""
 
 TITLE_CHARS = 400
 TITLE_MARKS = 12
@@ -67,19 +67,19 @@ FIELDS: list[tuple[Any, ...]] = [
     ("after", "<u2", (MARKS,)),
     ("vocabulary", "u1", (VOCABULARY_BYTES,)),
 ]
-"""The fields of ``features.LAYOUT`` in which this is kept. Four bits of a mark are its kind and whether the title has it."""
+"""The fields of ``features.LAYOUT`` for this module. Four bits of a mark are its kind and whether the title has it."""
 
 _SIGNS = r"\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3"
 _DAY_IN_DIGITS, _MONTH_IN_DIGITS = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[012])"
 _BOTH_WAYS = (_DAY_IN_DIGITS + "{0}" + _MONTH_IN_DIGITS, _MONTH_IN_DIGITS + "{0}" + _DAY_IN_DIGITS)
 _SLASHED, _DOTTED = ("|".join(_BOTH_WAYS).format(sign) for sign in ("/", r"\."))
-# As in "5/11", "11/05/2026" and "5.11.2026"; which is the day depends on the country.
+# As in "5/11", "11/05/2026" and "5.11.2026"; which number is the day depends on the country.
 _NUMERIC_DATE = re.compile(
     rf"(?<![\d/.,])(?:(?:{_SLASHED})(?:/\d{{2,4}})?|(?:{_DOTTED})\.(?:19|20)\d\d)(?![\w/%]|[.,]\d)"
 )
 _TOKEN = re.compile(rf"{_NUMERIC_DATE.pattern}|\d+(?:[.,:\u066b\u066c]\d+)*(?![\w{_SIGNS}])|[\w{_SIGNS}]+")
 _STARTS = re.compile(r"[.!?:;…\n\"“”„«»(\[|•—–]|\s-\s")
-# Georgian letters are small ones in Unicode, with capitals for whole headlines, but names have none.
+# Georgian letters are lower case in Unicode, with capitals for whole headlines, but names have no capital.
 _CASED = regex.compile(r"[[\p{Lu}\p{Ll}]--\p{Georgian}]", regex.V1)
 _ARABIC_ARTICLE = re.compile("^(?:[وف]?(?:ال|بال|کال|لل)|[وف](?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
 _DATELINE = re.compile(
@@ -98,14 +98,14 @@ _NUMBER_UNSPACED = re.compile(r"(\d+(?:[.,:：]\d+)*)([万萬亿億])?")
 _WEEKDAYS_UNSPACED = {
     char: day for day, chars in enumerate(("一月", "二火", "三水", "四木", "五金", "六土", "日天"), 1) for char in chars
 }
-# Foreign names and words: one run is one word.
+# Foreign names and words; one run is one word.
 _KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]{2,}")
 _KANA_PAIR = re.compile("[\u3040-\u309f]{2}|\\d")
 _LITTLE = frozenset(FUNCTION_WORDS_UNSPACED)
 
 
 class Mark(NamedTuple):
-    """``key``: kind and hash. ``before`` and ``after``: digests of its neighbours, 0 for none. ``at``: which word it is."""
+    """One mark. ``key``: kind and hash. ``before``, ``after``: digests of its neighbours, 0 for none. ``at``: word index."""
 
     key: int
     before: int
@@ -128,13 +128,13 @@ class _Token(NamedTuple):
     start: int
     end: int
     starts: bool
-    """Whether it stands at the start of a sentence, a clause in quotation marks or a line."""
+    """Whether the token starts a sentence, a clause in quotation marks or a line."""
 
 
 def identity_of(title: str, text: str, language: str | None) -> Identity:
-    """What identifies the event of a text in ``language`` (ISO 639-1, or None).
+    """The identity of the event of a text in ``language`` (ISO 639-1, or None).
 
-    Title and text as ``features`` prepares them; only their beginnings are read.
+    Title and text are as ``features`` prepares them; only their beginnings are used.
     """
     title, text = title[:TITLE_CHARS], text[:IDENTITY_CHARS]
     if is_unspaced(text[:2_000] or title):
@@ -160,7 +160,7 @@ def identity_of(title: str, text: str, language: str | None) -> Identity:
             known.add(mark.key)
             identity.marks.append(_of_title(mark))
             identity.in_title.add(identity.marks[-1].key)
-    # Of what follows the lead, and of the dateline, it is only known that the text has it.
+    # The words after the lead, and of the dateline, are only added to the vocabulary.
     for token in rest:
         identity.vocabulary.update(_hashes_of(token.text, language))
     identity.vocabulary.update(_hash("#", str(one.value)) for one in spoken)
@@ -170,14 +170,14 @@ def identity_of(title: str, text: str, language: str | None) -> Identity:
 
 
 def _of_title(mark: Mark) -> Mark:
-    """A mark that only the title has: headlines are worded freely, so a plain word of one says little."""
+    """A mark that only the title has. Headlines are worded freely, so an ordinary word in one says little."""
     return mark._replace(key=TITLE_WORD << 28 | mark.key & _HASH) if mark.key >> 28 == WORD else mark
 
 
 def new_names(title: str, text: str, language: str | None, known: Sequence[NDArray[np.uint8]]) -> list[str]:
-    """The names and days of title and lead that none of the ``known`` vocabularies has, in order, as the text has them.
+    """The names and days of title and lead that no ``known`` vocabulary has, in order, as spelled in the text.
 
-    Title and text as ``features`` prepares them. Names that follow each other are one. Empty for scripts without capitals.
+    Title and text are as ``features`` prepares them. Adjacent names are one. Empty for scripts without capitals.
     """
     found: list[str] = []
     last = -2
@@ -231,13 +231,13 @@ def _hash(prefix: str, value: str) -> int:
 
 
 def _word_hash(word: str) -> int:
-    """The hash of a word; its highest four bits are those of the first letter, which other spellings of a name share."""
+    """The hash of a word; its highest four bits are from the first letter, which other spellings of a name share."""
     return ord(word[0]) % 16 << 24 | _hash("w", word) & 0xFFFFFF
 
 
 @lru_cache(maxsize=65_536)
 def _near(word: str) -> int:
-    """A digest of a neighbour; never 0, which means that there is none."""
+    """A digest of a neighbour; never 0, which means no neighbour."""
     return zlib.crc32(word.encode("utf-8", "surrogatepass")) % 0xFFFF + 1
 
 
@@ -251,7 +251,7 @@ def _word(token: str) -> str:
         return folded[:STEM]
     if not folded.isalpha():
         return folded
-    # An ending of a case is cut off, which Latin letters have seldom and Cyrillic ones often.
+    # Removes case endings, which are rare in Latin script and frequent in Cyrillic.
     return spelled(folded if folded.isascii() else folded[:STEM])
 
 
@@ -260,7 +260,7 @@ def _tokens(text: str, most: int) -> list[_Token]:
     end = 0
     for one in islice(_TOKEN.finditer(text), most):
         start = one.start()
-        # One space is what stands between most words, and nothing begins behind it.
+        # Most words are separated by one space, after which nothing starts.
         starts = not found or (start != end + 1 and _STARTS.search(text, end, start) is not None)
         found.append(_Token(one[0], start, one.end(), starts))
         end = one.end()
@@ -268,7 +268,7 @@ def _tokens(text: str, most: int) -> list[_Token]:
 
 
 def _dateline_end(text: str) -> int:
-    """Where the text proper begins: behind "KYIV, Nov 3 (Reuters) - ", 0 if there is no dateline."""
+    """Where the actual text begins, after "KYIV, Nov 3 (Reuters) - "; 0 if there is no dateline."""
     found = _DATELINE.match(text[:_DATELINE_CHARS])
     if found is None:
         return 0
@@ -281,9 +281,9 @@ def _dateline_end(text: str) -> int:
 
 
 class _Names(NamedTuple):
-    """How names are told in a text.
+    """How names are recognised in a text.
 
-    ``inside``: words capitalised inside a sentence. ``likely``: words capitalised several times and never small.
+    ``inside``: words capitalised inside a sentence. ``likely``: words capitalised several times and never in lower case.
     """
 
     cased: bool
@@ -317,7 +317,7 @@ def _names(titled: list[_Token], told: list[_Token], language: str | None) -> _N
 
 
 def _marks(tokens: list[_Token], names: _Names, spoken: list[Spoken], language: str | None) -> Iterator[Mark]:
-    """What every token says, in order; function words say nothing."""
+    """The marks of the tokens, in order; function words have none."""
     starts = {one.start: one for one in spoken}
     inside = {at for one in spoken for at in range(one.start, one.end)}
     contexts = [_context(token.text) for token in tokens]
@@ -359,14 +359,14 @@ def _meaning(token: str, language: str | None) -> int:
         return 0
     if (day := weekday_of(folded)) is not None and len(folded) > 2:
         return WEEKDAY << 28 | _hash("e", str(day))
-    # Small "may", "march" and "mars" are words.
+    # In lower case, "may", "march" and "mars" are words.
     if len(folded) > 3 and (token[0].isupper() or language not in ("en", None)) and (month := _month(token, language)):
         return MONTH << 28 | _hash("m", str(month))
     return WORD << 28 | _word_hash(_word(token))
 
 
 def _hashes_of(token: str, language: str | None) -> tuple[int, ...]:
-    """What a word or number adds to the vocabulary; a small number may be a day of the month."""
+    """The hashes that a word or number adds to the vocabulary; a small number may be a day of the month."""
     if _NUMERIC_DATE.fullmatch(token):
         return _days_in_digits(token)
     if not token[0].isdigit():
@@ -379,17 +379,17 @@ def _hashes_of(token: str, language: str | None) -> tuple[int, ...]:
 
 
 def _days_in_digits(date: str) -> tuple[int, ...]:
-    """The hashes of both numbers of a date in digits, as of days."""
+    """The hashes of both numbers of a date in digits, each taken as a day."""
     return tuple(_hash("d", one.lstrip("0")) for one in re.split("[/.]", date)[:2])
 
 
 def _is_scale(spoken: Spoken, before: _Token) -> bool:
-    """Whether a number in words says how much the one in digits before it is."""
+    """Whether a number in words is the scale of the number in digits before it."""
     return spoken.value >= 1_000 and before.text[0].isdigit()
 
 
 def _scaled(digits: str, spoken: dict[int, Spoken], tokens: list[_Token], at: int) -> str:
-    """The value of a number in digits: "600 million" is as much as "six hundred million"."""
+    """The value of a number in digits with its scale: "600 million" equals "six hundred million"."""
     scale = spoken.get(tokens[at + 1].start) if at + 1 < len(tokens) else None
     if scale is None or scale.value < 1_000 or ":" in digits:
         return digits
@@ -404,12 +404,12 @@ def _is_name(token: _Token, names: _Names) -> bool:
 
 
 def _context(token: str) -> int:
-    """A word as a neighbour; which number a neighbour is says nothing."""
+    """The digest of a word as a neighbour; all numbers have the same digest."""
     return _near("#" if token[0].isdigit() else _word(token))
 
 
 def _digits(token: str) -> str:
-    """The number in ASCII digits, groups of thousands joined; "" if letters are joined to it."""
+    """The number in ASCII digits, without thousands separators; "" if letters are attached to it."""
     if token.isalnum() and not token.isdecimal():
         return ""
     groups = re.split("[.,:\u066b\u066c]", token)
@@ -444,7 +444,7 @@ def _identity_unspaced(title: str, text: str, language: str | None) -> Identity:
 
 
 def _marks_unspaced(text: str, language: str | None) -> Iterator[tuple[Mark, bool]]:
-    """The marks of a text, and of each whether it can be one: of overlapping pairs of characters every second one."""
+    """The marks of a text, each with whether it is kept as a mark: every second of the overlapping pairs of characters."""
     taken: set[int] = set()
 
     def mark(kind: int, prefix: str, value: str, start: int, end: int) -> Mark:

@@ -1,4 +1,4 @@
-"""Names and figures that two articles have in common, as people read them: why one is near the other. Pure."""
+"""Names and figures that two articles have in common, to show people why one is near the other. Pure."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)?")
 
 
 def names_in_common(one: Article, other: Article) -> tuple[str, ...]:
-    """Names in title or lead of both, however they are written, as ``one`` writes them; the first six."""
+    """The first six names in title or lead of both, in any spelling, as spelled in ``one``."""
     known = set(_names(one)) & set(_names(other))
     found: dict[str, str] = {}
     for word in _WORD.findall(" . ".join(_beginning(one))):
-        if folded(word) in FUNCTION_WORDS:  # without vowels, one may be written like a name
+        if folded(word) in FUNCTION_WORDS:  # without vowels, one may look like a name
             continue
-        # A language without capitals has none to ask for.
+        # A language without capitals has none to check.
         if (word[0].isupper() or word[0].lower() == word[0].upper()) and skeleton(word, one.language) in known:
             found.setdefault(skeleton(word, one.language), word)
     return tuple(found.values())[:MOST_SHOWN]
 
 
 def figures_in_common(one: Article, other: Article) -> tuple[str, ...]:
-    """Figures in title or lead of both, as ``one`` writes them; the first six."""
+    """The first six figures in title or lead of both, as written in ``one``."""
     told, theirs = " . ".join(_beginning(one)), " . ".join(_beginning(other))
     known = {figure.key for figure in figures_in(theirs, other.language)}
     mine = {f.key: told[f.start : f.end] for f in figures_in(told, one.language) if f.key in known}

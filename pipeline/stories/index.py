@@ -37,8 +37,8 @@ from pipeline.stories.similarity import (
 __all__ = ["COPY_AT", "IndexEntry", "StoryIndex"]
 
 SIGNATURE_KEYS = 16
-"""How many values of a signature are keys: two texts of resemblance s share one with probability 1 − (1 − s)¹⁶, which
-is 0.998 at a third and more than 0.999999 from 0.6."""
+"""How many values of a signature are keys: two texts with resemblance s share one with probability 1 − (1 − s)¹⁶, which is
+0.998 for a third and more than 0.999999 from 0.6."""
 
 HEAD_KEYS = 8
 TERM_KEYS = 10
@@ -49,20 +49,19 @@ MAX_TERM_ARTICLES = 600
 MAX_ACROSS_CANDIDATES = 150
 MAX_ACROSS_ARTICLES = 600
 MAX_NEAR = 32
-"""Of both kinds of candidates, those that share most with the text, by the rarity of what they share; only they are compared
-by vectors."""
+"""How many candidates of either kind are compared by vectors: those that share most with the text, by rarity."""
 
 MAX_STORIES = 8
-"""Stories that are looked at as a whole: those of the nearest candidates."""
+"""How many stories are examined as a whole: those of the nearest candidates."""
 
 MAX_MEMBERS = 24
-"""Articles of a story that count, the newest: a story of hundreds is known by its latest."""
+"""How many of a story's newest articles count; a story of hundreds is represented by its latest."""
 _MOST_NEAR = 64
 _NONE: Slots = np.empty(0, np.int64)
 
 
 class _Asked(NamedTuple):
-    """The last question about an event: its candidates with their scores; ``least``: from which a story is related."""
+    """The last question about an event: its candidates with scores; ``least``: the score from which a story is related."""
 
     slots: Slots
     scores: NDArray[np.float64]
@@ -93,7 +92,7 @@ class StoryIndex:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the entries take. The dictionaries of the newest pairs are bounded (some 20 MB) and not counted."""
+        """Bytes used by the entries. Dictionaries of the newest pairs are bounded (about 20 MB) and not counted."""
         return self._columns.nbytes + sum(each.nbytes for each in self._maps)
 
     @property
@@ -115,7 +114,7 @@ class StoryIndex:
         self._frequencies.add(columns.places[slot], slot)
 
     def move(self, article: str, story: str) -> None:
-        """Give an article's entries another story. It looks at the whole window: an editor decides now and then."""
+        """Move an article's entries to another story. Scans the whole window, since editors' decisions are rare."""
         columns = self._columns
         for slot in columns.of_article(article):
             columns.put_story(slot, story)
@@ -124,7 +123,7 @@ class StoryIndex:
     def copy_of(
         self, text_hash: str, fingerprint: bytes, *, article: str, as_of: OrderKey, source: str = ""
     ) -> IndexEntry | None:
-        """The earliest entry, as of a key, whose text is (nearly) this one, and on the same event.
+        """The earliest entry, as of a key, with (nearly) the same text on the same event.
 
         Entries of ``article`` itself don't count. ``source``: its outlet, "" if unknown. An empty ``text_hash`` (a text too
         short to mean anything) matches nothing by itself.
@@ -139,7 +138,7 @@ class StoryIndex:
             same = same[columns.texts[same] == number]
             alike = same[self._visible(same, own, as_of)]
             if len(alike):
-                # One text below headlines on two events is a frame without the text proper.
+                # The same text below headlines on two events is a frame without the actual text.
                 rows = columns.features.take(alike)
                 alike = alike[are_one_event(known, rows, columns.outlets[alike] != outlet)]
         if known["shingles"]:
@@ -152,9 +151,9 @@ class StoryIndex:
     def event_of(self, fingerprint: bytes, *, article: str, language: str | None, as_of: OrderKey) -> IndexEntry | None:
         """The entry, as of a key, through which a text joins a story: another text on the same event.
 
-        None if it begins a new story, its language is unknown, or it has too few terms. Of an article's versions only the
-        latest counts. A text with a vector joins the story whose texts are about its event all in all, in whatever
-        language they are; one without joins through texts of its own language alone.
+        None if it begins a new story, its language is unknown, or it has too few terms. Only the latest of an article's
+        versions counts. A text with a vector joins the story whose texts, taken together, are about its event, in any
+        language; one without a vector joins only through texts in its own language.
         """
         self._asked = None
         known = read_features(fingerprint)
@@ -176,7 +175,7 @@ class StoryIndex:
         ages = as_of.time_ms - columns.times[slots]
         scores = self.similarity.scores(known, columns.features.take(slots), ages, background)
         self._asked = _Asked(slots, scores, self.similarity.join_at * RELATED_WORDS)
-        # Most texts are near none, so their candidates need neither sorting nor removal of old versions.
+        # Most texts are near no other, so their candidates need neither sorting nor removal of old versions.
         if scores.max() < self.similarity.join_at:
             return None
         rows = self._latest_versions(slots)
@@ -195,7 +194,7 @@ class StoryIndex:
         order = np.argsort(-near, kind="stable")
         stories = list(dict.fromkeys(columns.stories[slots[order[near[order] >= JOIN_AT]]].tolist()))[:MAX_STORIES]
         told = self._members(stories, own, question.as_of)
-        # All at once: most of what a comparison costs does not depend on the number of rows.
+        # All at once, since most of the cost of a comparison does not depend on the number of rows.
         question.compare(np.unique(np.concatenate(told)))
         best: tuple[float, int] | None = None
         for members in told:
@@ -206,14 +205,14 @@ class StoryIndex:
         return None if best is None else self._chosen(best[1])
 
     def _members(self, stories: list[int], own: int, as_of: OrderKey) -> list[Slots]:
-        """Of each story the articles that count, by their latest versions, in the run's order."""
+        """The articles that count in each story, by their latest versions, in the run's order."""
         columns = self._columns
         held, by = self._by_story.find([story >> 32 for story in stories])
         counts = (columns.stories[held] == np.asarray(stories, np.uint64)[by]) & self._visible(held, own, as_of)
         held, by = held[counts], by[counts]
         members = []
         for number in range(len(stories)):
-            # An entry that was moved to a story twice is there twice.
+            # An entry that was moved to a story twice is listed there twice.
             several = np.unique(held[by == number])
             members.append(several[self._latest_versions(several)][-MAX_MEMBERS:])
         return members
@@ -223,7 +222,7 @@ class StoryIndex:
         return self._columns.entry(slot)
 
     def links(self, joined: IndexEntry | None) -> tuple[Link, ...]:
-        """What the last question of ``event_of`` found near: what was joined, and the best of up to three other stories."""
+        """The near articles in the last question of ``event_of``: the joined one, and the best of up to three other stories."""
         asked, columns = self._asked, self._columns
         if asked is None:
             return ()
@@ -260,18 +259,18 @@ class StoryIndex:
         columns = self._columns
         for slot in self._frequencies.forget_before(self._ends(now)[0]):
             columns.drop(slot)
-        # The maps are cleaned only now and then, and slots are used again only after that.
+        # The maps are cleaned only occasionally, and slots are reused only after that.
         if columns.waiting and columns.waiting * 8 > len(columns):
             for each in self._maps:
                 each.keep(columns.alive)
             columns.reuse()
 
     def _ends(self, as_of: OrderKey) -> tuple[bytes, bytes]:
-        """The first place that counts, and the first one that no longer does."""
+        """The first place that counts, and the first place after it that does not."""
         return place_of(OrderKey(as_of.time_ms - self.window_ms + 1, "", "")), place_of(as_of)
 
     def _visible(self, slots: Slots, own: int, as_of: OrderKey, language: int | None = None) -> NDArray[np.bool_]:
-        """Which of these entries count: in the window, before the question, of another article."""
+        """Which of these entries count: in the window, before the question, and of another article."""
         columns = self._columns
         times = columns.times[slots]
         seen = columns.alive[slots] & (times > as_of.time_ms - self.window_ms) & (times <= as_of.time_ms)
@@ -288,9 +287,9 @@ class StoryIndex:
     def _candidates(
         self, held: Multimap, keys: list[int], most: int, own: int, as_of: OrderKey, language: int | None = None
     ) -> tuple[Slots, Slots]:
-        """The slots under the rarest keys, about ``most`` distinct ones, and for each the index of the key that found it.
+        """The slots under the rarest keys, about ``most`` distinct ones, each with the index of the key that found it.
 
-        Keys are taken whole, and the first with a slot always is.
+        All slots of a key are taken or none; the first key with a slot is always taken.
         """
         together, by_key = held.find(keys)
         if not len(together):
@@ -313,19 +312,19 @@ class StoryIndex:
         return together[kept], by_key[kept]
 
     def _nearest(self, found: tuple[tuple[list[int], Slots, Slots], ...]) -> Slots:
-        """About ``MAX_NEAR`` of the slots found by keys: those that share most with the text by rarity, equal ones together."""
+        """About ``MAX_NEAR`` of the slots found by keys: those that share most with the text by rarity, including all ties."""
         together = np.concatenate([slots for _, slots, _ in found])
         slots, places = np.unique(together, return_inverse=True)
         if len(slots) <= MAX_NEAR:
             return slots
         shared = [self._frequencies.rarity(np.asarray(keys, np.uint32))[by] for keys, _, by in found if keys]
-        # Whole numbers far below 2⁵³, so floats hold their sums.
+        # Integers far below 2⁵³, whose sums are exact in floats.
         weight = np.bincount(places, np.concatenate(shared))
         nearest: Slots = slots[weight >= np.partition(weight, -MAX_NEAR)[-MAX_NEAR]]
         return nearest
 
     def _rare(self, keys: NDArray[np.uint32], most: int) -> list[int]:
-        """The keys worth looking up: the rarest ones, up to a limit of expected articles."""
+        """The keys worth a lookup: the rarest, up to a limit of expected articles."""
         keys = keys[keys != PAD]
         counts = self._frequencies.counts_of(keys).tolist()
         rarest = sorted(zip(counts, keys.tolist(), strict=True))
@@ -333,7 +332,7 @@ class StoryIndex:
         return [key for place, (_, key) in enumerate(rarest) if not place or total[place] <= most]
 
     def _latest_versions(self, slots: Slots) -> Slots:
-        """The rows of ``slots`` that are their article's latest, in the run's order."""
+        """Those of ``slots`` that are the latest version of their article, in the run's order."""
         columns = self._columns
         times, articles = columns.times[slots], columns.articles[slots].tolist()
         order = np.argsort(times, kind="stable")
@@ -364,7 +363,7 @@ _FEWEST_TERMS = 6
 def _copy_keys(known: Features) -> list[int]:
     keys: list[int] = []
     if known["shingles"]:
-        # A value of the signature means something only at its place; a hash of the head does at any.
+        # A value of the signature is meaningful only at its place; a hash of the head at any place.
         mixed = known["signature"][:SIGNATURE_KEYS] * _ODD + _PLACES
         keys = mixed.tolist()
         keys += _without_pad(known["head"][:HEAD_KEYS].tolist())

@@ -25,7 +25,7 @@ from pipeline.stories.identity import FIELDS, new_names
 
 MOST_LEADS = 12
 FEW_WORDS, MOST_WORDS = 400, 560
-"""Per mille of the words: texts that share fewer disagree; texts that share more may come from one template."""
+"""Per mille of shared words: texts that share fewer disagree; texts that share more may come from the same template."""
 
 _SHOWN_NAMES, _SHOWN_CHARS = 6, 200
 _SKETCH = np.dtype([("shingles", "<u4"), *FIELDS])
@@ -41,7 +41,7 @@ class Lead(msgspec.Struct, frozen=True, array_like=True):
 
 
 def sketch_of(fingerprint: bytes) -> bytes:
-    """What identifies the event of an article, out of its features; b"" if those are not known."""
+    """The identity of an article's event, from its features; b"" if those are unknown."""
     if not is_full(fingerprint):
         return b""
     known, kept = read_features(fingerprint), np.zeros((), _SKETCH)
@@ -51,7 +51,7 @@ def sketch_of(fingerprint: bytes) -> bytes:
 
 
 def number_of_lead(leads: Sequence[Lead], sketch: bytes, language: str | None, number: int) -> int:
-    """The number of the first lead with which an article agrees; ``number``, a new one, if it agrees with none."""
+    """The number of the first lead with which an article agrees; the new ``number`` if it agrees with none."""
     if not leads:
         return number
     alike = [one for one in leads if one.language == language]
@@ -62,7 +62,7 @@ def number_of_lead(leads: Sequence[Lead], sketch: bytes, language: str | None, n
 
 
 def worded_alike(leads: Sequence[Lead], sketch: bytes, language: str | None) -> bool:
-    """Whether an article is worded like one of the leads, as the next report of a series is: what differs is news then."""
+    """Whether an article is worded like one of the leads, as the next report of a series is; then the differences are news."""
     alike = [one.sketch for one in leads if one.language == language]
     return bool(alike) and bool((shared_words(_rows([sketch])[0], _rows(alike)) >= MOST_WORDS).any())
 

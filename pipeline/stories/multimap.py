@@ -1,7 +1,7 @@
-"""A compact map from 32-bit keys to many slots: 8 bytes a pair, in sorted runs.
+"""A compact map from 32-bit keys to many slots, with 8 bytes per pair, in sorted runs.
 
 New pairs go into a dictionary; when it is full they become a sorted array (a "run"), and runs of similar size are merged, so
-that there are few. A dictionary of lists would take some 130 bytes a pair.
+that there are few. A dictionary of lists would take about 130 bytes per pair.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Slots = NDArray[np.int64]
 _SLOT_BITS = np.uint64(32)
 _LAST_KEY = np.uint32(0xFFFFFFFF)
-# A run is at least this much longer than the next: few runs to search, and a pair is merged some twenty times in its life.
+# A run is at least this much longer than the next, so there are few runs to search, and a pair is merged about twenty times.
 _FACTOR = 8
 
 
@@ -23,11 +23,11 @@ class Multimap:
 
     def __init__(self, buffer_pairs: int = 65_536) -> None:
         self._buffer_pairs = buffer_pairs
-        # Most keys have one slot: a list for each would be the most expensive part of adding, and more work for the collector.
+        # Most keys have one slot, and a list for each would be the slowest part of adding, and more work for the collector.
         self._buffer: dict[int, int | list[int]] = {}
         self._pending: list[NDArray[np.uint64]] = []
         self._buffered = 0
-        # Keys apart from slots: half the memory to search. A highest key after the last one terminates each.
+        # Keys are separate from slots, so only half the memory is searched. A highest key after the last terminates each run.
         self._runs: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]] = []
 
     def __len__(self) -> int:
@@ -56,14 +56,14 @@ class Multimap:
             self._settle()
 
     def find(self, keys: list[int]) -> tuple[Slots, Slots]:
-        """The slots under the keys, in no order, and for each the index in ``keys`` of the key that it was found by."""
+        """The slots under the keys, in no order, each with the index in ``keys`` of the key that found it."""
         found: list[Slots] = []
         by: list[Slots] = []
         if self._runs:
             asked = np.asarray(keys, np.uint32)
             for held, slots in self._runs:
                 starts = held.searchsorted(asked)
-                # Most keys are in no run, so the end of the range is searched only for those that are.
+                # Most keys are in no run, so the end of the range is searched only for keys that are.
                 hits = (held.take(starts) == asked).nonzero()[0]
                 if len(hits):
                     starts = starts.take(hits)
@@ -107,7 +107,7 @@ class Multimap:
 
 
 def _run(pairs: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    # Stable means radix or merge sort here: two sorted halves are merged in one pass.
+    # Stable means radix or merge sort here, which merges two sorted halves in one pass.
     pairs.sort(kind="stable")
     keys = np.empty(len(pairs) + 1, np.uint32)
     keys[:-1], keys[-1] = pairs >> _SLOT_BITS, _LAST_KEY

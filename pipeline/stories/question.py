@@ -1,4 +1,4 @@
-"""One question about a text's event: each entry of the window that it looks at is compared once. Pure."""
+"""One question about a text's event, which compares each examined entry of the window only once. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.stories.similarity import Similarity, are_two_events
 
 
 class Compared(NamedTuple):
-    """What is known of some slots, in their order. ``plain``: the scores before ``ANOTHER_EVENT``."""
+    """The comparison with some slots, in their order. ``plain``: the scores before ``ANOTHER_EVENT``."""
 
     slots: Slots
     scores: Scores
@@ -25,7 +25,7 @@ class Compared(NamedTuple):
 
 
 class Question:
-    """``known``: the text's features; ``language``: its number; ``background``: what the window says as of its place."""
+    """A question. ``known``: the text's features; ``language``: its number; ``background``: the window as of its place."""
 
     def __init__(
         self,
@@ -42,22 +42,22 @@ class Question:
         self._compared = Compared(np.empty(0, np.int64), none, none, np.empty((len(INPUTS), 0)))
 
     def scores(self, slots: Slots) -> Scores:
-        """How likely each entry (distinct ones) is about the text's event."""
+        """How likely each of these distinct entries is about the text's event."""
         rows = self._rows(slots)
         return self._compared.scores[rows]
 
     def compare(self, slots: Slots) -> None:
-        """Compare these entries together, so that the questions for parts of them cost little."""
+        """Compare these entries together, so that later questions about parts of them are cheap."""
         self._rows(slots)
 
     def reasons(self, slots: Slots) -> tuple[list[float], list[dict[str, float]]]:
-        """For each entry the score by what speaks for it alone, and what does: the inputs by name."""
+        """For each entry, the score from supporting evidence only, and that evidence: the inputs by name."""
         rows = self._rows(slots)
         inputs = self._compared.inputs[:, rows].T.tolist()
         return self._compared.plain[rows].tolist(), [dict(zip(INPUTS, row, strict=True)) for row in inputs]
 
     def _rows(self, slots: Slots) -> Slots:
-        """Where the slots are among those compared; those that are not are compared now."""
+        """The rows of the slots among those compared; compares missing ones now."""
         held = self._compared.slots
         if not len(held):
             ordered = np.sort(slots)

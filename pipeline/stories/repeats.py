@@ -28,17 +28,17 @@ KIND = "repeated"
 """The kind of such walls, in ``Article.wall`` and as the reason of a rejection."""
 
 WINDOW_MS = 14 * DAY_MS
-"""A text that was seen longer ago does not count."""
+"""A text that was last seen longer ago does not count."""
 
 ANNOUNCEMENTS, OF_KNOWN = 3, 2
-"""So many different things must be announced above one text, this record's among them; fewer do if it would replace a
-version of another text."""
+"""How many different announcements, including this record's, one text must have; fewer are enough if it would replace a version
+with another text."""
 
 ADDRESSES, ADDRESSES_OF_KNOWN = 5, 3
-"""The same for addresses that announce nothing (a number), which differ by being other articles."""
+"""The same for addresses that announce nothing (a number), which count as different articles."""
 
 KEPT_A_DAY = 8
-"""Sightings of one text that are kept in a day: a host that shows a wall at each of a thousand addresses needs no more."""
+"""Sightings of one text that are kept per day; a host that shows a wall at a thousand addresses needs no more."""
 
 _FEWEST_LETTERS = 20
 _PLAIN_LETTERS = 1_500
@@ -47,7 +47,7 @@ _STEM = 4
 _FEWEST_STEMS = 2
 _MOST_STEMS = 12
 TOLD_OF, SAME_OF = 3, 2
-"""One part in so many."""
+"""The denominators of shares: a third, and half."""
 
 _DIGIT = re.compile(r"\d")
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|(?<![\w.])[\w.]++@[\w.]+")
@@ -56,11 +56,11 @@ _FILE = re.compile(r"\.\w{2,5}$")
 
 
 class Doubtful(msgspec.Struct, frozen=True, kw_only=True):
-    """A page's text that tells nothing of what its address announces.
+    """A page's text that contains nothing of what its address announces.
 
-    ``digest``: of the host and of the text without what varies in walls (numbers, addresses). ``announced``: hashes of the
-    words that the address announces; empty if it announces none, then only plain texts are doubtful, and the digest is of the
-    whole text. ``stand_in``: what is to be published if the page is a wall; None: nothing.
+    ``digest``: of the host and the text without what varies in walls (numbers, addresses). ``announced``: hashes of the words
+    that the address announces; if it announces none, only plain texts are doubtful, and the digest is of the whole text.
+    ``stand_in``: what to publish if the page is a wall, or None.
     """
 
     digest: str
@@ -69,7 +69,7 @@ class Doubtful(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
-    """A doubtful text at one article's address, at the first place where it was seen there."""
+    """A doubtful text at one article's address, with the first place at which it was seen there."""
 
     digest: str
     article: str
@@ -80,10 +80,10 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 def doubtful(
     url: str, text: str, *, title: str | None, headline: str, claims_facts: bool, stand_in: Article | None = None
 ) -> Doubtful | None:
-    """Judge a page's text alone: None if it tells of what its address announces, or is too short to tell anything.
+    """Judge a page's text alone. Returns None if it contains what its address announces, or is too short to decide.
 
-    ``title`` is the feed's; ``headline`` the page's own: if no feed announces anything, a text that tells of it is none of a
-    wall, since a path may be in other letters than the text. ``claims_facts``: the page names a date or an author; walls don't.
+    ``title`` is the feed's. ``headline`` is the page's: if no feed announces anything, a text that contains it is not a wall's,
+    since a path may be in another script than the text. ``claims_facts``: the page names a date or an author; walls don't.
     """
     if count_letters(text, enough=_FEWEST_LETTERS) < _FEWEST_LETTERS:
         return None
@@ -91,7 +91,7 @@ def doubtful(
     announced = announced_words(title, split.path)
     other = frozenset[str]() if announced_words(title, "") else _stems(folded(headline))
     words = ""
-    # Nearly all articles tell of themselves in their beginning.
+    # The beginning of nearly every article contains what is announced.
     for chars in (_HEAD_CHARS, _MOST_CHARS):
         if chars == _HEAD_CHARS or len(text) > _HEAD_CHARS:
             words = folded(_ADDRESS.sub(" ", text[:chars]))
@@ -112,7 +112,7 @@ def doubtful(
 
 
 def announced_words(title: str | None, path: str) -> frozenset[str]:
-    """The stems of what is announced: of the feed's title, else of the path; empty if neither has words enough."""
+    """The stems of the announcement: of the feed's title, else of the path; empty if neither has enough words."""
     last = _FILE.sub("", unquote(path).rstrip("/").rpartition("/")[2])
     for said in (title or "", _PATH_WORDS.sub(" ", last)):
         stems = _stems(folded(said))
@@ -122,9 +122,9 @@ def announced_words(title: str | None, path: str) -> frozenset[str]:
 
 
 def tells(words: str, announced: frozenset[str]) -> bool:
-    """Whether a folded text takes up a third of what is announced, as an article does and a wall does not.
+    """Whether a folded text contains a third of what is announced, as an article does and a wall does not.
 
-    One word alone is chance.
+    A single word does not count, since it may be chance.
     """
     return _tells(_stems(words), announced)
 
@@ -135,10 +135,10 @@ def _tells(stems: frozenset[str], announced: frozenset[str]) -> bool:
 
 
 def repeated(doubt: Doubtful, article: str, key: OrderKey, before: Iterable[Sighting], *, known: bool) -> bool:
-    """Whether the text rests at enough other addresses of the host to be a wall, as of the record's place.
+    """Whether the text was seen at enough other addresses of the host to be a wall, as of the record's place.
 
-    ``before``: sightings of the text on the host, at any places, in any order. ``known``: the article has a version, of
-    which this text takes up nothing (``alike``).
+    ``before``: sightings of the text on the host, at any places, in any order. ``known``: the article has a version that
+    this text does not resemble (``alike``).
     """
     others = [one for one in _counted(before, key) if one.article != article]
     if not doubt.announced:
@@ -157,7 +157,7 @@ def alike(text: str, other: str) -> bool:
 
 
 def sighting(doubt: Doubtful, article: str, key: OrderKey, before: Iterable[Sighting]) -> Sighting | None:
-    """What is to be remembered of this record; None if its article was seen, or the day has enough sightings."""
+    """The sighting to store for this record; None if its article was seen, or the day has enough sightings."""
     counted = _counted(before, key)
     today = sum(one.key.time_ms > key.time_ms - DAY_MS for one in counted)
     if today >= KEPT_A_DAY or any(one.article == article for one in counted):
@@ -180,7 +180,7 @@ def _same(one: frozenset[str], other: frozenset[str]) -> bool:
 
 
 def _stems(words: str) -> frozenset[str]:
-    """The beginnings of a folded text's longer words, without those with digits; pairs of characters if it has no spaces."""
+    """The prefixes of a folded text's longer words, without words with digits; pairs of characters if it has no spaces."""
     if is_unspaced(words):
         solid = words.replace(" ", "")
         return frozenset(first + second for first, second in pairwise(solid))

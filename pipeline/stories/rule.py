@@ -1,11 +1,11 @@
-"""The name of the rule for forming stories, stored with a run to notice a replay with another rule or setting. Pure."""
+"""The name of the rule for forming stories, stored with a run to detect a replay with another rule or setting. Pure."""
 
 from __future__ import annotations
 
 from pipeline.text.encoder import WEIGHTS_SHA256
 
 RULE = 8
-"""Raise it with every change that affects which story an article joins."""
+"""Increase it with every change that affects which story an article joins."""
 
 
 def story_rule(*, vectors: bool) -> str:

@@ -29,7 +29,7 @@ from pipeline.stories.features import PAD, Features
 from pipeline.text.fingerprint import PERMUTATIONS
 
 COPY_AT = 0.6
-"""Estimated Jaccard similarity of shingles from which texts are copies, if nothing speaks against it."""
+"""Estimated Jaccard similarity of shingles from which texts are copies, if there is no evidence against it."""
 
 CUT_AT = 0.57
 """Containment from which the smaller text is a cut copy, if both begin alike."""
@@ -66,7 +66,7 @@ Shares = NDArray[np.float64]
 
 
 def resemblance(asked: Features, signatures: NDArray[np.uint32]) -> Shares:
-    """Estimated Jaccard similarity of all shingles."""
+    """The estimated Jaccard similarity of all shingles."""
     return np.asarray((signatures == asked["signature"]).mean(axis=1), np.float64)
 
 
@@ -79,9 +79,9 @@ def containment(asked: Features, rows: Rows, jaccard: Shares) -> Shares:
 
 
 def overlap(asked: NDArray[np.uint32], rows: NDArray[np.uint32]) -> tuple[Shares, Shares]:
-    """Of bottom-k sketches: the share of the smaller set that is in the other, and by how many hashes that is judged.
+    """For bottom-k sketches, the share of the smaller set that is in the other, and the number of hashes it is based on.
 
-    Only hashes up to the smaller of the two sketches' ends are known of both sets.
+    Only hashes up to the smaller of the two sketches' ends are known for both sets.
     """
     own_end = int(asked[-1]) if asked[-1] != PAD else PAD - 1
     ends = np.where(rows[:, -1] != PAD, rows[:, -1], PAD - 1)
@@ -96,12 +96,12 @@ _LOW = 0xFFFF
 
 
 def are_among(own: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Which of the others are among one text's own hashes (at most 255), of the shape of ``others``."""
+    """Which of the others are among one text's own hashes (at most 255), in the shape of ``others``."""
     table = np.zeros(_LOW + 1, np.uint8)
     low = own & _LOW
     table[low] = np.arange(1, len(own) + 1)
     held = np.append(np.uint32(PAD), own)
-    if (held[table[low]] != own).any():  # two of them end alike
+    if (held[table[low]] != own).any():  # two of them have the same end
         ranked = np.sort(own)
         found = ranked[np.minimum(ranked.searchsorted(others), len(ranked) - 1)] == others
     else:
@@ -110,9 +110,9 @@ def are_among(own: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np
 
 
 def are_copies(asked: Features, rows: Rows, other_outlet: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
-    """Whether each row and ``asked`` are copies, whichever came first: a bool a row. Symmetric.
+    """Whether each row and ``asked`` are copies, regardless of their order: one bool per row. Symmetric.
 
-    ``other_outlet``: which rows are of another outlet than the text; None if all are.
+    ``other_outlet``: which rows are from another outlet than the text; None if all are.
     """
     verdict = np.zeros(len(rows), np.bool_)
     if not asked["shingles"]:
@@ -133,7 +133,7 @@ def are_copies(asked: Features, rows: Rows, other_outlet: NDArray[np.bool_] | No
 
 
 def are_one_event(asked: Features, rows: Rows, other_outlet: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
-    """Whether texts that are alike are about the event of ``asked``: what identifies it contradicts less than they are alike.
+    """Whether similar texts are about the event of ``asked``: their marks contradict each other less than the texts are alike.
 
     See ``are_copies``.
     """
@@ -143,10 +143,10 @@ def are_one_event(asked: Features, rows: Rows, other_outlet: NDArray[np.bool_] |
 
 
 def are_two_events(asked: Features, rows: Rows) -> NDArray[np.bool_]:
-    """Whether each row and ``asked`` are reports on two events told from one template: a bool a row.
+    """Whether each row and ``asked`` are reports on two events from the same template: one bool per row.
 
-    They share whole runs of words, or nearly all words, and what identifies their event contradicts. A figure or two
-    alone don't make it another event: the same report may have counted on.
+    They share whole runs of words, or nearly all words, and the marks of their events contradict each other. One or two
+    figures alone don't make it another event, since the same report may just have newer counts.
     """
     verdict = np.zeros(len(rows), np.bool_)
     near = shared_words(asked, rows) >= _TEMPLATE_WORDS
@@ -180,7 +180,7 @@ def _with_sketches(asked: Features, rows: Rows, jaccard: NDArray[np.float64]) ->
 
 
 def _same_facts(asked: Features, rows: Rows) -> NDArray[np.bool_]:
-    """Whether nearly all names and figures of the smaller text are in the other, and they are several."""
+    """Whether the smaller text has several names and figures, and nearly all of them are in the other."""
     names, names_seen = overlap(asked["names"], rows["names"])
     figures, figures_seen = overlap(asked["figures"], rows["figures"])
     seen = names_seen + figures_seen
@@ -189,7 +189,7 @@ def _same_facts(asked: Features, rows: Rows) -> NDArray[np.bool_]:
 
 
 def _openings(asked: Features, rows: Rows) -> NDArray[np.float64]:
-    """The share of one text's first sentences that is in the other's head, in the better of the two directions.
+    """The share of one text's first sentences that is in the other's head; the higher of the two directions.
 
     A dateline, a new first sentence or a lost one moves the opening, but not out of the head.
     """
@@ -203,21 +203,21 @@ class TermRarity(Protocol):
 
     @property
     def articles(self) -> int:
-        """How many articles count."""
+        """The number of articles that count."""
 
     def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Inverse document frequencies in whole 64ths, of the shape of ``terms``; above 0."""
+        """Inverse document frequencies in integer units of 1/64, in the shape of ``terms``; above 0."""
 
 
 class Similarity(Protocol):
-    """How likely it is that two different texts report one event."""
+    """How likely it is that two different texts report the same event."""
 
     @property
     def join_at(self) -> float:
-        """The score from which they are assumed to."""
+        """The score from which two texts count as reports of the same event."""
 
     def scores(self, asked: Features, rows: Rows, ages_ms: NDArray[np.int64], background: TermRarity) -> Shares:
-        """One score a row: 0 to 1. A function of its arguments alone. ``ages_ms``: how long before the asked text each is."""
+        """One score per row, 0 to 1. A function of its arguments only. ``ages_ms``: how long before the asked text each is."""
 
 
 class LexicalSimilarity:
@@ -229,7 +229,7 @@ class LexicalSimilarity:
     def scores(self, asked: Features, rows: Rows, ages_ms: NDArray[np.int64], background: TermRarity) -> Shares:
         """See ``Similarity``. 0 for rows that share fewer than four terms."""
         own_terms, terms = asked["terms"], rows["terms"]
-        # What is summed is whole numbers: a sum of floats depends on its order, which is the library's choice.
+        # Sums integers, since a sum of floats depends on its order, which the library chooses.
         own, weights = _weighed(own_terms, asked["weights"], background), _weighed(terms, rows["weights"], background)
         order = np.argsort(own_terms, kind="stable")
         ranked = own_terms[order]
@@ -239,11 +239,11 @@ class LexicalSimilarity:
         cosine = np.asarray(shared.sum(axis=1) / np.maximum(norms, 1.0), np.float64)
         cosine *= 1.0 - _AGEING * np.minimum(ages_ms / (72 * HOUR_MS), 1.0)
         cosine[(shared > 0).sum(axis=1) < _MIN_TERMS] = 0.0
-        # What follows only lowers scores, so it is skipped if none is high enough.
+        # The following steps only lower scores, so they are skipped if no score is high enough.
         if not (cosine >= self.join_at).any():
             return cosine
         names, names_seen = overlap(asked["names"], rows["names"])
-        # Two reports of one event share names; if both have several and share none, they are only on one subject.
+        # Two reports of one event share names; if both have several and share none, they only share a subject.
         cosine[(names_seen >= _EVENT_NAMES) & (names < _NAMES_ALIKE)] *= _STRANGERS
         figures, figures_seen = overlap(asked["figures"], rows["figures"])
         # Tomorrow's market report and the next match of the same teams have the same words and names, but no figure in common.
@@ -256,7 +256,7 @@ class LexicalSimilarity:
 
 
 def _weighed(terms: NDArray[np.uint32], weights: NDArray[np.uint8], background: TermRarity) -> NDArray[np.int64]:
-    """Of each term its weight times its rarity, in whole numbers below 2¹⁵."""
+    """Each term's weight times its rarity, as integers below 2¹⁵."""
     made = np.rint(np.sqrt(weights.astype(np.float64)) * background.rarity(terms)).astype(np.int64)
     made[terms == PAD] = 0
     return made
@@ -265,8 +265,8 @@ def _weighed(terms: NDArray[np.uint32], weights: NDArray[np.uint8], background: 
 def best_story(scores: Shares, stories: NDArray[np.uint64], join_at: float) -> int | None:
     """The row through which the text joins a story, or None if it begins one.
 
-    A story is judged by its nearest article and by the mean of its near ones, so that one chance likeness does not join two
-    stories. The first of equal rows wins, so rows must be in order.
+    A story is judged by its nearest article and by the mean of its near articles, so that one chance likeness does not join
+    two stories. The first of equal rows wins, so rows must be in order.
     """
     best: tuple[float, int] | None = None
     for story in dict.fromkeys(stories[scores >= join_at].tolist()):

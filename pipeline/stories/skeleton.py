@@ -2,8 +2,8 @@
 
 "Mohammed", "Muhammad" and "Mukhammed" are one name, as are "Qamishli" and "Kamishly", "Zelensky" and "Зеленський", "Maduro",
 "مادورو" and "马杜罗", and "Дамаск" with its cases. Vowels are written differently or not at all, doubled letters say
-little, and of the rest only what most languages agree on is told apart ("c", "k" and "q" say the same, and so do "h" and
-"kh"). ``spelled`` compares names in one language; ``skeleton`` also those of different ones.
+little, and the other letters are distinguished only as far as most languages agree ("c", "k" and "q" are equal, and so are
+"h" and "kh"). ``spelled`` compares names in one language, ``skeleton`` also in different languages.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from core.package_data import package_toml
 
 LEAST_CONSONANTS = 3
 LONGEST = 5
-"""Consonants of a skeleton: what follows is mostly an ending."""
+"""The maximum of consonants in a skeleton; further ones are usually an ending."""
 
 _SOUNDS = package_toml("pipeline.stories", "sounds.toml")
 _LETTERS: dict[str, str] = {
@@ -29,13 +29,13 @@ _CHINESE: dict[str, str] = {
     char: "a" if sound == "-" else sound for sound, chars in _SOUNDS["chinese"].items() for char in chars
 }
 CHINESE_NAME = re.compile(f"[{''.join(_CHINESE)}]{{2,}}")
-"""A run of the characters that foreign names are written with in Chinese."""
+"""A run of the characters used for foreign names in Chinese."""
 
 KATAKANA_NAME = re.compile("[\u30a1-\u30fa\u30fc]{3,}")
-"""A word in katakana: in Japanese foreign names, and other foreign words, are written so."""
+"""A word in katakana, the Japanese script for foreign names and other foreign words."""
 
 _NAMED = re.compile("[\u0900-\u097f\u3041-\u3096\u30a1-\u30fa\uac00-\ud7a3]")
-"""Letters whose names in Unicode are how they sound."""
+"""Letters whose Unicode names give their sound."""
 
 _TOGETHER = {
     "tsch": "h", "tch": "h", "szcz": "s", "sch": "s", "sh": "s", "sz": "s", "ch": "h", "kh": "h", "cz": "h", "zh": "s",
@@ -60,7 +60,7 @@ _CASES = frozenset({"pl", "cs", "sk", "sl", "hr", "sr", "ru", "uk", "be", "bg"})
 
 
 def romanized(folded: str) -> str:
-    """A case-folded word in the letters a to z, roughly as it sounds; what is no letter of a known script is left out."""
+    """A case-folded word in the letters a to z, roughly as it sounds, without characters of unknown scripts."""
     if not folded.isascii():
         kept = "".join(map(_sound, normalized("NFC", folded).translate(_KEPT)))
         plain = "".join(_LETTERS.get(char, char) for char in kept)
@@ -72,23 +72,23 @@ def _sound(char: str) -> str:
     if (sound := _CHINESE.get(char)) is not None:
         return sound
     if _NAMED.match(char):
-        # As "KATAKANA LETTER SMALL TU" or "HANGUL SYLLABLE GANG".
+        # Such as "KATAKANA LETTER SMALL TU" or "HANGUL SYLLABLE GANG".
         return unicodedata.name(char, "").rpartition(" ")[2].lower()
     return char
 
 
 def _consonants(plain: str) -> str:
-    """Of a word in the letters a to z, not yet without doubled ones."""
+    """The consonants of a word in the letters a to z, including doubled ones."""
     sounds = _SOFT_C.sub("s", _DIGRAPHS.sub(lambda found: _TOGETHER[found[0]], plain))
     return sounds.translate(_CLASSES)
 
 
 @lru_cache(maxsize=65_536)
 def spelled(name: str) -> str:
-    """The form of a case-folded name of one word in which its spellings are equal. It is at most as long as the name.
+    """The form of a case-folded one-word name that is equal for all its spellings. It is at most as long as the name.
 
-    "j" is a vowel here, as in "Sergej". A name of fewer than three consonants keeps its vowels, because "Iran" and "Oran" are
-    not one.
+    "j" is a vowel here, as in "Sergej". A name with fewer than three consonants keeps its vowels, because "Iran" and "Oran" are
+    different names.
     """
     consonants = _DOUBLED.sub(r"\1", _consonants(romanized(name)).translate(_SPELLED))
     if len(consonants) >= LEAST_CONSONANTS:
@@ -98,7 +98,7 @@ def spelled(name: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def skeleton(word: str, language: str | None) -> str:
-    """The consonants of a name as most languages tell them apart, at most five; with a first vowel as "a"."""
+    """The consonants of a name as most languages distinguish them, at most five; a first vowel becomes "a"."""
     folded = word.casefold()
     semitic = "\u0590" <= folded[:1] <= "\u06ff"
     if semitic:
@@ -115,12 +115,12 @@ def skeleton(word: str, language: str | None) -> str:
 
 
 def _alike(consonants: str) -> str:
-    """Without what some languages don't tell apart: "j" is a vowel in many, and in Chinese and Japanese "r" is "l"."""
+    """Merges sounds that some languages don't distinguish: "j" is a vowel in many, and "r" is "l" in Chinese and Japanese."""
     return consonants.replace("j", "").replace("r", "l").replace("mb", "nb")
 
 
 def without_accents(folded: str) -> str:
-    """A word without the marks on its letters."""
+    """A word without diacritics."""
     if folded.isascii():
         return folded
     return "".join(char for char in normalized("NFD", folded) if not unicodedata.combining(char))

@@ -1,4 +1,4 @@
-"""The ordered stage, without input and output: decides what an article is, and the outcomes of a batch of drafts, in order.
+"""The ordered stage, without I/O: decides what an article is, and the outcomes of a batch of drafts, in order.
 
 An article is new, a new version, a copy, another report on a known event, or nothing new (``decide``).
 """
@@ -27,20 +27,20 @@ from pipeline.stories.repeats import KIND as REPEATED
 from pipeline.stories.repeats import Sighting, alike, repeated, sighting
 from pipeline.text.difference import VersionDifference, difference
 
-# A text of fewer letters says too little to be a copy ("Video", "More soon").
+# A text with fewer letters is too short to be a copy ("Video", "More soon").
 MIN_TEXT = 80
 MAX_HASHED = 200_000
 STAGE = "decide"
 
 Around = Callable[[Position, str], AbstractContextManager[object]]
-"""(position, stage) → what a record's part of the stage runs in: a guard that finds which record fails or never ends."""
+"""(position, stage) → context for a record's part of the stage: a guard that finds a record that fails or never ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``entry`` is what the index must remember; None if nothing is new.
+    """The decision on an article. ``entry``: the entry to add to the index; None if nothing is new.
 
-    ``origin``: the agency that the text credits, else the one that the original of a copy credits; None if there is none.
+    ``origin``: the agency that the text credits, else the agency that a copy's original credits; None if there is none.
     """
 
     kind: OutcomeKind
@@ -56,10 +56,10 @@ class Decision:
 class Decided:
     """One record with its outcome. ``article`` is set unless it was rejected or unchanged.
 
-    ``late``: it came too late for its own place. ``origin``: the agency to credit. ``difference``: what an update changed, if
-    the text before it was given. ``undecided``: subscriptions whose query was left undecided on it. ``page``: what led to it.
-    ``wall``: the kind of wall that its page is. ``sighting``: what is to be remembered of its text;
-    ``aliases``: of its addresses. ``links``: what was near.
+    ``late``: it came too late for its own place. ``origin``: the agency to credit. ``difference``: the changes of an update, if
+    the text before it was given. ``undecided``: subscriptions whose query was left undecided on it. ``page``: the page that led
+    to it. ``wall``: the kind of wall, if its page is one. ``sighting``, ``aliases``: to be stored for its text and its
+    addresses. ``links``: near articles.
     """
 
     outcome: Outcome
@@ -79,14 +79,14 @@ class Decided:
 
 @dataclass(slots=True)
 class Handled:
-    """A batch with all its outcomes, in order, and the last place given."""
+    """A batch with all its outcomes, in order, and the last assigned place."""
 
     decided: list[Decided] = field(default_factory=list)
     last_key: OrderKey | None = None
 
 
 class StoryStage:
-    """Holds the index between batches. Not thread-safe; it must be discarded after a batch that could not be stored."""
+    """Keeps the index between batches. Not thread-safe; it must be discarded after a batch that could not be stored."""
 
     def __init__(self, index: StoryIndex) -> None:
         self.index = index
@@ -106,12 +106,12 @@ class StoryStage:
     ) -> Handled:
         """Decide each draft in the given order.
 
-        Positions in ``done`` have their result already and give nothing. ``histories`` are the stored versions of the
+        Positions in ``done`` have a result already and are skipped. ``histories`` are the stored versions of the
         drafts' articles, ``texts`` (title, text) of their latest ones, for the differences, ``sightings`` those of their
-        doubtful texts, by digest, ``aliases`` the known ones of their addresses and articles. A text that is gone by the
-        ``limits`` as of a draft's place counts as gone, even if it is given. A draft whose key is not after
-        ``last_key`` came too late and gets the place directly after it; a key that is a late place already is kept. Each
-        article is decided in ``around``. If that fails for one, the stage must be discarded.
+        doubtful texts, by digest, ``aliases`` the known ones of their addresses and articles. A text past its ``limits`` at
+        a draft's place counts as removed, even if it is given. A draft whose key is not after ``last_key`` came too late and
+        gets the place directly after it; a key that is already a late place is kept. Each article is decided within
+        ``around``. If that fails for one, the stage must be discarded.
         """
         shown = dict(texts or {})
         handled = Handled(last_key=last_key)
@@ -204,20 +204,20 @@ class StoryStage:
 
 
 def _there(history: Sequence[IndexEntry], limits: TextLimits, key: OrderKey) -> bool:
-    """Whether the latest version's text is still there as of a place."""
+    """Whether the latest version still has its text at a place."""
     latest = max(history, key=lambda entry: entry.version, default=None)
     return latest is None or not limits.gone(latest.source, latest.key.time_ms, key.time_ms)
 
 
 def place_behind(last: OrderKey | None, key: OrderKey) -> tuple[OrderKey, bool]:
-    """The place of a record with this key behind the last one, and whether it came late."""
+    """The place of a record with this key after the last one, and whether it came late."""
     if last is not None and key <= last:
         return last.follower(), True
     return key, key.late > 0
 
 
 def leading(drafts: Sequence[Draft], done: Mapping[Position, object], last: OrderKey | None, place: str) -> int:
-    """How many of the drafts, from the first, get a place up to ``place`` (a sortable key), where a decision stands."""
+    """How many drafts, from the first, get a place up to ``place`` (a sortable key), the place of a decision."""
     for count, draft in enumerate(drafts):
         if draft.position not in done:
             last, _ = place_behind(last, draft.key)
@@ -231,8 +231,8 @@ def decide(
 ) -> Decision:
     """Decide ``article`` at place ``key``. ``history``: versions of the same article, of any age, in any order.
 
-    ``several``: it has several addresses, whose pages may differ a little for good: what any of them showed before is nothing
-    new.
+    ``several``: it has several addresses, whose pages may permanently differ a little; content that any of them showed before
+    is not new.
 
     An article with the title and text of its latest version (clockwork lines aside) is ``unchanged``, and so is one whose
     page is a wall now, or that a feed of another site brought (``ownership``); with others it is ``updated`` and stays in its
@@ -250,7 +250,7 @@ def decide(
             entry.version_hash == article.version_hash or (settled and settled == settled_of(entry.fingerprint))
             for entry in shown
         )
-        # The feed's text in a wall's place never replaces what the page said before.
+        # The feed's text, used instead of a wall, never replaces an earlier text of the page.
         walled = article.wall is not None
         if walled or same or not may_change(article, earlier.source):
             return Decision(OutcomeKind.UNCHANGED, earlier.version, earlier.story, earlier.duplicate_of, None, origin)
@@ -264,7 +264,7 @@ def decide(
             origin = origin or copied.origin
         else:
             kind, duplicate_of = OutcomeKind.PUBLISHED, None
-            # All canaries look alike to a vector, and none is about an event.
+            # All canaries have similar vectors, and none is about an event.
             alone = is_canary(article.url)
             event = (
                 None if alone else index.event_of(fingerprint, article=article.id, language=article.language, as_of=key)
@@ -276,7 +276,7 @@ def decide(
 
 
 def entry_of(article: Article, key: OrderKey, version: int, story: str, duplicate_of: str | None) -> IndexEntry:
-    """The index entry of one version whose place is known."""
+    """The index entry of a version with a known place."""
     return _entry(article, key, version, story, duplicate_of, _full_features(article), text_hash(article.text))
 
 
@@ -310,14 +310,14 @@ def _full_features(article: Article) -> bytes:
 
 
 def text_hash(text: str) -> str:
-    """Digest of the text alone (a copy often has another title); empty for a text too short to be compared.
+    """A digest of only the text (a copy often has another title); empty for a text too short to be compared.
 
-    Only letters and digits count towards the length: blanks and rules may fill an empty page.
+    Only letters and digits count towards the length, since an empty page may be full of blanks and rules.
     """
     enough = next(islice(filter(str.isalnum, text), MIN_TEXT - 1, None), None)
     if not enough:
         return ""
-    # Splitting is six times as fast as a regular expression. Of megabytes of text, head and length have to do.
+    # Splitting is six times as fast as a regular expression. For megabytes of text, head and length are enough.
     head = text[:MAX_HASHED]
     flat = " ".join((head if head.isascii() else normalized("NFKC", head)).split())
     flat += str(max(len(text) - MAX_HASHED, 0))
@@ -325,7 +325,7 @@ def text_hash(text: str) -> str:
 
 
 def _of_article(draft: Draft, identity: str) -> Draft:
-    """The draft as one of the article ``identity``, whatever its address."""
+    """The draft as a draft of the article ``identity``, whatever its address."""
     article, doubt = draft.article, draft.doubt
     if article is None or article.id == identity:
         return draft
@@ -337,7 +337,7 @@ def _of_article(draft: Draft, identity: str) -> Draft:
 def _unless_repeated(
     draft: Draft, key: OrderKey, seen: Mapping[str, Sequence[Sighting]], shown: tuple[str, str] | None
 ) -> tuple[Draft, Sighting | None]:
-    """The draft, with what stands in for its article if that is a wall by repetition; and what is to be remembered of it.
+    """The draft, with its stand-in if the article is a wall by repetition, and the sighting to store.
 
     ``shown``: title and text of the article's latest version.
     """
@@ -346,7 +346,7 @@ def _unless_repeated(
         return draft, None
     before = seen.get(doubt.digest, ())
     found = sighting(doubt, article.id, key, before)
-    # The feed's text was taken for a page that had far less: it says nothing of the page's.
+    # The feed's text replaced that of a page that had far less, so it says nothing about the page's text.
     known = shown is not None and (article.text_from == "feed" or not alike(shown[1], article.text))
     if not repeated(doubt, article.id, key, before, known=known):
         return draft, found

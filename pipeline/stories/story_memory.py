@@ -1,8 +1,9 @@
-"""What the alert rule needs to know about a story: its facts so far, and what each subscription was alerted to. Pure.
+"""The alert rule's memory of a story: its facts so far, and what each subscription was alerted to. Pure.
 
-Facts are numbered: a fact's number says with which article it first came up in the story, and an alert's ``told`` up to which
-number it reported. So "new for this subscription" is a comparison, and one memory of a story serves all its subscriptions. The
-store keeps facts in a row of the story, and marks are read from its alerts: both are functions of what came before.
+Facts are numbered: a fact's number is that of the article with which it first came up in the story, and an alert's ``told``
+is the highest number that it reported. So "new for this subscription" is a comparison, and all subscriptions share one memory
+of a story. The store has the facts in a row of the story, and marks are read from its alerts; both are functions of what came
+before.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Seen = dict[int, tuple[int, int]]
 
 
 class EditPace(msgspec.Struct, frozen=True, array_like=True):
-    """How an article is edited: event times in ms of its last edits, and of the last one whose facts were used."""
+    """The pace of an article's edits: event times in ms of its last edits, and of the last one whose facts were used."""
 
     edits: tuple[int, ...] = ()
     taken_ms: int = 0
@@ -42,19 +43,19 @@ class EditPace(msgspec.Struct, frozen=True, array_like=True):
         return paced if paced.held(time_ms) else EditPace(edits, time_ms)
 
     def often(self, time_ms: int) -> bool:
-        """Whether it is rewritten again and again, so that one more time is not news in itself."""
+        """Whether it is rewritten repeatedly, so that one more edit is not news in itself."""
         return len([at for at in self.edits if at > time_ms - LIVE_WITHIN_MS]) >= OFTEN_EDITS
 
     def held(self, time_ms: int) -> bool:
-        """Whether it is a live page whose facts were used recently: what is still there in later versions is used then."""
+        """Whether it is a live page whose facts were used recently; facts that remain in later versions are used then."""
         live = len(self.edits) == LIVE_EDITS and self.edits[0] > time_ms - LIVE_WITHIN_MS
         return live and self.taken_ms > time_ms - LIVE_PAUSE_MS
 
 
 class StoryFacts(msgspec.Struct, frozen=True):
-    """A story's facts, numbered from 1 in the order in which they came up. When it is full, the oldest are dropped.
+    """A story's facts, numbered from 1 in the order in which they came up. If there are too many, the oldest are dropped.
 
-    ``pages``: the pace of its articles that were edited, by a digest of the article's id. ``leads``: see ``leads``.
+    ``pages``: the pace of its edited articles, by a digest of the article's id. ``leads``: see the module ``leads``.
     ``decision``: the number of the last editor's decision about the story, 0 for none.
     """
 
@@ -67,13 +68,13 @@ class StoryFacts(msgspec.Struct, frozen=True):
     decision: int = 0
 
     def since(self, parameter: str) -> str:
-        """The parameter of an alert's id: the story may have raised the same before a decision, as what it was then."""
+        """The parameter of an alert's id, since the story may have raised the same alert before a decision changed it."""
         if not self.decision:
             return parameter
         return f"{parameter} since decision {self.decision}" if parameter else f"decision {self.decision}"
 
     def before(self, time_ms: int) -> StoryFacts:
-        """The facts as they were before an event time in ms (except those dropped since)."""
+        """The facts from before an event time in ms (except those dropped since)."""
         parts = ({key: at for key, at in seen.items() if at[1] < time_ms} for seen in self._all())
         figures, quotes, notices = parts
         leads = tuple(one for one in self.leads if one.time_ms < time_ms)
@@ -99,7 +100,7 @@ class Known(msgspec.Struct, frozen=True):
     lead: int = 0
 
     def newest(self) -> int:
-        """The highest number among them: a mark that reaches it has reported all of this."""
+        """The highest number among the facts; a mark that reaches it has reported all of them."""
         told = (one[0] for part in (self.notices, self.figures, self.quotes) for one in part)
         return max((self.lead, *told))
 
@@ -107,12 +108,12 @@ class Known(msgspec.Struct, frozen=True):
 def learn(
     known: StoryFacts, facts: Facts, time_ms: int, *, sketch: bytes = b"", language: str | None = None
 ) -> tuple[StoryFacts, Known]:
-    """The story's facts with those of one more article, and that article's with their numbers.
+    """The story's facts with those of one more article, and that article's facts with their numbers.
 
     A quote's number makes it new to a mark for which more than half of its words are new. Quotes of the first text in a
     language are as old as the story's first lead: they may be translations of what was quoted before. Figures in the
     background (``Figure.news``) are new only in a text worded like an earlier one: a version, a copy, the next of a series.
-    ``sketch``: what identifies the article's event (``leads.sketch_of``), b"" if it can't be another one than before.
+    ``sketch``: the identity of the article's event (``leads.sketch_of``), b"" if it can't be a new event.
     """
     number = known.count + 1
     at = (number, time_ms)
@@ -153,7 +154,7 @@ def edited(known: StoryFacts, article: str, time_ms: int) -> tuple[StoryFacts, E
 
 
 def page_of(article: str) -> int:
-    """The digest of an article's id by which ``StoryFacts.pages`` knows it."""
+    """The digest of an article's id, the key of ``StoryFacts.pages``."""
     return zlib.crc32(article.encode())
 
 
@@ -181,12 +182,12 @@ class AlertMark(msgspec.Struct, frozen=True):
     articles: tuple[tuple[str, str], ...] = ()
 
     def after(self, alert: Alert) -> AlertMark:
-        """The mark once one more alert was raised."""
+        """The mark after one more alert."""
         return marked(alert, self.articles)
 
 
 def marked(alert: Alert, before: tuple[tuple[str, str], ...] = ()) -> AlertMark:
-    """The mark that an alert leaves."""
+    """The mark from an alert."""
     here = (alert.article, alert.source)
     articles = before if here in before else (*before, here)[-MOST_ARTICLES:]
     return AlertMark(alert.subscription, alert.subscription_version, alert.id, alert.sources, alert.told, articles)
@@ -194,7 +195,7 @@ def marked(alert: Alert, before: tuple[tuple[str, str], ...] = ()) -> AlertMark:
 
 @dataclass(slots=True)
 class StoryMemory:
-    """A story as the alert rule knows it, updated article by article within a batch. ``learnt``: its facts have changed."""
+    """The alert rule's memory of a story, updated article by article within a batch. ``learnt``: its facts have changed."""
 
     story: Story | None = None
     outlets: set[str] = field(default_factory=set)
@@ -206,7 +207,7 @@ class StoryMemory:
 def grown(story: Story | None, article: Article, key: OrderKey) -> Story:
     """The story with one more article, or one more version of one. ``story`` None: the article begins it.
 
-    ``article`` has been through the story stage. Articles must come in the run's order; the same one twice counts twice.
+    ``article`` has passed the story stage. Articles must be added in the run's order; adding one twice counts it twice.
     """
     identity = article.story_id or article.id
     if story is None:
@@ -225,5 +226,5 @@ def grown(story: Story | None, article: Article, key: OrderKey) -> Story:
 
 
 def independent_source(source: str, fingerprint: bytes) -> str:
-    """Who wrote a text: the agency that it credits, else its outlet."""
+    """The author of a text: the agency that it credits, else its outlet."""
     return agency_of(fingerprint) or source

@@ -6,6 +6,6 @@ from core.package_data import package_toml
 
 _WORDS = package_toml("pipeline.stories", "function_words.toml")
 FUNCTION_WORDS = frozenset(word for listed in _WORDS["words"].values() for word in listed.split())
-"""Frequencies of the window find such words too, but only once the window has articles; these work from the first one."""
+"""Frequencies in the window identify such words too, but only once it has articles; this list works from the first article."""
 
 FUNCTION_WORDS_UNSPACED: str = _WORDS["unspaced"]

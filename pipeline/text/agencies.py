@@ -15,14 +15,14 @@ from core.package_data import package_toml
 
 _TABLE: list[list[str]] = package_toml("pipeline.text", "agencies.toml")["agencies"]
 AGENCIES: tuple[tuple[str, tuple[str, ...]], ...] = (("", ()), *((name, tuple(forms)) for name, *forms in _TABLE))
-"""(name as shown, its forms). The place in the tuple is the number that is stored; 0 is none."""
+"""(displayed name, its forms). The index in the tuple is the number that is stored; 0 means none."""
 
 _HEAD_CHARS = 260
 _TAIL_CHARS = 320
 _CREDIT_LINE_CHARS = 120
 
 _NUMBERS = {form.casefold(): number for number, (_, forms) in enumerate(AGENCIES) for form in forms}
-# Longest first: "AP" must not win over "APA", nor "Agence France" over the whole name.
+# Longest first, so that "AP" does not match in "APA", nor "Agence France" in the whole name.
 _FORMS = sorted((form for _, forms in AGENCIES for form in forms), key=lambda form: (-len(form), form))
 _ANY = "|".join(map(re.escape, _FORMS))
 # Several agencies may be credited together: "(AP/dpa)", "dpa, AFP". The first one counts.
@@ -39,9 +39,9 @@ _LABEL = (
 _CREDIT_LINE = re.compile(
     rf"^\W*(?:{_LABEL}\s*[:：]?\s*)?(?:(?:the|news agency|агентство|وكالة)\s+)?{_JOINED}\W*$", re.IGNORECASE
 )
-# Written in capitals or not at all: "spa" in small letters is a bath, "tt" and "ani" are words of some language.
+# Only in capitals: in lower case, "spa" is a bath, and "tt" and "ani" are words in some languages.
 _CAPITALS_ONLY = frozenset({"aa", "pa", "tt", "apa", "anp", "spa", "wam", "mena", "ani", "ap", "kna", "sid"})
-# These are words as well: a line of its own says nothing without brackets.
+# These are also words: alone on a line, they are a credit only in brackets.
 _COMMON_WORDS = frozenset({"مهر", "فارس", "تاس", "وام", "قنا", "واس", "بترا", "共同", "時事", "mehr", "petra", "fars"})
 
 
@@ -62,7 +62,7 @@ def find_agency(text: str) -> int:
 
 
 def agency_name(number: int) -> str | None:
-    """An agency's name as readers know it; None for 0, and for numbers that only a newer version knows."""
+    """An agency's usual name; None for 0, and for numbers that only a newer version knows."""
     return AGENCIES[number][0] if 0 < number < len(AGENCIES) else None
 
 

@@ -3,10 +3,10 @@
 Only whole, short lines are removed, never a sentence inside a paragraph. There are four kinds of rules:
 
 - ``EXACT``: the line is the phrase and nothing else (punctuation, arrows and bullets aside).
-- ``LEAD_INS``: the phrase, then a colon (or a bar, dash, arrow), then a headline, which is no pair of sentences.
+- ``LEAD_INS``: the phrase, then a colon (or a bar, dash, arrow), then a headline, which is not two sentences.
 - ``BARE_LEAD_INS``: the phrase, then a headline without a colon: it must begin with a capital or digit and must not end as a
-  sentence does. So "Lire aussi Le procès s'ouvre lundi" goes and "Also see the court as…" stays.
-- ``OPENINGS``: how notices begin that have no fixed end.
+  sentence does. So "Lire aussi Le procès s'ouvre lundi" is removed and "Also see the court as…" is kept.
+- ``OPENINGS``: beginnings of notices that have no fixed end.
 
 The phrases and patterns are in ``boilerplate.toml``. No rule names an outlet.
 """
@@ -19,7 +19,7 @@ from core.package_data import package_toml
 from pipeline.text.characters import folded
 
 MAX_CHARS = 220
-"""A longer line is a paragraph, whatever it begins with."""
+"""A longer line counts as a paragraph, whatever it begins with."""
 
 _FULL_LINE_CHARS = 40
 
@@ -55,7 +55,7 @@ _BARE_MAX_WORDS = max(phrase.count(" ") + 1 for phrase in BARE_LEAD_INS)
 
 
 def is_boilerplate(line: str) -> bool:
-    """Whether a whole line is boilerplate. A line is a paragraph; ``line`` is as ``normal_text`` leaves it."""
+    """Whether a whole line is boilerplate. A line is a paragraph; ``line`` is output of ``normal_text``."""
     if not line or len(line) > MAX_CHARS:
         return False
     flat = folded(line)
@@ -74,7 +74,7 @@ def is_boilerplate(line: str) -> bool:
 
 
 def is_label(words: str) -> bool:
-    """Whether the words announce links to other articles, or are boilerplate by themselves: "Read also:"."""
+    """Whether the words announce links to other articles, as "Read also:" does, or are boilerplate by themselves."""
     flat = folded(words)
     return flat in LEAD_INS or flat in BARE_LEAD_INS or flat in EXACT
 
@@ -82,7 +82,7 @@ def is_label(words: str) -> bool:
 def drop_boilerplate(text: str, *, wrapped: bool = False) -> str:
     """Remove the boilerplate lines from ``normal_text``'s output; blank lines around them become one. Idempotent.
 
-    ``wrapped``: a line may be the rest of the paragraph above it ("… and no further / comments."); such lines stay.
+    ``wrapped``: a line may continue the paragraph above it ("… and no further / comments."); such lines are kept.
     """
     kept: list[str] = []
     for line in text.split("\n"):
@@ -101,18 +101,18 @@ def _continues(above: str, line: str) -> bool:
 
 
 def _is_rule(line: str) -> bool:
-    """Whether a line without words is a divider. A single "?" or emoji may be an answer."""
+    """Whether a line without words is a divider, unlike a single "?" or emoji, which may be an answer."""
     return len(line) >= 3 and len(set(line.replace(" ", ""))) == 1
 
 
 def _has_two_sentences(line: str) -> bool:
-    """Tell whether a sentence ends within the line and another one at its end."""
+    """Whether one sentence ends within the line and another at its end."""
     first, end = _SENTENCE_BREAK.search(line), line.rstrip()
     return first is not None and end[-1:] in tuple(".!?؟。！？") and len(end) - 1 > first.end()
 
 
 def _is_lead_in(line: str, flat: str) -> bool:
-    """Whether the line, ``flat`` if folded, is a phrase such as "Read also" with a headline after it."""
+    """Whether the line (folded: ``flat``) is a phrase such as "Read also" followed by a headline."""
     if _UPPER_MORE.match(line):
         return not _has_two_sentences(line)
     text = _EDGE.sub("", line)

@@ -1,8 +1,8 @@
-"""Names of months and marks of the day in the languages of news outlets, and years of other calendars than the Gregorian.
+"""Names of months and day periods in the languages of news outlets, and years of calendars other than the Gregorian.
 
-Month names and day periods are CLDR's, in all their forms, in ``calendars.toml``; those that only the Solar Hijri, Islamic
-and Ethiopian calendars have are beside them. Jalali and Islamic dates are converted by jdatetime and hijridate (Umm al-Qura);
-the Buddhist years of Thailand by 543; Ethiopian dates by counting days.
+Month names and day periods are from CLDR, in all their forms, in ``calendars.toml``, with the months of the Solar Hijri,
+Islamic and Ethiopian calendars. jdatetime converts Jalali dates, hijridate Islamic dates (Umm al-Qura); Thailand's Buddhist
+years are ahead by 543; Ethiopian dates are converted by counting days.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.text.characters import folded
 
 Calendar = Literal["gregorian", "jalali", "islamic", "ethiopic"]
 
-# Where two languages mean different months by one word, by language; without one the first is meant.
+# Words that mean different months in two languages, by language; without a language, the first applies.
 _BY_LANGUAGE = {
     "listopada": {"hr": 10, "bs": 10, "pl": 11, "uk": 11},
     "listopad": {"hr": 10, "bs": 10, "pl": 11, "cs": 11},
@@ -40,14 +40,14 @@ _DATA = package_toml("pipeline.text", "calendars.toml")
 
 
 class Month(NamedTuple):
-    """A month of a calendar, 1 to 12; the Ethiopian one has a 13th."""
+    """A month of a calendar, 1 to 12; the Ethiopian calendar has a 13th."""
 
     number: int
     calendar: Calendar = "gregorian"
 
 
 def key(words: str) -> str:
-    """The form in which names of months and marks are looked up: folded, without accents and apostrophes."""
+    """The lookup key of names of months and day periods: folded, without accents and apostrophes."""
     plain = normalized("NFD", folded(words.replace("\u200c", " ")))
     return " ".join("".join(char for char in plain if not unicodedata.combining(char)).split())
 
@@ -72,13 +72,13 @@ def _weekdays() -> Mapping[str, int]:
 
 
 def weekday_of(word: str) -> int | None:
-    """The day of the week (1 is Monday) that a word names, in any of the languages; None if it names none."""
+    """The day of the week (1 is Monday) that a word names in any of the languages; None if it names none."""
     return _weekdays().get(key(word))
 
 
 @cache
 def _stems() -> Mapping[str, Month | None]:
-    """First letters of long names, for cases that CLDR doesn't list ("novembra"); None if two months begin so."""
+    """Prefixes of long names, for grammatical cases that CLDR doesn't list ("novembra"); None if two months share one."""
     found: dict[str, Month | None] = {}
     for name, month in _months().items():
         for size in range(5, len(name) + 1):
@@ -88,7 +88,7 @@ def _stems() -> Mapping[str, Month | None]:
 
 
 def month_of(words: str, language: str | None = None) -> Month | None:
-    """The month that one to three words name, in any of the languages; None if they name none."""
+    """The month that one to three words name in any of the languages; None if they name none."""
     flat = key(words)
     if not flat:
         return None
@@ -97,7 +97,7 @@ def month_of(words: str, language: str | None = None) -> Month | None:
     months = _months()
     if (month := months.get(flat)) is not None:
         return month
-    # Hebrew and Persian write "in" and other small words onto the name.
+    # Hebrew and Persian attach "in" and other small words to the name.
     if flat[0] == "ב" and (month := months.get(flat[1:])) is not None:
         return month
     stems = _stems()
@@ -111,7 +111,7 @@ def month_of(words: str, language: str | None = None) -> Month | None:
 
 
 def is_month(word: str) -> bool:
-    """Whether a word is a month's name as CLDR has it, in any of the languages: "marchers" is not."""
+    """Whether a word is a month's name in CLDR, in any of the languages; "marchers" is not."""
     return key(word) in _months()
 
 
@@ -121,12 +121,12 @@ _KINDS: tuple[Mark, ...] = ("am", "pm", "noon", "night")
 
 @cache
 def day_marks() -> Mapping[str, Mark]:
-    """What stands beside a time of twelve hours, by its key: "오후", "م", "مساء", "p m"."""
+    """The marks beside a 12-hour time, by key: "오후", "م", "مساء", "p m"."""
     return {name.strip(): kind for kind in _KINDS for name in " ".join(_DATA["marks"][kind].split()).split("|")}
 
 
 def hour_of(hour: int, mark: Mark | None) -> int:
-    """The hour of 24 that an hour with a mark means."""
+    """The 24-hour value of an hour with a mark."""
     if mark is None or hour > 12:
         return hour
     if mark == "am":
@@ -139,7 +139,7 @@ def hour_of(hour: int, mark: Mark | None) -> int:
 
 
 def gregorian(year: int, month: int, day: int, calendar: Calendar = "gregorian") -> date | None:
-    """The Gregorian date; a year that can't be Gregorian decides its calendar itself. None if there is no such day."""
+    """The Gregorian date; a year that can't be Gregorian determines its own calendar. None if there is no such day."""
     if calendar == "gregorian":
         if year in _BUDDHIST_YEARS:
             year -= _BUDDHIST
@@ -147,7 +147,7 @@ def gregorian(year: int, month: int, day: int, calendar: Calendar = "gregorian")
             calendar = "jalali" if year in _JALALI_YEARS else "islamic"
     elif calendar == "ethiopic":
         return _of_ethiopia(year, month, day)
-    elif year >= 1900:  # a Gregorian year behind a Jalali month: two dates run into each other
+    elif year >= 1900:  # a Gregorian year after a Jalali month: two adjacent dates
         return None
     try:
         if calendar == "jalali":
@@ -161,7 +161,7 @@ def gregorian(year: int, month: int, day: int, calendar: Calendar = "gregorian")
 
 
 def _of_ethiopia(year: int, month: int, day: int) -> date | None:
-    """Months of thirty days, and five or six days behind the twelfth; each fourth year has six."""
+    """Months of thirty days, and five or six days after the twelfth; every fourth year has six."""
     if year not in _ETHIOPIAN_YEARS or not 1 <= day <= (30 if month <= 12 else 6 if year % 4 == 3 else 5):
         return None
     return date.fromordinal(_BEFORE_ETHIOPIA + 365 * (year - 1) + year // 4 + 30 * (month - 1) + day)

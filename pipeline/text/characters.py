@@ -1,6 +1,6 @@
 """Normalises characters and white space, the first step for every text.
 
-Order: unusable characters out, NFC, line ends to LF, white space within a line to one space, lines stripped, several
+Steps, in order: remove unusable characters, NFC, line ends to LF, white space within a line to one space, strip lines, several
 blank lines to one. Applying it again changes nothing.
 """
 
@@ -11,7 +11,7 @@ import re
 from core.normal import normalized
 
 # Invisible formatting: soft hyphen, zero-width space, word joiner, BOM, direction marks, C0 and C1 controls, noncharacters.
-# ZWNJ and ZWJ stay: Persian and Indic words need them.
+# ZWNJ and ZWJ are kept, since Persian and Indic words need them.
 _INVISIBLE_CLASS = (
     "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
     "\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff"
@@ -19,15 +19,15 @@ _INVISIBLE_CLASS = (
 _INVISIBLE = re.compile(f"[{_INVISIBLE_CLASS}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-# Any of the three: looked for once, since most texts hold none.
+# Any of the three, searched once, since most texts have none.
 _UNEVEN = re.compile(f"[{_INVISIBLE_CLASS}\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029\ud800-\udfff]")
 _BLANK_LINES = re.compile(r"\n{3,}")
-# The signs of Indic and South-East Asian scripts are parts of words, though \w does not say so.
+# The signs of Indic and South-East Asian scripts are parts of words, although \w does not match them.
 _WORD = re.compile(r"[\w\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3]+")
-# What English pages hold beside ASCII: letters of no word in any form, so a space in their place gives the same words.
+# Non-ASCII characters of English pages. They are not part of words, so replacing them with a space gives the same words.
 _COMMON_SIGNS = "\u2019\u2018\u201c\u201d\u2013\u2014\u2026\xa0\u2022\xab\xbb"
 _ASCII_WORDS = {code: " " for code in range(128) if not re.match(r"\w", chr(code))}
-# Accents that compose with nothing (a case-folded İ leaves one) and Arabic vowel signs, which writers set or leave out.
+# Accents that don't compose (a case-folded İ leaves one), and Arabic vowel signs, which are optional.
 _LOOSE_MARKS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640]")
 _DENSE = re.compile("[\u2e80-\ud7af]+")
 _AT_ONCE = 1_024
@@ -36,12 +36,12 @@ _ARABIC_VARIANTS = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "أ": "ا"
 
 
 def normal_text(text: str) -> str:
-    """Make ``text`` printable, NFC and evenly spaced; lines and single blank lines stay. Idempotent, never raises."""
+    """Make ``text`` printable, NFC and evenly spaced; keeps lines and single blank lines. Idempotent, never raises."""
     if not text.isprintable() and _UNEVEN.search(text):
         text = _SURROGATE.sub("\ufffd", text)
-        # Line ends before controls: \x0b and its like separate lines.
+        # Line ends before controls, since \x0b and similar characters separate lines.
         text = _INVISIBLE.sub("", _LINE_END.sub("\n", text))
-    # Splitting and joining takes a fifth of a pattern's time: most spaces are single ones.
+    # Splitting and joining takes a fifth of a pattern's time, since most spaces are single.
     if "\n" not in text:
         return " ".join(normalized("NFC", text).split())
     text = "\n".join(" ".join(line.split()) for line in normalized("NFC", text).split("\n"))
@@ -49,7 +49,7 @@ def normal_text(text: str) -> str:
 
 
 def is_unusable(char: str) -> bool:
-    """Whether ``normal_text`` takes the character out: invisible formatting, a control, half of a surrogate pair."""
+    """Whether ``normal_text`` removes the character: invisible formatting, a control, half of a surrogate pair."""
     return _INVISIBLE.match(char) is not None or _SURROGATE.match(char) is not None
 
 
@@ -59,19 +59,19 @@ def normal_line(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """The words of ``text`` in one form, separated by spaces: two texts that read alike compare equal."""
+    """The words of ``text`` in one form, separated by spaces, so that texts that read the same compare equal."""
     if not text.isascii():
         for sign in _COMMON_SIGNS:
             text = text.replace(sign, " ")
     if text.isascii():
-        # A fifth of the pattern's time; all else that is done is for letters beyond ASCII.
+        # A fifth of the pattern's time; the other steps are only for non-ASCII letters.
         return " ".join(text.lower().translate(_ASCII_WORDS).split())
     return " ".join(_WORD.findall(one_spelling(normalized("NFKC", text).casefold())))
 
 
 def one_spelling(text: str) -> str:
     """``text`` without optional diacritics and vowel signs, with each Arabic letter in one of its forms."""
-    # Translating works character by character and takes as long as all the rest: only if there is something to translate.
+    # Translating works character by character and takes as long as everything else, so only if it is needed.
     return _LOOSE_MARKS.sub("", text.translate(_ARABIC_VARIANTS) if _VARIED.search(text) else text)
 
 

@@ -1,11 +1,11 @@
 """Publishers' claims of publication times, as UTC times.
 
-Most claims can be read by themselves: RFC 822, ISO 8601, epochs, and dates written out in the languages and calendars
-of ``pipeline.text.calendars``. A claim without a time of day means midnight, one without a zone means UTC. An ambiguous
-date (4/5/2024) is read in the order of the page's language; without a known language it is not read.
+Most claims can be parsed alone: RFC 822, ISO 8601, epochs, and dates written out in the languages and calendars of
+``pipeline.text.calendars``. A claim without a time of day means midnight, and a claim without a zone means UTC. An ambiguous
+date (4/5/2024) is parsed in the order of the page's language; without a known language it is not parsed.
 
-Others can be read relative to the time of fetching: "3 hours ago", "yesterday", "29 November". The result is flagged as
-a guess; dateparser reads relative dates. No clock is used.
+Others are parsed relative to the time of fetching: "3 hours ago", "yesterday", "29 November". The result is flagged as a
+guess; dateparser parses relative dates. No clock is used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Flag = Literal["missing", "future", "ancient", "guessed"]
 
 
 class Reading(NamedTuple):
-    """What a claim says, in UTC; ``guessed`` if it had to be completed or could mean something else."""
+    """The time of a claim, in UTC; ``guessed`` if it had to be completed or could mean something else."""
 
     moment: datetime
     guessed: bool = False
@@ -43,7 +43,7 @@ _HOUR = re.compile(
     r"(?<![\d:.])(\d{1,2})(?=\s*(?:[ap]\.?\s?m\b|uhr\b|(?:时|時|点|點|시)|(?:h|ч|год)\b))", re.IGNORECASE
 )
 _RFC822 = re.compile(
-    # With hyphens as RFC 850 has it.
+    # With hyphens, as in RFC 850.
     r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}(?:\s+|-)[A-Za-z]{3,9}(?:\s+|-)\d{2,4}\s+\d{1,2}:\d\d(?!.*[ap]\.?\s?m\b)",
     re.IGNORECASE,
 )
@@ -60,7 +60,7 @@ _MARKS = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 
 
 def parse_date(claim: str, context: DateContext = NO_CONTEXT) -> datetime | None:
-    """A claimed time in UTC; None if it can't be read."""
+    """A claimed time in UTC; None if it can't be parsed."""
     found = read_date(claim, context)
     return found.moment if found else None
 
@@ -76,7 +76,7 @@ def read_date(claim: str, context: DateContext = NO_CONTEXT) -> Reading | None:
                 if found is not None:
                     return Reading(_utc(_by_clock(found.moment, context)), found.guessed)
             except (ValueError, OverflowError, TypeError, IndexError):
-                # Years that do not exist, zones of more than a day: another reader may still make sense of it.
+                # Years that do not exist, or zones of more than a day: another parser may still accept it.
                 continue
     if context.base is not None and len(text) >= 3:
         try:
@@ -91,9 +91,9 @@ _REGION = re.compile(r"\s*[A-Za-z]{2,3}[-_](?:[A-Za-z]{4}[-_])?([A-Za-z]{2})\s*"
 
 
 def date_context(url: str, language: str | None, fetched_at: datetime | None, claim: str | None = None) -> DateContext:
-    """The context of a page or feed item: its country follows from the end of its host.
+    """The context of a page or feed item; the end of its host determines its country.
 
-    ``claim`` is the language as the page writes it, which may name a region ("en-US").
+    ``claim`` is the language in the page's own form, which may name a region ("en-US").
     """
     try:
         host = urlsplit(url).hostname or ""
@@ -129,14 +129,14 @@ def flag_of(reading: Reading, fetched_at: datetime) -> Flag | None:
 
 
 def _by_clock(moment: datetime, context: DateContext) -> datetime:
-    """A time without a zone, by the page's own clock if that is known; a day alone is its midnight in UTC."""
+    """A time without a zone, in the page's own offset if that is known; a day without a time is midnight UTC."""
     if moment.tzinfo is not None or context.offset is None or not (moment.hour or moment.minute):
         return moment
     return (moment - context.offset).replace(tzinfo=UTC)
 
 
 def offset_in(claims: Iterable[str]) -> timedelta | None:
-    """The difference to UTC that the first of the claims in ISO 8601 names; None if none does, or if it is none."""
+    """The UTC offset in the first claim in ISO 8601 that has one; None if there is none, or it is invalid."""
     for claim in claims:
         if found := _OFFSET.search(claim.strip()):
             minutes = int(found[2]) * 60 + int(found[3])
@@ -150,12 +150,12 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _iso(text: str, _: DateContext) -> Reading | None:
-    # "20240503" alone would be ISO too, but so would any eight digits: those are left to the epoch reader.
+    # "20240503" alone would be ISO too, but so would any eight digits, which are left to the epoch parser.
     if "-" not in text and "T" not in text:
         return None
     if (found := _ISO.match(text)) and not 1800 <= int(found[1]) <= 2200:
         day = gregorian(int(found[1]), int(found[2]), int(found[3]))
-        if day is not None:  # a Jalali, Islamic or Buddhist year in ISO's dress
+        if day is not None:  # a Jalali, Islamic or Buddhist year in ISO form
             text = day.isoformat() + found[4]
     return Reading(datetime.fromisoformat(text))
 
@@ -175,7 +175,7 @@ def _rfc822(text: str, context: DateContext) -> Reading | None:
         text = f"{found[2]} {found[1][:3]} {found[5]} {found[3]}{found[4] or ''}"
     if not _RFC822.match(text):
         return None
-    # The reader takes unknown zones for UTC and "+03" for three minutes: zones are read here.
+    # The library treats unknown zones as UTC and "+03" as three minutes, so zones are parsed here.
     time = _TIME.search(text)
     if time is None:
         return None
@@ -203,7 +203,7 @@ def _written(text: str, context: DateContext) -> Reading | None:
 
 
 def _with_time(text: str, day: Day, context: DateContext) -> Reading:
-    """The day with the time of day that stands beside it, or else its midnight."""
+    """The day with the time of day beside it, or midnight if there is none."""
     after, before = text[day.end :], text[: day.begin]
     for part in (after, before):
         time = _TIME.search(part) or _HOUR.search(part)
@@ -227,7 +227,7 @@ _MIN_STEM = 4
 
 
 def _mark(tail: str, head: str) -> Mark | None:
-    """The mark of the half of the day, directly behind the time or else directly before it."""
+    """The a.m. or p.m. mark, directly after the time or else directly before it."""
     words = key(tail[:_NEAR_CHARS]).split()
     marks = day_marks()
     for count in range(min(3, len(words)), 0, -1):
@@ -237,7 +237,7 @@ def _mark(tail: str, head: str) -> Mark | None:
     for count in range(min(3, len(words)), 0, -1):
         if (mark := marks.get(" ".join(words[-count:]))) is not None:
             return mark
-    # "दुपारी": a case's ending behind the mark.
+    # "दुपारी": a case ending after the mark.
     if (
         words
         and not words[-1].isascii()
@@ -251,7 +251,7 @@ def _mark(tail: str, head: str) -> Mark | None:
 
 
 def _without_year(text: str, context: DateContext) -> Reading | None:
-    """A day and month without a year: the latest one before the page was fetched."""
+    """A day and month without a year: the latest such day before the page was fetched."""
     if not any(char.isdigit() for char in text) or re.search(r"\d{4}", text):
         return None
     day = day_of_words(text, context, yearless=True)
@@ -262,7 +262,7 @@ _RELATIVE_CHARS = 60
 
 
 def _relative(text: str, context: DateContext) -> Reading | None:
-    """What was "3 hours ago", "yesterday, 15:47", "قبل ساعتين": read by dateparser, against the base."""
+    """A relative time ("3 hours ago", "yesterday, 15:47", "قبل ساعتين"), parsed by dateparser relative to the base."""
     if context.base is None or len(text) > _RELATIVE_CHARS or re.search(r"\d{3}|[/]", text):
         return None
     if not any(char.isalpha() for char in text):
@@ -280,7 +280,7 @@ def _relative(text: str, context: DateContext) -> Reading | None:
 def _by_dateparser(text: str, language: str, base: datetime) -> datetime | None:
     from dateparser.date import DateDataParser
 
-    # Only relative expressions: the rest is read above, and dateparser would complete it from the base.
+    # Only relative expressions: others are parsed above, and dateparser would complete them from the base.
     settings = {"PARSERS": ["relative-time"], "TIMEZONE": "UTC", "TO_TIMEZONE": "UTC", "RELATIVE_BASE": base}
     try:
         found = DateDataParser(languages=[language], settings=settings).get_date_data(text)

@@ -20,7 +20,7 @@ from rapidfuzz.distance import Indel
 from core.normal import normalized
 
 MAX_WORDS = 20_000
-"""A longer text is compared as far as this: the work and memory grow with the square."""
+"""A longer text is compared only up to this many words, since time and memory grow with the square."""
 
 _CLOCK_LINE = re.compile(
     r"""^\W*(?:
@@ -65,7 +65,7 @@ _UNSPACED = re.compile(
 
 
 class Size(StrEnum):
-    """How large a difference is: nothing to read, a correction, or news."""
+    """The size of a difference: nothing worth reading, a correction, or news."""
 
     NONE = "none"
     MINOR = "minor"
@@ -73,9 +73,9 @@ class Size(StrEnum):
 
 
 class WordChange(msgspec.Struct, frozen=True):
-    """A run of words that went and what came in its place; either may be "". ``field``: ``title`` or ``text``.
+    """A run of removed words and the words that replaced them; either may be "". ``field``: ``title`` or ``text``.
 
-    ``at`` is the first changed word's place among the words of the new field, counted from 0.
+    ``at`` is the index of the first changed word among the words of the new field, from 0.
     """
 
     field: str
@@ -85,7 +85,7 @@ class WordChange(msgspec.Struct, frozen=True):
 
 
 class VersionDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """Two versions side by side. Counts are words; ``changes`` are in the order of reading, title first."""
+    """The comparison of two versions. Counts are in words; ``changes`` are in reading order, title first."""
 
     size: Size
     words_before: int
@@ -97,10 +97,10 @@ class VersionDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settled(text: str) -> str:
-    """The text without lines of clockwork, in NFKC, with normalised spaces. Versions that differ only in clockwork are one.
+    """The text in NFKC without lines of clockwork, with normalised spaces. Versions that differ only in clockwork are one.
 
     Only whole short lines are removed: those that begin like a notice and contain a digit, and those that consist of a
-    counter. If the text is a single line, it stays.
+    counter. A text of a single line is kept.
     """
     lines = normalized("NFKC", text).split("\n")
     kept = [line for line in lines if not _is_clockwork(line)]
@@ -142,7 +142,7 @@ def difference(before: tuple[str, str], after: tuple[str, str], *, keep: int = 2
 
 
 def words_of(text: str) -> list[str]:
-    """Words and punctuation marks of a text, no further than ``MAX_WORDS``; single characters in scripts without spaces."""
+    """A text's words and punctuation marks, at most ``MAX_WORDS``; single characters in scripts without spaces."""
     pattern = _UNSPACED if _UNSPACED.search(text) and re.search(r"[\u0e00-\u9fff]", text) else _WORD
     words = []
     for found in pattern.finditer(normalized("NFC", text)):
@@ -165,7 +165,7 @@ def _opcodes(old: list[str], new: list[str]) -> Any:
 
 
 def _joined(opcodes: Any, new: list[str]) -> list[list[Any]]:
-    """Opcodes as [changed, …places], where single equal words between changes count as changed, as a reader would see it."""
+    """Opcodes as [changed, …places]; single equal words between changes count as changed, as a reader would see it."""
     joined: list[list[Any]] = []
     for op in opcodes:
         changed = op.tag != "equal"

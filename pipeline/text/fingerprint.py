@@ -1,4 +1,4 @@
-"""MinHash signatures of texts: near-duplicates by a few hundred bytes each.
+"""MinHash signatures of texts, which find near-duplicates with a few hundred bytes per text.
 
 A text becomes a set of shingles: five folded words each, or five characters in scripts without spaces between words (Han,
 kana, Thai, Lao, Khmer, Burmese). Each shingle is hashed with BLAKE2b, which is the same on every machine and in every
@@ -24,10 +24,10 @@ from pipeline.text.characters import folded
 PERMUTATIONS = 128
 SHINGLE = 5
 MIN_SHINGLES = 20
-"""Texts with fewer different shingles (24 words) have no signature: such flashes resemble each other by chance."""
+"""Texts with fewer different shingles (24 words) have no signature, since such short texts resemble each other by chance."""
 
 MAX_CHARS = 100_000
-"""Only this much of a text counts, some 15,000 words: a longer one is a document dump, whose head is enough."""
+"""Only this much of a text counts, about 15,000 words; a longer text is a document dump, of which the head is enough."""
 
 _SEED = 42
 _UNSPACED = re.compile(r"[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
@@ -39,7 +39,7 @@ def fingerprint(text: str) -> bytes:
 
 
 def shingle_hashes(text: str) -> list[int]:
-    """The 64-bit hashes of the text's shingles in the order of the text, repetitions included."""
+    """The 64-bit hashes of the text's shingles in text order, including repetitions."""
     shingles, hashed = _shingle_list(text[:MAX_CHARS]), hashlib.blake2b
     digests = b"".join([hashed(shingle, digest_size=8).digest() for shingle in shingles])
     return list(struct.unpack(f"<{len(shingles)}Q", digests))
@@ -56,19 +56,19 @@ def signature(hashes: Iterable[int]) -> bytes:
 
 
 def _shingle_list(text: str) -> list[bytes]:
-    """The shingles in UTF-8, cut out of the whole text's: joining five words each time takes twice as long."""
+    """The shingles in UTF-8, sliced from the whole text, since joining five words each time takes twice as long."""
     flat = folded(text)
     if is_unspaced(flat):
         solid = flat.replace(" ", "")
         return [_encoded(solid[start : start + SHINGLE]) for start in range(len(solid) - SHINGLE + 1)]
     data = _encoded(flat)
-    # A byte behind each word: where the next one starts.
+    # One byte after each word, the start of the next.
     behind = list(accumulate(len(word) + 1 for word in data.split(b" ")))
     return [data[start : end - 1] for start, end in zip((0, *behind), behind[SHINGLE - 1 :], strict=False)]
 
 
 def _encoded(text: str) -> bytes:
-    # A surrogate would not encode: NFKC leaves it, and text from elsewhere than ``normal_text`` may hold one.
+    # A surrogate can't be encoded. NFKC keeps it, and text that did not pass ``normal_text`` may contain one.
     return text.encode("utf-8", "surrogatepass")
 
 

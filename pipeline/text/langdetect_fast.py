@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 _SEED = 0
 _TRIALS = 7
 _STEPS = 5
-"""The library checks whether it is certain after the first draw and then after this many more each time."""
+"""The library checks whether it is certain after the first draw, and then after each further draws of this number."""
 _WORDS_KEPT = 1 << 16
 _LONGEST_KEPT = 32
 _SPACES = re.compile("  +")
 
 
 class Guess(NamedTuple):
-    """A language as langdetect names it, and its probability."""
+    """A language under langdetect's name, and its probability."""
 
     language: str
     probability: float
@@ -43,7 +43,7 @@ class Profiles:
     """The library's profiles: ``languages`` sorted by name, a row of ``odds`` for each n-gram of ``rows``."""
 
     def __init__(self) -> None:
-        # Sorted: sums of probabilities run in the order of loading, which the library leaves to the file system.
+        # Sorted, since probabilities are summed in the order of loading, which the library leaves to the file system.
         loaded: list[NamedTuple] = []
         reader = DetectorFactory()
         reader.add_profile = lambda profile, _index, _count: loaded.append(profile)
@@ -66,9 +66,9 @@ class Profiles:
 
 
 class _Words(dict[str, list[int]]):
-    """A word in the library's normal form → the rows of the n-grams that it draws from, in its order.
+    """A word in the library's normal form → the rows of the n-grams that the library draws from, in its order.
 
-    ``closed``: a space follows, which belongs to n-grams too. Words of capitals count only by their first letter.
+    ``closed``: a space follows, which is part of n-grams too. For words in capitals, only the first letter counts.
     """
 
     def __init__(self, rows: dict[str, int], *, closed: bool) -> None:
@@ -103,7 +103,7 @@ class _Normal(dict[int, str]):
 
 
 class _Foreign(dict[str, bool]):
-    """Whether the library counts a letter as one of no Latin alphabet."""
+    """Whether the library counts a letter as non-Latin."""
 
     def __missing__(self, letter: str) -> bool:
         self[letter] = foreign = letter >= "\u0300" and unicode_block(letter) != "Latin Extended Additional"
@@ -120,7 +120,7 @@ def profiles() -> Profiles:
 
 
 def guess(sample: str) -> Guess | None:
-    """The likeliest language of a text of at most 10,000 code points; None if it has no known n-gram."""
+    """The most likely language of a text of at most 10,000 code points; None if it has no known n-gram."""
     known = profiles()
     rows = _rows(sample, known)
     if not rows:
@@ -137,7 +137,7 @@ def guess(sample: str) -> Guess | None:
             drawn += weight
             for row in drawn:
                 likely *= row
-            # Python's sum: numpy's adds in another order, which changes the last bits.
+            # Python's sum, since numpy's adds in another order, which changes the last bits.
             likely /= sum(likely.tolist())
             done, steps = done + steps, _STEPS
             if likely.max() > Detector.CONV_THRESHOLD or done >= Detector.ITERATION_LIMIT:
@@ -149,7 +149,7 @@ def guess(sample: str) -> Guess | None:
 
 
 def _rows(sample: str, known: Profiles) -> list[int]:
-    """What the trials draw from: the rows of the text's n-grams, in its order, repetitions included."""
+    """The rows of the text's n-grams, from which the trials draw, in text order, including repetitions."""
     text = NGram.normalize_vi(Detector.MAIL_RE.sub(" ", Detector.URL_RE.sub(" ", sample)))
     text = _SPACES.sub(" ", text)
     latin = sum("A" <= letter <= "z" for letter in text)

@@ -55,7 +55,7 @@ _ALIASES = {
     for alias in aliases.split()
 }  # fmt: skip
 
-# One language of ours per writing system; several share Arabic, Cyrillic, Devanagari and Han, which are looked into further.
+# One supported language per writing system. Several share Arabic, Cyrillic, Devanagari and Han, which need further evidence.
 _SCRIPTS: tuple[tuple[str, str, str], ...] = (
     ("greek", "\u0370-\u03ff\u1f00-\u1fff", "el"),
     ("hebrew", "\u0590-\u05ff", ""),
@@ -100,29 +100,29 @@ _LATIN_EXCLUDED = {
 }
 
 CLAIM_POINTS: Mapping[DecidedBy, int] = {"page": 26, "feed": 20}
-"""What a claim weighs beside the text's points: about as much as a word that only one language has."""
+"""The weight of a claim in points of the text: about that of a word that only one language has."""
 UNKNOWN_CLAIM_POINTS = 30
-"""The lead over the best guess of a claimed language that no voice knows: no template claims Zulu by default."""
+"""The lead of a claimed language without a voice over the best guess, since no template claims Zulu by default."""
 SURE_POINTS = 24
-"""With so great a lead the text decides alone; with less, a claim that agrees is what decided."""
+"""With this lead, the text decides alone; with less, a claim that agrees counts as the decision."""
 LEAST_POINTS = 6
-"""A smaller lead is none."""
+"""A smaller lead does not count."""
 LETTERS_A_POINT = 2
-"""langdetect's vote weighs a point for so many letters: it is as sure of two letters as of a page."""
+"""langdetect's vote has one point per this many letters, since it is as certain about two letters as about a page."""
 UNDOUBTED_POINTS = 18
-"""So many more points for a language that langdetect lacks, and its vote weighs a third: it always names one that it knows."""
+"""With this lead of a language that langdetect lacks, its vote counts a third, since it always names a language it knows."""
 _CLOSER_POINTS = 10
 _BY_CLAIM = 0.5
 _FEW_LETTERS = 10
-# Told apart by little more than their country: among these a claim decides.
+# Languages that differ little except by country: among these, a claim decides.
 _CLOSE = tuple(frozenset(group.split()) for group in ("sr hr bs", "id ms", "da no"))
-# An address of mail is tried once a word, from its beginning.
+# A mail address is tried once per word, from its beginning.
 _URL = re.compile(r"https?://\S+|(?<!\S)\S+@\S+|www\.\S+")
 
 
 def detect(title: str, text: str, *, page_hint: str | None = None, feed_hint: str | None = None) -> LanguageGuess:
     """The language of an article. Hints are claims such as ``en-GB`` or ``pt_BR``. Never raises."""
-    # Some pages set their headline in another language than their text: the text goes first, the title helps a short one.
+    # Some headlines are in a different language than the text, so the text is first; the title helps if the text is short.
     sample = _URL.sub(" ", text[: MAX_CHARS * 2])[:MAX_CHARS]
     scripts = _scripts(sample)
     if scripts.total() < MIN_LETTERS:
@@ -143,21 +143,21 @@ def detect(title: str, text: str, *, page_hint: str | None = None, feed_hint: st
 def _weighed(
     said: Mapping[str, int], claims: Sequence[tuple[DecidedBy, str]], script: str, sample: str
 ) -> LanguageGuess:
-    """The language that text and claims speak for. ``said``: language → points of the text."""
+    """The language that text and claims support. ``said``: language → points of the text."""
     best = max(said, key=lambda code: (said[code], code), default=None)
     totals = dict(said)
     for by, code in claims:
         if best is not None and code != best and _are_close(code, best):
-            # No text tells them apart as surely as its outlet.
+            # The outlet distinguishes them more reliably than any text.
             return LanguageGuess(code, _BY_CLAIM, by)
         if code in said or best is None:
             totals[code] = totals.get(code, 0) + CLAIM_POINTS[by]
         elif not voices.is_plain(best, script, sample):
-            # The best guess may be the nearest language that a voice knows.
+            # The best guess may only be the nearest language that has a voice.
             totals[code] = said[best] + UNKNOWN_CLAIM_POINTS
     if not totals:
         return LanguageGuess(None, 0.0, "none")
-    # Of equals the one that is claimed, then by the alphabet: the same on every machine.
+    # Among equals, the claimed language, then alphabetical order, which is the same on every machine.
     claimed = {code for _, code in claims}
     winner = max(totals, key=lambda code: (totals[code], code in claimed, code))
     others = (value for code, value in said.items() if code != winner and not _are_close(code, winner))
@@ -184,7 +184,7 @@ def language_code(hint: str | None) -> str | None:
 
 
 class _ScriptOf(dict[str, str]):
-    """Character → its writing system, "" for an unknown one. A cache: a text has few different characters."""
+    """A cache: character → its writing system, or "" if unknown. A text has few different characters."""
 
     def __missing__(self, char: str) -> str:
         found = _SCRIPT_OF.match(char)
@@ -196,7 +196,7 @@ _script_of = _ScriptOf()
 
 
 def _scripts(text: str) -> Counter[str]:
-    """How many letters of each writing system there are, in the order of their first letters."""
+    """The number of letters of each writing system, in the order of their first occurrence."""
     scripts = Counter[str]()
     for char, number in Counter(text).items():
         if script := _script_of[char]:
@@ -205,7 +205,7 @@ def _scripts(text: str) -> Counter[str]:
 
 
 def _leading_script(scripts: Counter[str]) -> str:
-    """The script of most letters; Japanese and Korean use Han beside their own letters."""
+    """The script of most letters; Japanese and Korean use Han in addition to their own letters."""
     if not scripts:
         return ""
     letters = scripts.total()
@@ -219,7 +219,7 @@ def _leading_script(scripts: Counter[str]) -> str:
 
 
 def _fits(code: str, script: str) -> bool:
-    """Whether a claimed language is ever written in the script found: templates claim ``en`` for anything."""
+    """Whether a claimed language is ever written in the detected script, since templates claim ``en`` for anything."""
     if script in _SCRIPT_LANGUAGE:
         return code == _SCRIPT_LANGUAGE[script]
     if script in _MIXED_LANGUAGES:
@@ -238,9 +238,9 @@ def _detected() -> frozenset[str | None]:
 
 
 def _by_text(sample: str, script: str, letters: int) -> dict[str, int]:
-    """Language → how much the text speaks for it, by letters and words and by langdetect, as whole numbers."""
+    """Language → integer points from the text, by letters, words and langdetect."""
     if script == "han":
-        return {"zh": letters + LEAST_POINTS}  # Japanese of ideographs alone is a headline
+        return {"zh": letters + LEAST_POINTS}  # Japanese in ideographs only is a headline
     said = voices.points(sample, script)
     code, confidence = _langdetect(sample)
     if code is None or not _fits(code, script):
@@ -250,7 +250,7 @@ def _by_text(sample: str, script: str, letters: int) -> dict[str, int]:
     if best not in _detected():
         lead = said[best] - said.get(code, 0)
         if lead >= _CLOSER_POINTS and _are_close(best, code):
-            code = best  # of languages that hardly differ it knows one
+            code = best  # it knows only one of several similar languages
         elif lead >= UNDOUBTED_POINTS:
             worth //= 3
     said[code] = said.get(code, 0) + worth

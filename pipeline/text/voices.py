@@ -3,7 +3,7 @@
 langdetect lacks some languages and confuses similar ones. For each language of a script ``voices.toml`` has the letters
 of its alphabet, its commonest small words, and endings of its words. A feature of few languages counts much for each of
 them, a feature of many counts little; a letter that an alphabet lacks counts against it. All points are integers, so
-they are the same on every machine.
+they are equal on every machine.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _ENDING_SIZES = (2, 3, 4, 5)
 _PLAIN_TOKENS, _PLAIN_SHARE = 8, 0.18
 _TOKENS_KEPT = 1 << 15
 _LONGEST_KEPT = 32
-# Signs of vowels are parts of words, and so are apostrophes.
+# Vowel signs and apostrophes are parts of words.
 _TOKEN = re.compile(r"[^\W\d_]+(?:[\u0900-\u0903\u093a-\u094f\u0955-\u0957\u0962\u0963\u05b0-\u05c7'][^\W\d_]*)*")
-# Persian and Urdu are typed with Arabic letters too.
+# Persian and Urdu are also typed with Arabic letters.
 _SAME = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "’": "'", "‘": "'", "ʻ": "'", "ʼ": "'"})
 
 _Worth = Sequence[tuple[int, int]]
-"""Points by the place of the language."""
+"""Pairs of a language's index and its points."""
 
 
 class _Tokens(dict[str, _Worth]):
-    """A word → what it is worth, by itself and by its ending; a word that says nothing has an empty list."""
+    """A word → its points, from the whole word and from its ending; a word without evidence has an empty list."""
 
     def __init__(self, words: Mapping[str, _Worth], endings: Mapping[str, _Worth]) -> None:
         self._words, self._endings = words, endings
@@ -51,7 +51,7 @@ class _Tokens(dict[str, _Worth]):
 
 
 class _Voice:
-    """What is known of the languages of a script."""
+    """The evidence for the languages of one script."""
 
     def __init__(self, languages: Mapping[str, Mapping[str, str]]) -> None:
         self.codes = tuple(languages)
@@ -86,7 +86,7 @@ def _voices() -> Mapping[str, _Voice]:
 
 
 def points(text: str, script: str) -> dict[str, int]:
-    """Each language of the script → how much the text speaks for it; empty if nothing is known of the script."""
+    """Each language of the script → points from the text; empty for a script without data."""
     voice = _voices().get(script)
     if voice is None:
         return {}
@@ -102,7 +102,7 @@ def points(text: str, script: str) -> dict[str, int]:
 
 
 def is_plain(code: str, script: str, text: str) -> bool:
-    """Whether the text has as many small words of the language as only its texts have."""
+    """Whether the text has as many small words of the language as only texts in that language have."""
     voice = _voices().get(script)
     words = voice.plain.get(code) if voice is not None else None
     tokens = _TOKEN.findall(_flat(text))

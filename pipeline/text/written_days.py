@@ -1,4 +1,4 @@
-"""A day as it is written out: numbers and names of months in the languages and calendars of ``pipeline.text.calendars``."""
+"""Days written out with numbers and names of months, in the languages and calendars of ``pipeline.text.calendars``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FUTURE_MARGIN = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class DateContext:
-    """What helps to read a claim: the outlet's language and country, and the time (UTC) that relative dates refer to.
+    """The context for parsing a claim: the outlet's language and country, and the time (UTC) that relative dates refer to.
 
-    ``offset``: how far the clock is ahead of UTC by which times without a zone are meant. ``region``: the country that the
-    page's language names ("us" of "en-US"), which is the outlet's only perhaps.
+    ``offset``: the offset from UTC for times without a zone. ``region``: the country in the page's language ("us" in "en-US"),
+    which may not be the outlet's.
     """
 
     language: str | None = None
@@ -39,14 +39,14 @@ _YEAR_FIRST = re.compile(
     r"(?<!\d)(\d{4})\s*(?:[-/.年년]|оны)\s*(\d{1,2})\s*(?:[-/.月월]|(?:-р|дугаар|дүгээр)?\s*сарын)\s*(\d{1,2})(?!\d)"
 )
 _NUMBERED_MONTH = re.compile(r"(?<![\d年년])(?<![年년]\s)(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일号號]")
-# The year in an element of its own: "2026 11/28".
+# The year in a separate element: "2026 11/28".
 _YEAR_APART = re.compile(r"(?<!\d)(\d{4})\s(\d{1,2})\s?[/-]\s?(\d{1,2})(?!\d)")
 _SHORT_YEAR = re.compile(r"(?<![\d.:/-])(\d{1,2})([./-])(\d{1,2})\2(\d{2})(?![\d:/-]|\.\d)")
 _YEAR_LEADS = frozenset({"ko", "zh", "ja"})
 _SHORT_YEARS = 5
-"""So many years before the page was fetched a year of two digits may lie."""
+"""How many years before the fetch of the page a two-digit year may lie."""
 _DAY_FIRST = re.compile(r"(?<!\d)(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4})(?!\d)")
-# Vowel signs are parts of words, though \w does not say so.
+# Vowel signs are parts of words, although \w does not match them.
 _SIGNS = (
     r"\u0300-\u036f\u0591-\u05c7\u064b-\u0652\u0670\u0900-\u0963\u0981-\u0dff\u0e30-\u0e4e\u0eb0-\u0ecd"
     r"\u1000-\u109f\u1780-\u17d3"
@@ -116,7 +116,7 @@ _ORDINALS = frozenset(["st", "nd", "rd", "th", "er", "º", "ª", "ste", "e", "è
 
 
 class Day(NamedTuple):
-    """A day, and where in the text it stands."""
+    """A day, and its place in the text."""
 
     date: date
     begin: int
@@ -140,7 +140,7 @@ def day_in(text: str, context: DateContext) -> Day | None:
 
 
 def _with_short_year(found: re.Match[str], context: DateContext) -> Day | None:
-    """A day such as 28.11.26, if its year is one of those before the page was fetched."""
+    """A day such as 28.11.26, if its year is one of the last years before the page was fetched."""
     if context.base is None:
         return None
     first, second, last = int(found[1]), int(found[3]), int(found[4])
@@ -177,7 +177,7 @@ def _day_of_numbers(found: re.Match[str], context: DateContext) -> Day | None:
         return None
     if len(set(days)) == 1:
         return Day(days[0], *found.span())
-    # Only English has both orders; which one the outlet has, its country may tell.
+    # Only English has both orders; the outlet's country may show which one applies.
     if context.country in _MONTH_LEADS or (context.language == "en" and context.country is None):
         if context.country is None:
             early = [one for one in days if context.base is not None and one <= context.base.date() + FUTURE_MARGIN]
@@ -195,7 +195,7 @@ class _Token(NamedTuple):
 
 
 def day_of_words(text: str, context: DateContext, *, yearless: bool = False) -> Day | None:
-    """A day whose month is a word, with the day before or behind it, and the year behind both or in front."""
+    """A day whose month is a word, with the day before or after it, and the year after both or in front."""
     if yearless and context.base is not None and (numbered := _NUMBERED_MONTH.search(text)):
         latest = _latest(Month(int(numbered[1])), int(numbered[2]), context.base)
         if latest is not None:
@@ -228,7 +228,7 @@ def day_of_words(text: str, context: DateContext, *, yearless: bool = False) -> 
 
 
 def _month_at(tokens: list[_Token], place: int, context: DateContext) -> tuple[Month | None, int]:
-    """The month named at ``place`` by as many words as possible, and the place behind it."""
+    """The month named at ``place`` by as many words as possible, and the place after it."""
     if not 0 <= place < len(tokens) or not tokens[place].text[0].isalpha():
         return None, place
     for count in range(MAX_NAME_WORDS, 0, -1):
@@ -238,7 +238,7 @@ def _month_at(tokens: list[_Token], place: int, context: DateContext) -> tuple[M
             if not all(token.text[0].isalnum() or token.text in "-'’." for token in part):
                 continue
             if (month := month_of(words, context.language)) is not None:
-                # "3 May 4": a number belongs to the name only where the name is not one without it.
+                # "3 May 4": a number belongs to the name only if the name needs it.
                 shorter = " ".join(token.text for token in part[:-1])
                 if count > 1 and not part[-1].text[0].isalpha() and month_of(shorter, context.language):
                     continue
@@ -265,7 +265,7 @@ def _skipped(tokens: list[_Token], place: int) -> int:
 
 
 def _number(tokens: list[_Token], place: int, step: int, reach: int) -> list[tuple[int, int]]:
-    """Numbers beside a month, with their places: over points, commas and small words, but over nothing else."""
+    """Numbers beside a month, with their places, skipping only points, commas and small words."""
     found: list[tuple[int, int]] = []
     for _ in range(reach + 4):
         if not 0 <= place < len(tokens) or len(found) == 2:
@@ -274,10 +274,10 @@ def _number(tokens: list[_Token], place: int, step: int, reach: int) -> list[tup
         if text.isdigit():
             if len(text) > 4:
                 break
-            # The hour of a time is no day.
+            # The hour of a time is not a day.
             if place + 1 < len(tokens) and tokens[place + 1].text == ":" and len(text) <= 2:
                 break
-            # Its minutes neither; but what stands behind a label's colon may be one.
+            # Nor are its minutes, but a number after a label's colon may be a day.
             if place > 1 and tokens[place - 1].text == ":" and tokens[place - 2].text.isdigit() and len(text) <= 2:
                 break
             found.append((int(text), place))
@@ -314,7 +314,7 @@ def _combined(
 
 
 def _latest(month: Month, day: int, base: datetime) -> date | None:
-    """The latest such day that is not after ``base``; only years of the Gregorian calendar are tried."""
+    """The latest such day that is not after ``base``; tries only years of the Gregorian calendar."""
     if month.calendar != "gregorian":
         return None
     for year in (base.year + 1, base.year, base.year - 1):

@@ -1,7 +1,7 @@
-"""Time zones as dates name them: abbreviations, names that follow summer time, and offsets.
+"""Time zones in dates: abbreviations, names that follow summer time, and offsets.
 
-Some abbreviations mean several zones. The outlet's country (the end of its host) or its language decides; without
-either, the most common one in news is used, and flagged as a guess.
+Some abbreviations mean several zones. The outlet's country (the end of its host) or its language decides; without either, the
+zone that is most common in news is used, and flagged as a guess.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _CAPITALS = {
     "ташкент": "Asia/Tashkent", "бишкек": "Asia/Bishkek", "кишин": "Europe/Chisinau",
 }  # fmt: skip
 _GUESSED_FIRST: dict[str, list[tuple[set[str], int | str]]] = {
-    # abbreviation: [(countries and languages, minutes or zone)], the first as what is meant otherwise
+    # abbreviation: [(countries and languages, minutes or zone)], the first also as the default
     "ist": [({"in", "hi", "bn", "ta", "te", "ml", "mr", "gu", "pa", "kn"}, 330), ({"il", "he"}, "Asia/Jerusalem"), ({"ie",
     "ga"}, "Europe/Dublin")],
     "cst": [({"us", "ca", "mx"}, -360), ({"cn", "tw", "hk", "zh"}, 480), ({"cu"}, -300)],
@@ -70,7 +70,7 @@ _GUESSED_FIRST: dict[str, list[tuple[set[str], int | str]]] = {
     "ect": [({"ec"}, -300), ({"eu"}, 60)],
 }  # fmt: skip
 _SURE = frozenset({"bst", "est", "edt", "mst", "pst"})
-"""Those of which the first meaning is hardly ever wrong."""
+"""Abbreviations whose first meaning is hardly ever wrong."""
 
 _OFFSET = re.compile(
     r"^\W{0,4}(?:utc|gmt|cet|tsi)?\s?([+\u2212-])(\d{1,2})(?::?([0-5]\d))?(?![\d./-])(?!\s*[^\W\d_]{3,}\s+\d)",
@@ -84,7 +84,7 @@ _MOST = 6
 
 
 class Zone(NamedTuple):
-    """A zone, and whether another one could be meant."""
+    """A zone, and whether the text could mean another one."""
 
     info: tzinfo
     guessed: bool = False
@@ -95,12 +95,12 @@ class Zone(NamedTuple):
 
 
 def minutes_east(minutes: int) -> tzinfo:
-    """The zone so many minutes east of UTC."""
+    """The zone with this offset in minutes east of UTC."""
     return timezone(timedelta(minutes=minutes))
 
 
 def zone_in(text: str, places: frozenset[str] = frozenset()) -> Zone | None:
-    """The zone that stands at the beginning of ``text``, which follows a time; None if there is none.
+    """The zone at the beginning of ``text``, which follows a time; None if there is none.
 
     ``places``: the outlet's country and language, as two letters each.
     """
@@ -136,7 +136,7 @@ def zone_before(text: str) -> Zone | None:
 
 
 def _zone_said(near: str, lower: str) -> Zone | None:
-    """The zone of a phrase that stands in ``near``, or of a capital's time in ``lower``; both in lower case."""
+    """The zone of a phrase in ``near``, or of a capital's time in ``lower``; both in lower case."""
     if (where := next((where for phrase, where in _PHRASES if phrase in near), None)) is not None:
         return Zone(ZoneInfo(where))
     capital = _BY_CAPITAL.search(lower)

@@ -1,1 +1,1 @@
-"""The steps of the graph as Beam transforms. All DoFns live here, private behind public PTransforms."""
+"""The steps of the graph as Beam transforms. All DoFns are here, private behind public PTransforms."""

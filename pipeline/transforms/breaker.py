@@ -1,4 +1,4 @@
-"""A breaker per outlet: if most of an outlet's latest pages are slow, its next ones are not tried in the order. Pure.
+"""A circuit breaker per outlet: if most of an outlet's latest pages are slow, its next pages are not tried in the order. Pure.
 
 It counts by event time. Its effect is the late place of a record, which is stored with the outcome, so a replay needs
 no breaker.
@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-# Of an outlet that publishes much, the latest tries count.
+# For an outlet that publishes much, only the latest tries count.
 TRIES = 20
-# Of the pages that an open breaker would send to the slow lane, one in so many is tried, so that it can shut.
+# One in this many of the pages that an open breaker would send to the slow lane is tried, so that the breaker can close.
 TRY_EACH = 10
-# Outlets that were not tried for longest are forgotten.
+# The outlets that were not tried for the longest time are forgotten.
 OUTLETS = 10_000
 
 
 @dataclass(frozen=True)
 class BreakerRule:
-    """It opens when ``pages`` (0: never) of an outlet's tries in ``window_ms`` of event time, and half of them, were slow."""
+    """Opens when ``pages`` (0: never) of an outlet's tries in ``window_ms`` of event time, and half of them, were slow."""
 
     pages: int = 3
     window_ms: int = 600_000
@@ -39,11 +39,11 @@ class Breakers:
 
     @property
     def idle(self) -> bool:
-        """Whether no outlet has had a slow page, so that nothing need be asked."""
+        """Whether no outlet has had a slow page, so that no check is needed."""
         return not self._any_slow
 
     def note(self, outlet: str, time_ms: int, *, slow: bool) -> None:
-        """Note a try: good ones count too, since an outlet is judged by its share of slow pages."""
+        """Record a try. Good ones count too, since an outlet is judged by its share of slow pages."""
         if not self._rule.pages:
             return
         self._any_slow = self._any_slow or slow
@@ -55,7 +55,7 @@ class Breakers:
             self._untried.pop(forgotten, None)
 
     def sends_away(self, outlet: str, time_ms: int) -> bool:
-        """Whether the outlet's page of this event time goes straight to the slow lane: not one in ten, and if it is open."""
+        """Whether the outlet's page of this event time goes directly to the slow lane: nine in ten do if it is open."""
         if not self.open(outlet, time_ms):
             self._untried.pop(outlet, None)
             return False

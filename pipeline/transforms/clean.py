@@ -1,4 +1,4 @@
-"""The step from raw records to drafts: clean text, language, features, topics, and the stored queries that it matches."""
+"""The step from raw records to drafts: clean text, language, features, topics, and the matching stored queries."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _draft = msgspec.json.Decoder(Draft)
 
 
 class Clean(beam.PTransform):
-    """Envelope → Draft with its article (title, text, language, features, topics, subscriptions), or why there is none.
+    """Envelope → Draft with its article (title, text, language, features, topics, subscriptions), or the reason for none.
 
-    Records of a bundle are prepared in parallel and come out in the bundle's order; see ``pipeline.transforms.record``. What
-    comes back from the slow lane is passed on.
+    Records of a bundle are prepared in parallel and returned in the bundle's order; see ``pipeline.transforms.record``. Records
+    that return from the slow lane are passed on.
     """
 
     def __init__(self, pool: PoolPlan, work: RecordWork) -> None:

@@ -1,9 +1,9 @@
 """Beam coders for the elements between the steps of the graph.
 
-JSON with the raw bytes behind it, never pickle, so reading an element runs no code; sealed with the version of its writer,
-so a worker of another version refuses it (``pipeline.versions``). Importing this module registers the coders, so modules
-that build a graph take ``Draft`` and ``Envelope`` from here; all others take them from ``pipeline.elements``, which does not
-load Beam.
+JSON followed by the raw bytes, never pickle, so that decoding runs no code. Elements are sealed with their writer's version,
+so a worker of another version refuses them (``pipeline.versions``). Importing this module registers the coders, so modules
+that build a graph import ``Draft`` and ``Envelope`` from here; all others import them from ``pipeline.elements``, which does
+not load Beam.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class _SealedCoder(Coder):
-    """Elements of ``element`` as JSON; ``kind`` is what errors call one."""
+    """Encodes elements of type ``element`` as JSON; ``kind`` is their name in errors."""
 
     kind: str
     element: type[Any]
@@ -53,7 +53,7 @@ class _SealedCoder(Coder):
 
 
 class EnvelopeCoder(_SealedCoder):
-    """Envelopes as ``pack`` writes them."""
+    """Encodes envelopes with ``pack``."""
 
     kind, element = "envelope", Envelope
 
@@ -65,19 +65,19 @@ class EnvelopeCoder(_SealedCoder):
 
 
 class DraftCoder(_SealedCoder):
-    """Drafts."""
+    """Encodes drafts."""
 
     kind, element = "draft", Draft
 
 
 class ReorderStateCoder(_SealedCoder):
-    """The reorder buffer's ``ReorderState``."""
+    """Encodes the reorder buffer's ``ReorderState``."""
 
     kind, element = "reorder-state", ReorderState
 
 
 class MarkCoder(_SealedCoder):
-    """Merge marks: the reader's position in a runner's checkpoint."""
+    """Encodes merge marks, the reader's position in a runner's checkpoint."""
 
     kind, element = "mark", MergeMark
 

@@ -1,4 +1,4 @@
-"""Prepares records in this process, or in a pool of processes with time and memory limits for each record.
+"""Prepares records in this process, or in a pool of processes with limits on time and memory for each record.
 
 Preparing (``pipeline.transforms.record``: extraction, tagging, matching) takes nine tenths of the pipeline's time and holds the
 interpreter's lock, and a hostile page can hang, fill memory or kill its process. In the pool that costs one record. Its
@@ -33,10 +33,10 @@ SLOW, BREAKER = "slow", "breaker"
 
 @dataclass(frozen=True)
 class PoolPlan:
-    """``processes`` (0: none, all is done in this process), each record for at most ``limit_s`` seconds (see ``PageProcess``).
+    """``processes`` (0: prepare in this process), each record for at most ``limit_s`` seconds (see ``PageProcess``).
 
-    ``spares`` processes are ready to replace one that is killed, and as many more work while a record takes long.
-    ``postpones``: a record that exceeds it is postponed, else it is rejected; ``breaker`` says when it is not tried.
+    ``spares`` processes are ready to replace a killed one, and as many more work while a record takes long. ``postpones``: a
+    record that exceeds the limit is postponed, else it is rejected; ``breaker`` decides when a record is not tried.
     """
 
     processes: int = 0
@@ -47,11 +47,11 @@ class PoolPlan:
 
 
 INLINE = PoolPlan()
-"""All is done in this process."""
+"""Prepares everything in this process."""
 
 
 class InlineExtraction:
-    """Prepares in this process, at once: for tests and small inputs. There is no limit."""
+    """Prepares in this process, immediately and without a limit: for tests and small inputs."""
 
     def __init__(self, work: RecordWork) -> None:
         self._work = work
@@ -59,7 +59,7 @@ class InlineExtraction:
         """How many records were prepared from a kept draft."""
 
     def submit(self, envelope: Envelope) -> Future[Draft]:
-        """The finished future of a record's draft. Raises WirewatchError if the store is away."""
+        """The finished future of a record's draft. Raises WirewatchError if the store is down."""
         future: Future[Draft] = Future()
         prepared = self._work.do(envelope)
         self.reused += prepared.reused
@@ -68,13 +68,13 @@ class InlineExtraction:
 
 
 class _Outlet(msgspec.Struct):
-    """Of a raw record, the outlet alone: the page is skipped."""
+    """Only the outlet of a raw record; decoding skips the page."""
 
     source: str = ""
 
 
 class PoolExtraction:
-    """Prepares in processes of its own. Thread-safe. Processes are started with the first record."""
+    """Prepares in separate processes, which start with the first record. Thread-safe."""
 
     def __init__(self, plan: PoolPlan, work: RecordWork) -> None:
         self._plan = plan
@@ -98,23 +98,23 @@ class PoolExtraction:
         self._ahead[envelope.position] = self._queued(envelope)
 
     def forget_ahead(self) -> None:
-        """Drop what was started ahead: it will not be submitted."""
+        """Drop the records that were started ahead, which will not be submitted."""
         self._ahead.clear()
 
     def is_prepared(self, envelope: Envelope) -> bool:
-        """Whether nothing need be waited for: what was started on this record ahead is done, or nothing was."""
+        """Whether no wait is needed: this record was not started ahead, or is finished."""
         return (begun := self._ahead.get(envelope.position)) is None or begun.done()
 
     def wait_for(self, envelopes: Iterable[Envelope], seconds: float) -> None:
-        """Wait until what was started on these ahead is done, ``seconds`` at most."""
+        """Wait until those of these records that were started ahead are finished, at most ``seconds``."""
         begun = [self._ahead[one.position] for one in envelopes if one.position in self._ahead]
         wait(begun, seconds)
 
     def submit(self, envelope: Envelope) -> Future[Draft]:
-        """The future of a record's draft. One that took too long or killed its process gives a problem, or is postponed.
+        """The future of a record's draft. A record that took too long or killed its process has a problem, or is postponed.
 
         A record's time does not run while it waits for a process. The future raises WirewatchError if no process can be
-        started, or the store is away.
+        started, or the store is down.
         """
         return self._ahead.pop(envelope.position, None) or self._queued(envelope)
 
@@ -124,7 +124,7 @@ class PoolExtraction:
         return future
 
     def close(self) -> None:
-        """Finish what was submitted, then end the processes."""
+        """Finish submitted records, then end the processes."""
         for _ in self._threads:
             self._pages.put(None)
         for thread in self._threads:
@@ -132,7 +132,7 @@ class PoolExtraction:
         self._spares.close()
 
     def abandon(self) -> None:
-        """End the processes, whatever they are doing. Futures that are not done say ``crashed``, or are never done."""
+        """End the processes at once. Unfinished futures return ``crashed``, or never finish."""
         with suppress(Empty):
             while True:
                 self._pages.get_nowait()
@@ -165,7 +165,7 @@ class PoolExtraction:
                 return postponed(envelope, Postponed(BREAKER, outlet))
         draft = self._counted(process.prepare(envelope, relieve))
         slow = draft.problem is not None and draft.problem.by_limit
-        # Good pages count from the first on: an outlet is judged by its latest pages, not by those since its first slow one.
+        # Good pages count from the start, since an outlet is judged by its latest pages, not by those since its first slow one.
         outlet = outlet or (draft.article.source if draft.article is not None else outlet_of(envelope))
         with self._lock:
             self._breakers.note(outlet, envelope.key.time_ms, slow=slow)
@@ -179,7 +179,7 @@ class PoolExtraction:
 
 
 class _Slot:
-    """One of the places of a pool, taken until it is freed, once."""
+    """A place in a pool, taken until it is freed; it can be freed only once."""
 
     def __init__(self, slots: threading.Semaphore) -> None:
         slots.acquire()
@@ -204,7 +204,7 @@ def postponed(envelope: Envelope, why: Postponed, item: str = "") -> Draft:
 
 
 def outlet_of(envelope: Envelope) -> str:
-    """The outlet of a raw record; empty if it can't be read."""
+    """The outlet of a raw record; "" if it can't be decoded."""
     try:
         return msgspec.json.decode(envelope.value, type=_Outlet).source
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -215,7 +215,7 @@ _lock = threading.Lock()
 
 
 def shared_extraction(plan: PoolPlan, work: RecordWork) -> InlineExtraction | PoolExtraction:
-    """The one extraction of this process for a plan: a pool, or none for 0 processes. Made on first use, never closed."""
+    """The process's only extraction for a plan: a pool, or inline for 0 processes. Created at first use, never closed."""
     with _lock:
         return _shared(plan, work)
 

@@ -32,17 +32,17 @@ from pipeline.text.characters import normal_line
 
 log = structlog.get_logger()
 MOST_MATCHES = 200
-"""Of one subscription in one article: more would be stored with each article and alert, and never shown. A page of a
-megabyte has 160,000 words, and each may be one of a short wildcard."""
+"""Matches of one subscription in one article. More would be stored with each article and alert, but never shown. A page of a
+megabyte has 160,000 words, and a short wildcard may match each of them."""
 _LOGGED_EACH = 1_000
-"""A query that is left undecided is logged the first time and then once in so many: it may be so on every article."""
+"""A query that is left undecided is logged the first time and then once in this many, since it may happen on every article."""
 
 
 def judged(draft: Draft, stage: str, judge: Callable[[Article], dict[str, Any]]) -> Draft:
-    """The draft with what ``judge`` adds to its article; with a problem of this stage if that fails.
+    """The draft with the fields that ``judge`` adds to its article, or with a problem of this stage if that fails.
 
-    An exception would fail the whole slice, or restart the job, again and again. Only a WirewatchError is raised (the store is
-    unreachable, and the article is not at fault), and MemoryError, which may be due to the process.
+    An exception would fail the whole slice, or restart the job, again and again. Raises only WirewatchError (the store is
+    unreachable, which is not the article's fault), and MemoryError, which may be due to the process.
     """
     if draft.article is None:
         return draft
@@ -60,7 +60,7 @@ V = TypeVar("V", StoredTopic, Subscription, OutletVersion)
 
 
 class Versions(Generic[V]):
-    """Versions of topics, subscriptions or outlets' labels: which of them are in force at a time."""
+    """Versions of topics, subscriptions or outlets' labels, and which of them are in force at a time."""
 
     def __init__(self, versions: Iterable[V] = (), name: Callable[[V], str] = str) -> None:
         self._by_name: dict[str, list[V]] = {}
@@ -70,7 +70,7 @@ class Versions(Generic[V]):
         self._known: dict[int, dict[str, V]] = {}
 
     def in_force(self, time_ms: int) -> list[V]:
-        """Of each name the newest version that applies at ``time_ms`` (event time), unless that version ends it."""
+        """For each name, the newest version that applies at ``time_ms`` (event time), unless that version ends it."""
         return list(self.by_name(time_ms).values())
 
     def by_name(self, time_ms: int) -> dict[str, V]:
@@ -90,10 +90,10 @@ def _version(one: StoredTopic | Subscription | OutletVersion) -> int:
 
 
 class Decision(NamedTuple):
-    """What stored queries decided on an article.
+    """The decisions of the stored queries on an article.
 
-    ``labels``: what the desk called its outlet at its event time, sorted. ``undecided``: how many subscriptions in force were
-    left undecided, since that takes too many steps.
+    ``labels``: the desk's labels of its outlet at its event time, sorted. ``undecided``: how many subscriptions in force were
+    left undecided, since a decision takes too many steps.
     """
 
     subscriptions: tuple[SubscriptionMatch, ...] = ()
@@ -102,9 +102,9 @@ class Decision(NamedTuple):
 
 
 class Matcher:
-    """All versions of a scope's topics and subscriptions, refreshed before an article that is newer than what was read.
+    """All versions of a scope's topics and subscriptions, refreshed before an article that is newer than the last read.
 
-    What was read is never older than a second by ``monotonic`` (seconds), even if ``clock_ms`` (the wall clock) is set.
+    The last read is never older than a second by ``monotonic`` (seconds), even if ``clock_ms`` (the wall clock) is set.
     Thread-safe: one lock, because an index belongs to one thread at a time.
     """
 
@@ -131,16 +131,16 @@ class Matcher:
 
     @property
     def store(self) -> Store:
-        """Where the queries are."""
+        """The store with the queries."""
         return self._queries.store
 
     def refresh(self, time_ms: int) -> None:
-        """Load what an article of this event time must meet. It takes as long as there are queries to load: not its fault."""
+        """Load what an article of this event time is matched with. The time depends on the queries, not on the article."""
         with self._lock:
             self._refresh(time_ms)
 
     def topics_in_force(self, time_ms: int) -> str:
-        """A digest of the topics by which an article of this event time is tagged; the same for the same definitions."""
+        """A digest of the topics that tag an article of this event time; equal for equal definitions."""
         with self._lock:
             self._refresh(time_ms)
             names = self._tagging(time_ms)
@@ -151,9 +151,9 @@ class Matcher:
             return known
 
     def topics_of(self, article: Article, document: Document | None = None) -> tuple[TopicMatch, ...]:
-        """The article's topics, of those in force at its event time. One that can't be read is left out.
+        """The article's topics, among those in force at its event time. Leaves out topics that can't be parsed.
 
-        ``document``: its ``text_of``, if the caller has it, so that its words are cut once for topics and subscriptions.
+        ``document``: its ``text_of``, if the caller has it, so that its words are segmented once for topics and subscriptions.
         """
         with self._lock:
             self._refresh(article.key.time_ms)
@@ -163,7 +163,7 @@ class Matcher:
             return tuple(self._taggers[key].tag(article.title, article.text, article.language, document))
 
     def _tagging(self, time_ms: int) -> tuple[tuple[str, int], ...]:
-        """Name and version of each topic in force that can be read, sorted."""
+        """Name and version of each topic in force that can be parsed, sorted."""
         names = ((topic.name, topic.version) for topic in self._topics.in_force(time_ms))
         return tuple(sorted(name for name in names if name in self._parsed_topics))
 
@@ -172,16 +172,16 @@ class Matcher:
         return held.labels if held is not None else ()
 
     def subscriptions_of(self, article: Article) -> tuple[SubscriptionMatch, ...]:
-        """The subscriptions in force at the article's event time that it matches, sorted by id. One that fails is logged."""
+        """The matching subscriptions among those in force at the article's event time, sorted by id. Logs those that fail."""
         return self.decided_of(article).subscriptions
 
     def decided_of(self, article: Article, document: Document | None = None) -> Decision:
-        """``subscriptions_of`` with all that was decided. ``document``: as in ``topics_of``."""
+        """``subscriptions_of`` with the other decisions. ``document``: as in ``topics_of``."""
         with self._lock:
             self._refresh(article.key.time_ms)
             labels = self._labels_of(article)
             if len(self._index) == 1 and not canaries.is_canary(article.url):
-                # Only the canary's own query is there, so the words need not be split.
+                # Only the canary's own query exists, so the words need not be segmented.
                 return Decision(labels=labels)
             document = (text_of(article) if document is None else document).of(article, labels)
             result = self._index.decide(document)
@@ -189,7 +189,7 @@ class Matcher:
                 if not isinstance(failure.error, NotDecided):
                     log.error("a stored query failed", query=failure.id, article=article.id, error=str(failure.error))
             if canaries.is_canary(article.url):
-                # It counts for the reserved subscription only, whatever other queries match.
+                # It counts only for the reserved subscription, whatever other queries match.
                 if self._canary not in result.matching:
                     return Decision(labels=labels)
                 own = SubscriptionMatch(*self._canary, self._index.spans(self._canary, document))
@@ -225,7 +225,7 @@ class Matcher:
 
     def _refresh(self, time_ms: int) -> None:
         now_s = self._monotonic()
-        # Not by the wall clock alone: what was read while it was ahead would stay valid until it gets there again.
+        # Not by the wall clock alone: a read while the clock was ahead would stay valid until it reaches that time again.
         if time_ms <= self._good_until_ms and now_s - self._looked_s < FRESH_MS / 1000:
             return
         now_ms = self._clock_ms()
@@ -242,7 +242,7 @@ class Matcher:
         self._subscriptions = Versions(queries.subscriptions, lambda one: one.id)
         self._labels = Versions(queries.labels, lambda one: one.outlet)
         self._taggers, self._digests = {}, {}
-        # Last, so that a refresh that failed half-way is repeated.
+        # Last, so that a refresh that failed midway is repeated.
         self._stamp, self._good_until_ms, self._looked_s = queries.stamp, queries.good_until_ms, now_s
 
     def _load_topic(self, topic: StoredTopic) -> None:
@@ -267,5 +267,5 @@ class Matcher:
 
 @cache
 def shared_matcher(store_url: str, scope: str) -> Matcher:
-    """The one matcher of this process for a scope: loading the queries for every bundle would cost more than matching."""
+    """The process's only matcher for a scope, since loading the queries for every bundle would cost more than matching."""
     return Matcher(SubscriptionStore(open_store(store_url), scope), wall_ms)

@@ -1,8 +1,8 @@
-"""The reorder buffer in Beam state: what comes out is in number order, whatever the runner did before.
+"""The reorder buffer in Beam state: its output is in number order, whatever the runner did before.
 
-There is one key per run. A number that is due is passed on, later ones are kept, earlier ones dropped; there is no timer and
-no watermark. See docs/architecture.md, "Order by numbers". State holds the next number, the early elements, and the position
-handled last.
+There is one key per run. The number that is due is passed on, later ones are kept, and earlier ones are dropped; there is no
+timer and no watermark. See docs/architecture.md, "Order by numbers". The state has the next number, the early elements, and the
+position handled last.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class InOrder(beam.PTransform):
 
 
 class SortedSlice(beam.PTransform):
-    """(run, Draft) in any order → Draft in number order, for one bounded slice, which is gathered whole and sorted."""
+    """(run, Draft) in any order → Draft in number order, for one bounded slice, which is collected completely and sorted."""
 
     def expand(self, drafts: beam.PCollection[tuple[str, Draft]]) -> beam.PCollection[Draft]:
         return drafts | "Gather slice" >> beam.GroupByKey() | "Sort" >> beam.FlatMap(_sorted).with_output_types(Draft)
@@ -43,7 +43,7 @@ def _number(draft: Draft) -> int:
 
 class _Reorder(Step):
     EARLY = BagStateSpec("early", DraftCoder())
-    # One cell for all of it, because each cell costs a round trip for each element.
+    # A single cell, because each cell costs a round trip for each element.
     TURN = ReadModifyWriteStateSpec("turn", ReorderStateCoder())
 
     def process(

@@ -1,14 +1,14 @@
-"""One process that prepares records, with a limit of time and memory for each; and spare ones that wait for their turn.
+"""A process that prepares records, with a limit on time and memory for each, and spare processes.
 
 Processes are forked from a server that multiprocessing starts as a fresh process: it has no threads (gRPC's would not survive
-a fork), and the libraries are loaded there once, so a process costs hundredths of a second instead of two. Each has a pipe of
-its own, so killing one that hangs can't damage what another is sending. Records and drafts cross the pipe as JSON
+a fork), and it loads the libraries once, so a process costs hundredths of a second instead of two. Each process has its own
+pipe, so killing one that hangs can't damage what another is sending. Records and drafts are sent as JSON
 (``pipeline.elements.pack``), never as pickle.
 
-A record's time starts when its process has loaded what it must meet, and the process names each stage as it begins: a limit is
-said with the stage that it ended. A limit that rejects is of CPU time, since an outcome must not depend on what else the
-machine does; one that only postpones is by the clock. A process whose owner is killed ends at once, whatever its record waits
-for; one that hangs with the interpreter's lock ends by a limit of CPU, which is the kernel's.
+A record's time starts when its process has loaded the topics and queries for it. The process reports each stage as it begins,
+so that a timeout names its stage. A limit that rejects is on CPU time, since an outcome must not depend on other work on the
+machine; a limit that only postpones is by the clock. A process whose owner is killed ends at once, whatever its record waits
+for; one that hangs while it holds the interpreter's lock is ended by the kernel's limit on CPU time.
 """
 
 from __future__ import annotations
@@ -40,37 +40,37 @@ from pipeline.transforms.prepare import STAGE, Prepared, refused
 from pipeline.transforms.record import ENVIRONMENT, RecordWork
 from pipeline.transforms.warm import warm_up
 
-# A page of 8 MiB takes some 300 MB at worst; the libraries themselves map about 700 MB.
+# A page of 8 MiB takes about 300 MB at worst; the libraries themselves map about 700 MB.
 MEMORY_LIMIT_BYTES = 3 << 30
-# A process that has handled so many records is replaced: libraries leak.
+# A process is replaced after this many records, since libraries leak.
 MAX_PAGES = 2_000
 # A new process loads libraries and queries first; on a busy machine that takes a while.
 START_S = 300.0
-# A process that holds the interpreter's lock, so that it can't see that its owner is gone, has so much CPU beyond the limit.
+# CPU time beyond the limit for a process that holds the interpreter's lock, and so can't notice that its owner is gone.
 ORPHAN_CPU_S = 30.0
-# A process that waits, or gets hardly any CPU, is given so many times the limit by the clock.
+# A process that waits, or gets hardly any CPU, has this many times the limit by the clock.
 CLOCK_PATIENCE = 6.0
 
 _READY, _STAGE, _ERROR = b"ready", b"!", b"?"
 _prepared = msgspec.json.Decoder(Prepared)
-# Starting a process isn't meant for several threads at once.
+# Starting a process is not thread-safe.
 _starting = threading.Lock()
 _LOADED = ("pipeline.transforms.preloaded",)
 
 
 class RunningProcess:
-    """A process that is ready for records, and this end of its pipe. Belongs to one thread."""
+    """A process that is ready for records, and this end of its pipe. Use it from one thread."""
 
     def __init__(self, process: BaseProcess, pipe: Connection) -> None:
         self.process, self.pipe = process, pipe
         self.handled = 0
-        # Made once: ``multiprocessing.connection.wait`` makes one each time, four times a record.
+        # Created once: ``multiprocessing.connection.wait`` creates one each time, four times per record.
         self._poll = select.poll()
         for one in (pipe.fileno(), process.sentinel):
             self._poll.register(one, select.POLLIN)
 
     def tells(self, seconds: float) -> bool:
-        """Whether it says something, or ends, within so many seconds."""
+        """Whether the process sends something, or ends, within ``seconds``."""
         return bool(self._poll.poll(1000 * max(0.0, seconds)))
 
     def stop(self) -> None:
@@ -81,11 +81,11 @@ class RunningProcess:
 
 
 def start(work: RecordWork, limit_s: float) -> RunningProcess:
-    """A process that is ready. Raises WirewatchError if none can be started."""
+    """Start a process, and return it when it is ready. Raises WirewatchError if none can be started."""
     context = multiprocessing.get_context("forkserver")
     pipe, theirs = context.Pipe()
     with _starting:
-        # These count when the server is started, for the first process.
+        # These take effect when the server is started, for the first process.
         context.set_forkserver_preload(list(_LOADED))
         if work.store_url:
             os.environ.setdefault(ENVIRONMENT, f"{work.scope} {work.store_url}")
@@ -114,7 +114,7 @@ def start(work: RecordWork, limit_s: float) -> RunningProcess:
 
 @contextmanager
 def _no_main() -> Iterator[None]:
-    """While it lasts, a process that starts does not import this one's main module: seconds, for a command line."""
+    """Within the block, a new process does not import this one's main module, which takes seconds for a command line."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -134,7 +134,7 @@ class Spares:
         self._closed = False
 
     def take(self) -> RunningProcess:
-        """A process that is ready; a spare one if there is one. Raises WirewatchError if none can be started."""
+        """A ready process, a spare one if available. Raises WirewatchError if none can be started."""
         while True:
             with self._lock:
                 found = self._ready.popleft() if self._ready else None
@@ -166,7 +166,7 @@ class Spares:
         try:
             made = start(self._work, self._limit_s)
         except (WirewatchError, OSError):
-            # Whoever needs one starts it, and says why that fails.
+            # ``take`` starts one when it is needed, and reports why that fails.
             return
         finally:
             with self._lock:
@@ -179,12 +179,12 @@ class Spares:
 
 
 class PageProcess:
-    """One process at a time, for records one after another, each for at most ``limit_s`` seconds. Belongs to one thread.
+    """One process at a time, for one record after another, each for at most ``limit_s`` seconds. Use it from one thread.
 
-    ``by_clock``: of the clock; else of CPU, and ``CLOCK_PATIENCE`` times as many of the clock.
+    ``by_clock``: seconds by the clock; else of CPU time, with ``CLOCK_PATIENCE`` times as many by the clock.
 
-    A record that fails because of its process (out of memory, process ended) in a process that had handled others is tried
-    once more in a new one, unless ``again`` is false: the result of a record must not depend on the records before it.
+    If a record fails because of its process (out of memory, process ended), and the process had handled others, it is tried
+    once more in a new process, unless ``again`` is false: a record's result must not depend on the records before it.
     """
 
     def __init__(self, spares: Spares, limit_s: float, *, again: bool = True, by_clock: bool = False) -> None:
@@ -193,9 +193,9 @@ class PageProcess:
         self._ended = False
 
     def prepare(self, envelope: Envelope, relieve: Callable[[], object] = lambda: None) -> Prepared:
-        """A record with its draft. After a quarter of its time ``relieve`` is called: another may begin beside it.
+        """Prepare a record. After a quarter of its time it calls ``relieve``, so that another process may begin beside it.
 
-        Raises WirewatchError if no process can be started, or the store is away.
+        Raises WirewatchError if no process can be started, or the store is down.
         """
         result, used = self._prepare(envelope, relieve)
         if used and result.tainted and self._again and not self._ended:
@@ -254,7 +254,7 @@ class PageProcess:
                     begun_s, cpu_s, limited = time.monotonic(), cpu_seconds(running.process.pid or 0), True
                     until_s, relief_s = begun_s + self._limit_s, begun_s + self._limit_s / 4
         except (OSError, EOFError):
-            # It has ended or is ending; one that lives on with a broken pipe is killed.
+            # It has ended or is ending; a process that still runs with a broken pipe is killed.
             running.process.join(self._limit_s)
             code = running.process.exitcode
             self.stop()
@@ -272,20 +272,20 @@ class PageProcess:
 
 
 def used_s(running: RunningProcess, before_s: float | None) -> float | None:
-    """Seconds of CPU that the process has used since it had used ``before_s``; None if that is not known."""
+    """Seconds of CPU time that the process has used since it had used ``before_s``; None if unknown."""
     now_s = cpu_seconds(running.process.pid or 0)
     return None if now_s is None or before_s is None else now_s - before_s
 
 
 def left_s(limit_s: float, spent_s: float | None, passed_s: float) -> float:
-    """How long to wait yet for a record that has spent so much CPU in so much time of the clock; 0: it is over its limit."""
+    """Seconds left for a record after ``spent_s`` of CPU time and ``passed_s`` by the clock; 0 if it is over its limit."""
     if spent_s is None or spent_s >= limit_s:
         return 0.0
     return min(limit_s - spent_s, CLOCK_PATIENCE * limit_s - passed_s)
 
 
 def _limit_cpu(more_s: float) -> None:
-    """Let the kernel end this process once it has used so much more CPU, in whole seconds."""
+    """Make the kernel end this process after this much more CPU time, in whole seconds."""
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     until_s = math.ceil(time.process_time() + more_s)
     resource.setrlimit(resource.RLIMIT_CPU, (until_s if most == resource.RLIM_INFINITY else min(until_s, most), most))
@@ -299,16 +299,16 @@ def _end_with_owner() -> None:
 
 
 def serve(pipe: Connection, work: RecordWork, limit_s: float) -> None:
-    """The main loop of such a process: records in, prepared drafts out, until the pipe is closed."""
-    # Ctrl-C reaches all processes of a terminal: the owner decides.
+    """The main loop of a page process: records in, prepared drafts out, until the pipe is closed."""
+    # Ctrl-C reaches all processes of a terminal, but the owner decides when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_worker(service="extraction")
-    # The pipe's end shows only between two records.
+    # The end of the pipe is noticed only between two records.
     threading.Thread(target=_end_with_owner, name="owner", daemon=True).start()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     try:
         try:
-            # What is loaded on first use is loaded now, so no record waits for it.
+            # Loads now what is loaded on first use, so that no record waits for it.
             warm_up(work.extractor)
             work.refresh(0)
             pipe.send_bytes(_READY)

@@ -1,7 +1,7 @@
-"""Loads, once for all processes, what every record needs. Imported only by the server from which processes are forked.
+"""Loads, once for all page processes, what every record needs. Only the server from which they are forked imports it.
 
-That is the libraries, and the topics and queries that the environment names (``ENVIRONMENT``). A process that is forked then
-shares their memory and has only what changed since to load. Store connections are closed before anything is forked.
+It loads the libraries, and the topics and queries that the environment names (``ENVIRONMENT``). A forked process shares their
+memory and only loads what has changed since. Store connections are closed before the first fork.
 """
 
 import os
@@ -25,6 +25,6 @@ if ENVIRONMENT in os.environ:
         matcher.refresh(0)
         matcher.store.engine.dispose()
     except WirewatchError:
-        # The processes will say so, each when it needs it.
+        # The processes will report it when they need it.
         shared_matcher.cache_clear()
 settle()

@@ -1,7 +1,7 @@
 """Prepares a draft from a raw record: decodes, extracts, detects the language, computes the features. Pure, without Beam.
 
-One process does all of it in one call, so that a page's text crosses no process boundary between the steps and the work
-spreads over cores (``pipeline.transforms.extraction_pool``).
+One process does all of this in one call, so that a page's text crosses no process boundary between the steps and the work is
+spread over cores (``pipeline.transforms.extraction_pool``).
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ Extractor = Callable[[RawArticle], Extracted]
 """Clean title, text, authors and date of a raw article. A function of it alone. Raises ExtractionError."""
 
 SCHEMAS = frozenset({1})
-"""Versions of the raw record that can be read."""
+"""Schema versions of the raw record that can be read."""
 
 STAGE = "clean"
-# The feed's own text is taken if it is that long, and so many times longer than what the page gave.
+# The feed's own text is used if it is at least this long, and this many times longer than the page's.
 FULL_TEXT_CHARS, FULLER = 500, 1.3
 
 
 class Prepared(NamedTuple):
-    """``tainted``: the failure may be due to the process (out of memory), so another process may succeed.
+    """A prepared draft. ``tainted``: the failure may be due to the process (out of memory), so another process may succeed.
 
-    ``reused``: the draft was kept from an earlier time.
+    ``reused``: the draft was kept from an earlier preparation.
     """
 
     draft: Draft
@@ -48,9 +48,9 @@ class Prepared(NamedTuple):
 
 
 class DecodedRecord(NamedTuple):
-    """A raw article, or why there is none. ``item``: the name that a bounded input gave the record, else its address.
+    """A raw article, or why there is none. ``item``: the record's name in a bounded input, else its address.
 
-    ``page``: what led to it, also if it is refused.
+    ``page``: the page that led to it, even if it is refused.
     """
 
     item: str
@@ -62,7 +62,7 @@ class DecodedRecord(NamedTuple):
 def prepare(envelope: Envelope, extractor: Extractor, *, vectors: bool = True) -> Prepared:
     """The draft of a raw record, with an article or a problem. Never raises: every failure is a value.
 
-    ``vectors``: whether the features have the encoder's vector.
+    ``vectors``: whether the features include the encoder's vector.
     """
     decoded = decode_envelope(envelope)
     if decoded.raw is None:
@@ -84,7 +84,7 @@ def prepare(envelope: Envelope, extractor: Extractor, *, vectors: bool = True) -
 
 
 def refused(envelope: Envelope, error: ExtractionError, stage: str = STAGE) -> Draft:
-    """The draft of a record that its process never returned. ``stage``: what it was at."""
+    """The draft for a record that its process never returned. ``stage``: the stage that it had reached."""
     return _refused(envelope, decode_envelope(envelope), error, stage)
 
 
@@ -118,13 +118,13 @@ def extract_raw(raw: RawArticle) -> Extracted:
         page = extract(raw.html, summary_hint=raw.summary, **hints)
     except ExtractionError as error:
         wall = error.detail if error.reason == WALL else None
-        # In a wall's place the feed's text stands, however short it is.
+        # The feed's text replaces a wall, however short it is.
         if text := raw.text or (raw.summary if wall else None):
             with suppress(ExtractionError):
                 return replace(extract_text(text, **hints), wall=wall, partial=wall is not None and not raw.text)
         raise
     if raw.text and len(raw.text) >= FULL_TEXT_CHARS and len(raw.text) > FULLER * len(page.text):
-        # A text clearly shorter than the feed's own was cut off by a paywall or by us.
+        # A text clearly shorter than the feed's own was truncated by a paywall or by our extraction.
         with suppress(ExtractionError):
             return replace(page, text=extract_text(raw.text, **hints).text, text_from="feed")
     return page
@@ -141,7 +141,7 @@ def _hints(raw: RawArticle) -> dict[str, Any]:
 
 
 def _short(number: int) -> str:
-    # A number of thousands of digits makes no short reason.
+    # A number with thousands of digits would make a long reason.
     return str(number) if abs(number) < 1 << 63 else "of many digits"
 
 
@@ -173,7 +173,7 @@ def _draft(
 
 
 def _doubt(envelope: Envelope, raw: RawArticle, extracted: Extracted, vectors: bool) -> Doubtful | None:
-    """Whether the page's text may be a wall's, with what is to be published in its place then."""
+    """Whether the page's text may be a wall's, with what to publish instead in that case."""
     if raw.html is None or extracted.wall is not None or extracted.text_from == "title" or is_canary(raw.url):
         return None
     page_facts = {fact for fact, origin in extracted.origins if origin not in ("feed", "address")}
@@ -190,7 +190,7 @@ def _doubt(envelope: Envelope, raw: RawArticle, extracted: Extracted, vectors: b
 
 
 def _instead(raw: RawArticle, extracted: Extracted) -> Extracted | None:
-    """What the record holds beside its page's text: the feed's text, else the headline if the page shows the announced one."""
+    """The record's alternative to its page's text: the feed's text, else the headline if the page shows the announced one."""
     if text := raw.text or raw.summary:
         with suppress(ExtractionError):
             return replace(
@@ -203,7 +203,7 @@ def _instead(raw: RawArticle, extracted: Extracted) -> Extracted | None:
 
 
 def _article(envelope: Envelope, raw: RawArticle, extracted: Extracted, vectors: bool) -> Article:
-    """The article without what depends on others: topics, subscriptions, story."""
+    """The article without the fields that depend on other data: topics, subscriptions, story."""
     title, text = extracted.title, extracted.text
     language = detect(title, text, page_hint=extracted.page_language, feed_hint=raw.language)
     vector = encoder().vector(title, text) if vectors else None

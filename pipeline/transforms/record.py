@@ -20,17 +20,17 @@ from pipeline.transforms.prepare import Extractor, Prepared, extract_raw, prepar
 
 TAG, MATCH = "tag", "match"
 ENVIRONMENT = "_WIREWATCH_RECORD_WORK"
-"""Of the server that processes are forked from: scope and store's URL of the topics and queries that it loads."""
+"""Environment variable of the server from which processes are forked: scope and store URL of the topics and queries to load."""
 Begun = Callable[[str], object]
 """Called with the name of each stage as it begins."""
 
 
 @dataclass(frozen=True)
 class RecordWork:
-    """What is done with each record. It is sent to processes, so ``extractor`` must be importable by name.
+    """The work on each record. It is sent to processes, so ``extractor`` must be importable by name.
 
     ``store_url`` and ``scope`` name the topics and queries; without a ``store_url``, articles are neither tagged nor matched.
-    ``vectors``: whether articles get one. ``keeping``: where drafts are kept, so that none is extracted twice; None: nowhere.
+    ``vectors``: whether articles get a vector. ``keeping``: where drafts are kept, so that none is extracted twice, or None.
     """
 
     store_url: str = ""
@@ -40,12 +40,12 @@ class RecordWork:
     keeping: Keeping | None = None
 
     def refresh(self, time_ms: int) -> None:
-        """Load the topics and queries that a record of this event time must meet. Raises StoreError."""
+        """Load the topics and queries for a record of this event time. Raises StoreError."""
         if self.store_url:
             shared_matcher(self.store_url, self.scope).refresh(time_ms)
 
     def do(self, envelope: Envelope, begun: Begun = lambda _stage: None) -> Prepared:
-        """The draft of a record, with an article or a problem. Raises only WirewatchError, which is not the record's fault."""
+        """The draft of a record, with an article or a problem. Raises only WirewatchError, never because of the record."""
         begun(CLEAN)
         kept = self._kept(envelope)
         found = kept.find() if kept is not None else None
@@ -78,7 +78,7 @@ class RecordWork:
             return Prepared(refused(envelope, ExtractionError(OUT_OF_MEMORY), stage), tainted=True)
 
     def _kept(self, envelope: Envelope) -> Slot | None:
-        """Where the record's draft is kept; None if it is kept nowhere."""
+        """The slot in which the record's draft is kept; None if drafts are not kept."""
         if self.keeping is None or not self.keeping.most_bytes:
             return None
         how = self.extractor
@@ -88,7 +88,7 @@ class RecordWork:
 
 
 def _with_judged_stand_in(draft: Draft, desk: Matcher) -> Draft:
-    """The draft whose stand-in, if there is one, has its topics and subscriptions too; it goes if it can't be judged."""
+    """The draft with topics and subscriptions for its stand-in, if any; a stand-in that fails is dropped."""
     if draft.doubt is None or (article := draft.doubt.stand_in) is None:
         return draft
     other = replace(draft, article=article, problem=None, doubt=None)
@@ -103,5 +103,5 @@ def _with_judged_stand_in(draft: Draft, desk: Matcher) -> Draft:
 
 
 def returned(envelope: Envelope, draft: Draft) -> Draft:
-    """The finished draft of a record that comes back from the slow lane, with the number that it came back under."""
+    """The finished draft of a record that returns from the slow lane, with the number under which it returns."""
     return replace(draft, number=envelope.number, after=None)

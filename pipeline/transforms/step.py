@@ -1,8 +1,8 @@
-"""The base of all steps of the graph: they run only in workers of the version that built the graph.
+"""The base of all steps of the graph, which run only in workers of the version that built the graph.
 
-What the steps of a process share (matcher, writer) is loaded once and stays: an index of 72 hours takes seconds to load, and
-runners drop steps that had nothing to do for a minute. What a step lets go of in ``teardown`` are connections, which are
-made again when they are needed. In slices every graph ends with a teardown, so there the driver keeps them (``keep_open``).
+Objects that the steps of a process share (matcher, writer) are loaded once and kept: an index of 72 hours takes seconds to
+load, and runners drop steps that were idle for a minute. In ``teardown``, a step closes only connections, which are opened
+again when needed. In slices every graph ends with a teardown, so there the driver keeps connections open (``keep_open``).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ _kept = False
 
 
 def keep_open() -> None:
-    """From now on steps of this process keep their connections: it runs one graph after another."""
+    """Make steps of this process keep their connections from now on, since it runs one graph after another."""
     global _kept
     _kept = True
 
 
 def rest(store: Store) -> None:
-    """Close the store's idle connections, unless this process keeps them. It can be used again at any time."""
+    """Close the store's idle connections, unless this process keeps them. The store can still be used afterwards."""
     if not _kept:
         store.engine.dispose()
 
 
 class Step(beam.DoFn):
-    """A DoFn of ours. It is pickled with the submitter's version, which ``setup`` compares with the worker's."""
+    """The base DoFn. It is pickled with the submitter's version, which ``setup`` compares with the worker's."""
 
     _built_by: str | None = None
 

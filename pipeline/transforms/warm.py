@@ -1,4 +1,4 @@
-"""Prepares first pages in a process, so that its libraries are loaded before a record comes."""
+"""Prepares sample pages in a process, so that its libraries are loaded before the first record."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pipeline.elements import Envelope
 from pipeline.transforms.prepare import Extractor, prepare
 
 _LENGTHS = (12, 1)
-"""Sentences of the pages. For a short one trafilatura loads word lists that a long one does not need."""
+"""Sentences of the sample pages. For a short page, trafilatura loads word lists that a long one does not need."""
 
 
 def warm_up(extractor: Extractor) -> None:
-    """Prepare a long page and a short one, so that what is loaded on first use is loaded."""
+    """Prepare a long page and a short one, to load everything that is loaded on first use."""
     position = Position(run="", stream="", partition=0, offset=0)
     for sentences in _LENGTHS:
         page = RawArticle(

@@ -12,14 +12,14 @@ from pipeline.transforms import counts
 from pipeline.transforms.coders import Draft
 from pipeline.transforms.step import Step, rest
 
-# A longer bundle is stored in parts. If the bundle is done again, records that have an outcome give nothing new.
+# A longer bundle is stored in parts. If the bundle is repeated, records that have an outcome add nothing.
 BATCH = 500
 
 _failures: list[WirewatchError] = []
 
 
 class WriteResults(beam.PTransform):
-    """Draft in order → nothing: the results are in the store when the bundle ends, in its outbox for the streams.
+    """Draft in order → nothing: when the bundle ends, the results are in the store, and in its outbox for the streams.
 
     At least once: a bundle that is repeated after a failure changes nothing that was stored.
     """
@@ -74,7 +74,7 @@ class _Write(Step):
 
 
 def reported_failure() -> WirewatchError | None:
-    """The error that ended the last bundle in this process, once; None if there is none.
+    """The error that ended the last bundle in this process, returned only once; None if there is none.
 
     For a driver in the same process: FnApiRunner passes on only an error's text, in a traceback.
     """

@@ -1,4 +1,4 @@
-"""Channels: what carries a message to people. One file a kind; ``base`` is their contract, ``kinds`` finds them."""
+"""Channels, which send messages to people. One file per kind; ``base`` is their contract, ``kinds`` finds them."""
 
 from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble
 from desk.delivery.channels.kinds import carrier_of, configured, kind_named, kind_of, kinds

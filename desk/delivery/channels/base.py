@@ -1,7 +1,7 @@
-"""The contract of channels: a kind makes channels from addresses and opens them; an open one carries notices.
+"""The contract of channels: a kind makes channels from addresses and opens them; an open channel sends notices.
 
-A kind of a third party is a class in a package of its own, registered there as an entry point of the group
-``wirewatch.channels``; ``docs/extending.md`` shows one, ``desk.delivery.channels.testing`` has the tests that it must pass.
+A third-party kind is a class in a separate package, which registers it as an entry point in the group ``wirewatch.channels``.
+``docs/extending.md`` shows one; ``desk.delivery.channels.testing`` has the tests that it must pass.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from desk.delivery.store.channels import Channel
 
 
 class Trouble(Exception):
-    """A message that did not go out. ``words`` are for the channel's owner, in plain words, without secrets.
+    """A message was not sent. ``words`` says why to the channel's owner, in plain language and without secrets.
 
-    ``again``: trying later may help. ``retry_after_s``: the receiver's wish. ``channel``: the channel is in trouble, not just
-    this message, so others wait too. ``gone``: the receiver will never take anything again, and the channel is removed.
+    ``again``: a later retry may succeed. ``retry_after_s``: the delay that the receiver asked for. ``channel``: the whole
+    channel fails, not just this message, so other messages wait too. ``gone``: the receiver will never accept a message again,
+    and the channel is removed.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Trouble(Exception):
 
 
 def unreachable(host: str, error: AddressRefused | NameNotResolved, shown: str = "") -> Trouble:
-    """The failure of a channel whose host has no address that may be connected to; ``shown``: words for a host that is secret.
+    """The failure of a channel whose host has no allowed address; ``shown``: what to call a host that is secret.
 
-    For a name the words are the same whether it is unknown or leads inside: else a channel would tell which names there are.
+    For a name, the words are the same if it is unknown and if it leads to a private network; otherwise a channel would reveal
+    which internal names exist.
     """
     listing = "an administrator may list it in delivery_allow_private"
     if isinstance(error, AddressRefused) and refusal(host.strip("[]")) != NOT_AN_ADDRESS:
@@ -51,7 +53,7 @@ def unreachable(host: str, error: AddressRefused | NameNotResolved, shown: str =
 
 
 def host_of(url: str) -> str:
-    """The host in an address; empty if there is none."""
+    """The host in an address; "" if there is none."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
@@ -60,11 +62,11 @@ def host_of(url: str) -> str:
 
 @dataclass(frozen=True)
 class Options:
-    """What channels are given by the installation. ``smtp``: the mail server for ``mailto:`` channels, empty for none.
+    """The installation's options for channels. ``smtp``: the mail server for ``mailto:`` channels, empty for none.
 
-    ``allowed``: private hosts that channels may reach. ``timeout_s`` bounds each step of a connection, ``total_s`` a message.
-    ``clock_ms`` is the wall clock, ``monotonic`` counts seconds. ``spans``: where traces of deliveries go; None: nowhere.
-    ``push_key`` gives the private key that pushes are signed with (``desk.delivery.vapid``); empty if none was made yet.
+    ``allowed``: private hosts that channels may reach. ``timeout_s`` limits each step of a connection, ``total_s`` a whole
+    message. ``clock_ms`` is the wall clock, ``monotonic`` returns seconds. ``spans`` receives traces of deliveries, or None.
+    ``push_key`` returns the private key that signs pushes (``desk.delivery.vapid``); empty if there is none yet.
     """
 
     clock_ms: Callable[[], int]
@@ -80,64 +82,65 @@ class Options:
 
 
 class Carrier(Protocol):
-    """A channel, ready to carry. Used by one thread at a time."""
+    """An open channel. Used by one thread at a time."""
 
     def send(self, notice: Notice) -> None:
-        """Carry one notice; it was taken over by the receiver when this returns. Raises Trouble.
+        """Send one notice; when this returns, the receiver has accepted it. Raises Trouble.
 
-        The same notice may come again, with the same id: the receiver is shown the id.
+        The same notice may be sent again with the same id, which the receiver can see.
         """
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
 
 
 class Configured(NamedTuple):
-    """What is stored of a new channel (JSON values), and a secret that was made for it, which is shown this once."""
+    """The configuration to store for a new channel (JSON values), and its generated secret, which is shown only once."""
 
     config: dict[str, Any]
     secret: str = ""
 
 
 class ChannelKind:
-    """One kind of channel. An instance holds no state, and is used by several threads.
+    """One kind of channel. An instance has no state, and several threads use it.
 
-    Its name is that of its entry point: it is stored with every channel of the kind. Of an address only what ``shown`` and
-    ``public`` give is ever shown, logged or stored outside the channel's own row; the defaults here show the scheme alone.
+    Its name is the name of its entry point, which is stored with every channel of the kind. Only the parts of an address that
+    ``shown`` and ``public`` return are shown, logged or stored outside the channel's own row. The defaults here show only the
+    scheme.
     """
 
     schemes: ClassVar[tuple[str, ...]] = ()
-    """Schemes of the addresses that are its own, without the colon, in lower case."""
+    """The schemes of its addresses, without the colon, in lower case."""
     example: ClassVar[str] = ""
-    """An address in its form, for people."""
+    """An example of an address, for people."""
     rank: ClassVar[int] = 0
-    """Kinds of a lower rank are asked first whether an address is theirs. Of the built-in ones, mail and webhook have 10, chat,
-    which takes every address, 100."""
+    """Kinds with a lower rank are tried first on an address. Of the built-in kinds, mail and webhook have 10; chat, which
+    accepts every address, has 100."""
     per_minute: ClassVar[int] = 60
-    """Most messages a minute unless a channel says otherwise; 0: no limit."""
+    """The default maximum of messages a minute per channel; 0: no limit."""
     options: ClassVar[Mapping[str, str]] = {}
-    """What ``configure`` can be given beyond the address: a name, and what it is for."""
+    """Further options of ``configure``: name → purpose."""
 
     def takes(self, address: str) -> bool:
-        """Whether the address is of this kind, by its form alone. Raises nothing."""
+        """Whether the address belongs to this kind, judged only by its form. Never raises."""
         return address.partition(":")[0].lower() in self.schemes
 
     def configure(self, address: str, options: Mapping[str, str]) -> Configured:  # noqa: ARG002 - for kinds that have some
-        """Check an address that is its own, and the options that were given. Connects to nothing.
+        """Check an address of this kind, and the options. Makes no connection.
 
         Raises UsageError; the message never shows the address.
         """
         return Configured({"url": address})
 
     def open(self, channel: Channel, options: Options) -> Carrier:
-        """The channel, ready to carry; connections are made by ``send``. Raises UsageError if the installation can't."""
+        """Open a channel; only ``send`` makes connections. Raises UsageError if the installation can't open it."""
         raise NotImplementedError
 
     def shown(self, config: Mapping[str, Any]) -> str:
-        """Where a channel leads, as its owner may recognise it, without secrets."""
+        """The channel's destination, recognisable to its owner, without secrets."""
         scheme = str(config.get("url", "")).partition(":")[0]
         return f"{scheme}://…" if scheme else ""
 
     def public(self, config: Mapping[str, Any]) -> Iterable[str]:
-        """Parts of the configuration that are not secret. All others are blotted out of error messages and logs."""
+        """Parts of the configuration that are not secret. All others are removed from error messages and logs."""
         yield str(config.get("url", "")).partition(":")[0]

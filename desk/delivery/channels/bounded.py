@@ -1,7 +1,7 @@
-"""An end for a send, however slowly its receiver answers, and a bound on what it may answer, in libraries that have neither.
+"""Limits for a send, in time and in the size of the answer, for libraries that have neither.
 
-smtplib and requests (in Apprise) bound each step of a connection, so a receiver that sends a byte now and then holds a
-channel's thread without end, and requests unpacks an answer of any size. ``bounded`` hangs up at the end of the time.
+smtplib and requests (in Apprise) limit only each step of a connection, so a receiver that sends a byte now and then can block a
+channel's thread without end, and requests decompresses answers of any size. ``bounded`` disconnects when the time is over.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _bounds: ContextVar[Bounds | None] = ContextVar("bounds", default=None)
 
 
 class Bounds:
-    """The connections of one block of ``bounded``. ``over``: its time was up, and they were hung up."""
+    """The connections of one ``bounded`` block. ``over``: whether the time was over, and they were disconnected."""
 
     def __init__(self, total_s: float) -> None:
         self.over = False
@@ -32,16 +32,16 @@ class Bounds:
         self._timer.start()
 
     def hold(self, connection: socket.socket) -> None:
-        """Hang this one up too, once the time is up. Raises TimeoutError if it is."""
+        """Also disconnect this connection once the time is over. Raises TimeoutError if it already is."""
         with self._lock:
             if self.over:
                 connection.close()
                 raise TimeoutError("the time for this message is over")
-            # One of our own: TLS takes the other over.
+            # A duplicate of our own, since TLS takes over the original.
             self._held.append(socket.socket(fileno=os.dup(connection.fileno())))
 
     def end(self) -> None:
-        """The block is left."""
+        """End the limits, when the block is left."""
         self._timer.cancel()
         with self._lock:
             held, self._held = self._held, []
@@ -52,16 +52,16 @@ class Bounds:
         with self._lock:
             self.over = True
             for one in self._held:
-                # It may be closed by the other side already.
+                # The other side may have closed it already.
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def bounded(total_s: float) -> Iterator[Bounds]:
-    """Within the block, connections that smtplib and requests open in this thread are hung up after ``total_s`` seconds.
+    """Within the block, disconnects connections that smtplib and requests open in this thread after ``total_s`` seconds.
 
-    What requests reads is 1 MiB at most, unpacked. Threads that a library starts are not covered.
+    requests reads at most 1 MiB, decompressed. Threads that a library starts are not covered.
     """
     _install()
     bounds = Bounds(total_s)
@@ -79,13 +79,13 @@ _done = False
 
 def _install() -> None:
     global _done
-    # requests takes a third of a second to load, and only who has a chat needs it.
+    # requests takes a third of a second to load, and only installations with a chat channel need it.
     import requests.adapters
     import requests.sessions
     import urllib3.util.connection
 
     class Adapter(requests.adapters.HTTPAdapter):
-        """Reads an answer within bounds."""
+        """Reads answers within the limits."""
 
         def send(self, *arguments: Any, **options: Any) -> Any:
             if _bounds.get() is None:
@@ -93,7 +93,7 @@ def _install() -> None:
             arguments[0].headers["Accept-Encoding"] = "identity"
             answer = super().send(*arguments, **{**options, "stream": True})
             try:
-                answer._content = _read(answer.raw)  # noqa: SLF001 - it reads everything else only there
+                answer._content = _read(answer.raw)  # noqa: SLF001 - requests reads the body only from there
                 answer._content_consumed = True  # noqa: SLF001
             except (urllib3.exceptions.HTTPError, ValueError, zlib.error) as error:
                 raise requests.exceptions.ConnectionError(str(error)) from error
@@ -120,7 +120,7 @@ def _held(create: Callable[..., socket.socket]) -> Callable[..., socket.socket]:
 
 
 def _read(raw: Any) -> bytes:
-    """The body of an answer, unpacked. Raises ValueError if it is too long, or packed in a way that was not asked for."""
+    """The decompressed body of an answer. Raises ValueError if it is too long, or in an encoding that was not requested."""
     coding = str(raw.headers.get("content-encoding", "")).strip().lower()
     machine = zlib.decompressobj(47) if coding in ("gzip", "x-gzip", "deflate") else None
     if machine is None and coding not in ("", "identity"):

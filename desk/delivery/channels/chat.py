@@ -1,6 +1,7 @@
-"""Slack, Teams, Telegram, Mattermost, Matrix, ntfy and a hundred more, by Apprise.
+"""Slack, Teams, Telegram, Mattermost, Matrix, ntfy and many more, through Apprise.
 
-Apprise says only that something failed, and logs why: its log is listened to while it sends, and shown without secrets.
+Apprise returns only that a send failed, and logs the reason. So this module captures its log during a send, and shows it
+without secrets.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ SERVER = "the service's server"
 
 
 class ChatKind(ChannelKind):
-    """Every other address: of the services that are listed in ``services``."""
+    """All other addresses, of the services that are listed in ``services``."""
 
     example = "slack://…"
     rank = 100
@@ -54,7 +55,7 @@ class ChatCarrier:
         self._plugin = plugin_of(str(channel.config["url"]))
 
     def send(self, notice: Notice) -> None:
-        """Send it; the id goes along as a header where the service has headers, else at the end of the text."""
+        """Send a notice, with its id in a header if the service has headers, else at the end of the text."""
         from apprise import NotifyFormat, NotifyType  # see plugin_of
 
         plugin = self._plugin
@@ -85,7 +86,7 @@ class ChatCarrier:
             raise Trouble(redacted(said[-1] if said else N_("the service did not take it"), self._channel))
 
     def _check_server(self, lookups: Lookups) -> None:
-        """Check the server that the address names, which a proxy might look up for us. Raises Trouble."""
+        """Check the server in the address, since a proxy might resolve its name for us. Raises Trouble."""
         server = server_of(self._plugin, scheme_of(str(self._channel.config["url"])))
         if server is None:
             return
@@ -97,11 +98,11 @@ class ChatCarrier:
             raise Trouble(N_("the service's host was not found in time")) from error
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Does nothing: no connection is kept open."""
 
 
 def _without_calls(text: str) -> str:
-    """A headline must not call everybody in the room (``@everyone``, ``@here``, Slack's ``<!channel>``)."""
+    """The text without mass mentions (``@everyone``, ``@here``, Slack's ``<!channel>``), which a headline must not trigger."""
     return _CALLS.sub(lambda found: f"{found[0]} ", text)
 
 
@@ -111,7 +112,7 @@ _listeners: dict[int, list[str]] = {}
 
 
 class _AppriseLog(logging.Handler):
-    """Keeps what Apprise logs for the thread that sends."""
+    """Keeps Apprise's log lines of the sending thread."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one line."""
@@ -126,7 +127,7 @@ def _listening() -> Iterator[list[str]]:
     with _lock:
         if not any(isinstance(one, _AppriseLog) for one in logger.handlers):
             logger.addHandler(_AppriseLog())
-            # Its lines hold addresses: they go to us alone.
+            # Its lines contain addresses, so only this handler receives them.
             logger.propagate = False
         logger.setLevel(logging.WARNING)
     said: list[str] = []

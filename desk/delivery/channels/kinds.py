@@ -1,4 +1,4 @@
-"""The kinds of channels that are installed: found by entry points, the built-in ones like anyone else's."""
+"""The installed kinds of channels, built-in and third-party, found by entry points."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ log = structlog.get_logger()
 
 @cache
 def plugins() -> Mapping[str, Plugin]:
-    """The installed kinds by name, none of them imported yet. Raises UsageError if two packages offer one name."""
+    """The installed kinds by name, without importing them. Raises UsageError if two packages offer the same name."""
     return installed_plugins(GROUP)
 
 
 @cache
 def kind_named(name: str) -> ChannelKind:
-    """The kind of this name. Raises UsageError if it is not installed or can't be loaded."""
+    """The kind with this name. Raises UsageError if it is not installed or can't be loaded."""
     if name not in plugins():
         hint = "install the package that offers it, or remove the channel"
         raise UsageError(f"there is no kind of channel {name!r}", hint=hint)
@@ -36,7 +36,7 @@ def kind_named(name: str) -> ChannelKind:
 
 
 def kinds() -> dict[str, ChannelKind]:
-    """All kinds by name, in the order in which they are asked for an address. One that can't be loaded is left out."""
+    """All kinds by name, in the order in which they are tried on an address, without those that can't be loaded."""
     found: dict[str, ChannelKind] = {}
     for name in plugins():
         try:
@@ -47,7 +47,7 @@ def kinds() -> dict[str, ChannelKind]:
 
 
 def configured(address: str, options: Mapping[str, str] | None = None) -> tuple[str, Configured]:
-    """The name of the kind that an address is for, and what is stored of it.
+    """The name of the kind of an address, and the configuration to store.
 
     Raises UsageError if the address or an option can't be used; the message never shows the address.
     """
@@ -62,10 +62,10 @@ def configured(address: str, options: Mapping[str, str] | None = None) -> tuple[
 
 
 def kind_of(address: str) -> str:
-    """The name of the kind that an address is for. Raises UsageError, which never shows the address."""
+    """The name of the kind of an address. Raises UsageError, whose message never shows the address."""
     return configured(address)[0]
 
 
 def carrier_of(channel: Channel, options: Options) -> Carrier:
-    """The channel, ready to carry. Raises UsageError."""
+    """Opens the channel. Raises UsageError."""
     return kind_named(channel.kind).open(channel, options)

@@ -1,4 +1,4 @@
-"""E-mail by SMTP: text and HTML, with headers by which mail programs thread a story and recognise a repeat."""
+"""E-mail by SMTP: text and HTML, with headers by which mail programs thread a story's messages and recognise repeats."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PORTS = {"smtp": 587, "smtps": 465}
 
 
 class Server(NamedTuple):
-    """A mail server. ``security``: tls from the first byte, starttls (or nothing is sent), none."""
+    """A mail server. ``security``: tls (from the first byte), starttls (required before sending), or none."""
 
     host: str
     port: int
@@ -43,7 +43,7 @@ class Server(NamedTuple):
 def server_of(url: str) -> Server:
     """The server of ``smtp://user:password@host:587`` (STARTTLS), ``smtps://…`` (TLS), or with ``?security=none``.
 
-    Raises UsageError, which never shows the URL.
+    Raises UsageError, whose message never shows the URL.
     """
     try:
         split = urlsplit(url)
@@ -70,7 +70,7 @@ def recipients_of(url: str) -> list[str]:
 
 
 class MailKind(ChannelKind):
-    """``mailto:`` by the installation's own mail server, ``smtp(s)://`` by one that the address names."""
+    """``mailto:`` through the installation's mail server, ``smtp(s)://`` through the server in the address."""
 
     schemes = ("mailto", *PORTS)
     example = "mailto:desk@outlet.example, smtp://user:password@server?to=…"
@@ -78,7 +78,7 @@ class MailKind(ChannelKind):
     per_minute = 120
 
     def takes(self, address: str) -> bool:
-        """See ChannelKind. Of the two forms of ``mailto``, the one with a server in it is Apprise's."""
+        """See ChannelKind. ``mailto`` addresses that name a server belong to Apprise."""
         return super().takes(address) and not address.startswith("mailto://")
 
     def configure(self, address: str, options: Mapping[str, str]) -> Configured:
@@ -93,7 +93,7 @@ class MailKind(ChannelKind):
         return MailCarrier(channel, options)
 
     def shown(self, config: Mapping[str, Any]) -> str:
-        """The addresses, with the server's host if it is not the installation's own."""
+        """The recipients, with the server's host if it is not the installation's own."""
         url = str(config.get("url", ""))
         if url.startswith("mailto:"):
             return url.partition("?")[0]
@@ -110,7 +110,7 @@ class MailKind(ChannelKind):
 
 
 class MailCarrier:
-    """Mail to some addresses, one connection a message."""
+    """Mail to some recipients, with one connection per message."""
 
     def __init__(self, channel: Channel, options: Options) -> None:
         url = str(channel.config["url"])
@@ -118,14 +118,14 @@ class MailCarrier:
         if not own and not options.smtp:
             raise UsageError("there is no mail server", hint="set smtp_url in wirewatch.toml")
         self._server = server_of(url if own else options.smtp)
-        # The installation's own server is in its own network as often as not; one that a user names is not.
+        # The installation's own server is often in a private network; a server that a user names must not be.
         self._guarded = own
         self._to, self._options = recipients_of(url), options
         self._sender = str(parse_qs(urlsplit(url).query).get("from", [options.sender])[0]) if own else options.sender
         self._domain = _SAFE.sub("-", self._sender.rpartition("@")[2]) or "localhost"
 
     def send(self, notice: Notice) -> None:
-        """Send one mail to all addresses. Taken over when the server accepted it for one of them."""
+        """Send one mail to all recipients. It counts as accepted if the server accepted it for at least one of them."""
         message = self.message(notice)
         try:
             with bounded(self._options.total_s), self._connected() as server:
@@ -151,14 +151,14 @@ class MailCarrier:
         except OSError as error:
             raise Trouble(f"the mail server can't be reached: {error.strerror or 'no connection'}") from error
         if turned_away:
-            # Sent to the others: a repeat for them would be worse than saying so.
+            # Already sent to the others: repeating it for them would be worse than a remark.
             notice.remarks.append(f"{len(turned_away)} of {len(self._to)} addresses were refused")
 
     def close(self) -> None:
         """Nothing is kept open."""
 
     def message(self, notice: Notice) -> EmailMessage:
-        """The mail: the same for every try."""
+        """The mail, identical for every try."""
         mail = EmailMessage()
         mail["Subject"] = notice.subject
         mail["From"] = Address("Wirewatch", addr_spec=self._sender)

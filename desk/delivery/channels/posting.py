@@ -1,6 +1,6 @@
-"""POST to an address of strangers, within the guard against private networks and within limits of time and size.
+"""POST to an untrusted address, guarded against private networks and with limits on time and size.
 
-Redirects are never followed. For the channels that carry by HTTP themselves: webhooks and Web Push.
+Never follows redirects. For the channels that use HTTP directly: webhooks and Web Push.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ MOST_ANSWER = 65_536
 
 
 class Answer(NamedTuple):
-    """What a receiver answered. ``retry_after_s``: how long it asks to wait; None if it says nothing."""
+    """A receiver's answer. ``retry_after_s``: how long it asks to wait; None if it doesn't say."""
 
     status: int
     retry_after_s: float | None
 
     @property
     def taken(self) -> bool:
-        """Whether it took the message over."""
+        """Whether the receiver accepted the message."""
         return 200 <= self.status < 300
 
     @property
     def passing(self) -> bool:
-        """Whether it may take the same message later."""
+        """Whether the receiver may accept the same message later."""
         return self.status in (408, 425, 429) or self.status >= 500
 
 
 class Poster:
-    """Posts to one receiver over one connection that is kept. Used by one thread at a time."""
+    """Posts to one receiver over one persistent connection. Used by one thread at a time."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -47,9 +47,9 @@ class Poster:
         )
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, *, receiver: str = "the receiver") -> Answer:
-        """POST it. Raises Trouble if there is no answer; ``receiver`` is what its words call the other side.
+        """POST a body. Raises Trouble if there is no answer; ``receiver`` is the name of the other side in its message.
 
-        The whole exchange ends after ``total_s``, however slowly the answer comes, and 64 KiB of it are read at most.
+        The whole exchange ends after ``total_s``, however slow the answer is, and at most 64 KiB of the answer are read.
         """
         limit = self._options.timeout_s
         timeouts = {"connect": limit, "read": limit, "write": limit, "pool": limit}
@@ -62,7 +62,7 @@ class Poster:
                 size = 0
                 for part in answer.iter_stream():
                     size += len(part)
-                    # What it says is of no use; it is read so that the connection can be kept.
+                    # The body is not used, but must be read so that the connection can be kept.
                     if size > MOST_ANSWER or self._options.monotonic() - begun > self._options.total_s:
                         break
                 wish = next((value for name, value in answer.headers if name.lower() == b"retry-after"), b"")
@@ -85,6 +85,6 @@ class Poster:
 
 
 def _plain(error: BaseException) -> str:
-    # Names and numbers of the system; no address of ours is in it.
+    # System error names and numbers, without any address.
     text = str(error).strip() or type(error).__name__
     return text.split("] ")[-1]

@@ -1,8 +1,8 @@
-"""The services that chat channels may reach by Apprise, and the parameters that their addresses may have.
+"""The services that chat channels may use through Apprise, and the parameters that their addresses may have.
 
-Apprise knows more services than these, and more parameters: some read files of this machine, fetch templates or keys from an
-address, name a second server, or follow redirects. So both are lists of what may be. An address is taken apart by Apprise's
-own parser, so that it can't mean one thing here and another there.
+Apprise has more services and parameters: some read local files, fetch templates or keys from an address, name a second server,
+or follow redirects. So both are allow lists. Apprise's own parser splits an address, so that it can't have different meanings
+here and in Apprise.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from core.errors import UsageError
 from core.net.guard import guarded_lookups
 
 COMMON = frozenset({"format", "overflow", "emojis", "tz"})
-"""Parameters of every service: how the text is written."""
+"""Parameters of every service, for the format of the text."""
 OF_OWN_SERVERS = frozenset({"verify"})
-"""Parameters of services whose server the address names: inside, certificates are often signed by the house itself."""
+"""Parameters of services whose server is in the address: internal servers often have self-signed certificates."""
 HINT = "docs/alerts.md lists the services and their parameters"
 
 
 class Service(NamedTuple):
-    """A service. ``example``: an address in its form, with ``{token}`` and ``{secret}``.
+    """A service. ``example``: an example of its address, with ``{token}`` and ``{secret}``.
 
-    ``own_server``: the address names the server. ``headers``: whether an address may set HTTP headers (``?+Name=value``).
+    ``own_server``: whether the address names the server. ``headers``: whether it may set HTTP headers (``?+Name=value``).
     """
 
     title: str
@@ -34,11 +34,11 @@ class Service(NamedTuple):
     own_server: bool = False
     headers: bool = False
     hosted: str = ""
-    """The mode in which the service's own makers run the server, and the address names none."""
+    """The mode in which the vendor runs the server, so that the address names none."""
 
     @property
     def allowed(self) -> frozenset[str]:
-        """All parameters that an address may have, by name, without headers."""
+        """Names of all parameters that an address may have, without headers."""
         return self.parameters | COMMON | (OF_OWN_SERVERS if self.own_server else frozenset())
 
 
@@ -156,7 +156,7 @@ def scheme_of(url: str) -> str:
 
 
 def server_of(plugin: Any, scheme: str) -> tuple[str, int] | None:
-    """Host and port of the server that an address names; None if the service's makers run it."""
+    """Host and port of the server in an address; None if the vendor runs it."""
     service = _BY_SCHEME[scheme]
     if not service.own_server or str(getattr(plugin, "mode", "")) == (service.hosted or None):
         return None
@@ -165,18 +165,18 @@ def server_of(plugin: Any, scheme: str) -> tuple[str, int] | None:
 
 
 def plugin_of(url: str) -> Any:
-    """The Apprise plug-in of an address that may be a channel's. Connects to nothing.
+    """The Apprise plug-in for an allowed address. Makes no connection.
 
-    Raises UsageError; the message names scheme and parameters, and never shows the address.
+    Raises UsageError, whose message names scheme and parameters, and never shows the address.
     """
-    import apprise  # a hundred plug-ins: commands that send nothing need not load them
+    import apprise  # loads a hundred plug-ins, which commands that send nothing don't need
 
     scheme = scheme_of(url)
     shown = scheme if scheme.isalnum() and len(scheme) < 20 else "a service"
     if scheme not in _BY_SCHEME:
         raise UsageError(f"{shown}: not a service that channels may use", hint=HINT)
     logging.getLogger("apprise").setLevel(logging.CRITICAL)
-    # Whatever a plug-in does when it is made, it can't look up a name.
+    # Whatever a plug-in's constructor does, it can't resolve a name.
     with guarded_lookups(timeout_s=1, resolve=_no_names):
         made = _made(apprise, shown, url)
     if made is None:
@@ -188,34 +188,34 @@ def plugin_of(url: str) -> Any:
 
 
 def _made(apprise: Any, shown: str, url: str) -> Any:
-    """The plug-in, or None if Apprise can't read the address. Raises UsageError."""
+    """The plug-in, or None if Apprise can't parse the address. Raises UsageError."""
     try:
         parsed = apprise.plugins.url_to_dict(url)
     except Exception:
         return None
     if parsed is None:
         return None
-    # As Apprise reads it: a plug-in may answer to the addresses of another.
+    # As Apprise parses it, since one plug-in may accept the addresses of another.
     service = _BY_SCHEME.get(str(parsed.get("schema")))
     if service is None:
         raise UsageError(f"{shown}: not a service that channels may use", hint=HINT)
     _check_parameters(shown, service, parsed)
-    # A redirect could lead anywhere, and a service that moved has a new address.
+    # A redirect could lead anywhere; a service that moved has a new address.
     asset = apprise.AppriseAsset(http_redirects=False, pgp_autogen=False, pem_autogen=False)
     return apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
 
 
-def _no_names(host: str, port: int) -> Sequence[str]:  # noqa: ARG001 - as every resolver
+def _no_names(host: str, port: int) -> Sequence[str]:  # noqa: ARG001 - the signature of a resolver
     return ()
 
 
 def _check_parameters(scheme: str, service: Service, parsed: Mapping[str, Any]) -> None:
-    """Refuse parameters that are not in the list, and values that are addresses. Raises UsageError."""
+    """Raise UsageError for parameters that are not in the list, and for values that are addresses."""
     given: Mapping[str, str] = parsed.get("qsd") or {}
     allowed = service.allowed
     for name, value in given.items():
         if name[:1] == "+" and service.headers:
-            # The name of another host on the same server would be another receiver than the one that was checked.
+            # Another host name on the same server would be a different receiver than the checked one.
             if name[1:].strip().lower() == "host":
                 raise UsageError(f"{scheme}: the header Host can't be set", hint=HINT)
             continue
@@ -226,5 +226,5 @@ def _check_parameters(scheme: str, service: Service, parsed: Mapping[str, Any]) 
 
 
 def _named(name: str) -> str:
-    """A parameter's name, if it looks like one: whatever else it may be could be a secret."""
+    """A parameter's name if it looks like one, since any other text could be a secret."""
     return f"{name}=" if name.isascii() and name.replace("-", "").replace("_", "").isalnum() and len(name) < 20 else "…"

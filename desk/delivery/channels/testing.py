@@ -1,6 +1,6 @@
-"""The tests that every kind of channel must pass, for the tests of a package that offers one.
+"""The tests that every kind of channel must pass, for use in the tests of a package with a kind.
 
-Subclass ``ChannelContract`` in a test module and say what an address of the kind looks like; pytest does the rest::
+Subclass ``ChannelContract`` in a test module and give addresses of the kind; pytest does the rest::
 
     class TestPager(ChannelContract):
         kind = PagerKind()
@@ -35,9 +35,9 @@ HOSTILE = "<script>alert(1)</script> @everyone \u202e\r\nBcc: all@outlet.example
 
 
 def sample_notice(kind: str = "alert", notice: str = "sample", **fields: Any) -> Notice:
-    """A notice of one alert, as the service gives it to a channel. ``fields``: those of the alert that shall be others.
+    """A notice of one alert, as the service passes it to a channel. ``fields`` replaces fields of the alert.
 
-    Two of different kinds, or of different ``notice``, have different ids.
+    Notices with different ``kind`` or ``notice`` have different ids.
     """
     alert = Alert(
         **{
@@ -73,7 +73,7 @@ def sample_notice(kind: str = "alert", notice: str = "sample", **fields: Any) ->
 
 
 def sample_options(**changed: Any) -> Options:
-    """What an installation gives to channels: a clock that stands, and this machine's addresses allowed."""
+    """An installation's options for channels: with a fixed clock, and this machine's addresses allowed."""
     ticks = iter(range(1_000_000))
     made: dict[str, Any] = {
         "clock_ms": lambda: NOON_MS,
@@ -92,8 +92,8 @@ def _push_key() -> str:
 
 
 class ChannelContract:
-    """Tests of one kind. ``address``: one that it takes; ``unusable``: of its form, but can't be used; ``secrets``: parts of
-    ``address`` that are secret.
+    """Tests of one kind. ``address``: one that it accepts; ``unusable``: addresses of its form that can't be used; ``secrets``:
+    the secret parts of ``address``.
 
     ``installed`` is the name of its entry point, if the tests run where the package is installed.
     """
@@ -105,32 +105,32 @@ class ChannelContract:
     installed: ClassVar[str] = ""
 
     def test_an_address_of_its_form_is_taken_and_others_are_not(self) -> None:
-        """``takes`` looks at the form alone, and raises nothing, whatever it is given."""
+        """``takes`` checks only the form, and never raises."""
         _check(self.kind.takes(self.address), "its own address is not taken")
         for odd in ("", ":", "\0", "http://[", "no-such-scheme://x", "é:" * 1_000):
             _check(self.kind.takes(odd) in (True, False), f"takes({odd!r}) is neither True nor False")
 
     def test_an_unusable_address_is_refused_without_being_shown(self) -> None:
-        """UsageError at ``configure``, and no secret in it."""
+        """``configure`` raises UsageError, without a secret in it."""
         for address in self.unusable:
             _check(self.kind.takes(address), f"{address!r} is not of its form: give one that is")
             try:
                 self.kind.configure(address, {})
             except UsageError as error:
                 rest = address.partition(":")[2]
-                # A short one may be a part of the hint's example.
+                # A short one may be part of the hint's example.
                 _check(len(rest) < 8 or rest not in str(error), "the message shows the address")
                 continue
             raise AssertionError(f"{address!r} was not refused")
 
     def test_what_is_stored_can_be_opened_and_closed(self) -> None:
-        """Opening connects to nothing, and closing twice does no harm."""
+        """Opening makes no connection, and closing twice is allowed."""
         carrier = self.kind.open(self.channel(self.address), sample_options())
         carrier.close()
         carrier.close()
 
     def test_no_secret_is_shown(self) -> None:
-        """Neither in lists nor in an error message that repeats the address."""
+        """No secret is in lists, or in an error message that repeats the address."""
         channel = self.channel(self.address)
         given = [*self.secrets, *(value for name, value in channel.config.items() if name == "secret")]
         shown = self.kind.shown(channel.config) + "".join(self.kind.public(channel.config))
@@ -143,7 +143,7 @@ class ChannelContract:
                 _check(any(secret in one for one in secrets_of(channel)), f"{secret!r} does not count as secret")
 
     def test_the_installed_kind_is_this_one(self) -> None:
-        """The entry point leads to the class, and an address of it to the entry point."""
+        """The entry point leads to the class, and its address leads to the entry point."""
         if self.installed:
             found = kinds()
             _check(type(found.get(self.installed)) is type(self.kind), "the entry point names another class")
@@ -151,7 +151,7 @@ class ChannelContract:
             _check(first == self.installed, f"its address is taken by {first!r}: give it a lower rank")
 
     def test_every_sort_of_notice_arrives(self) -> None:
-        """An alert, a digest, a kill notice, a test, and one whose texts are hostile: one message each."""
+        """An alert, a digest, a kill notice, a test, and a notice with hostile texts each make one message."""
         receiving = self.receive()
         if receiving is None:
             return
@@ -160,13 +160,13 @@ class ChannelContract:
             for number, kind in enumerate(("alert", "digest", "kill", "test"), start=1):
                 carrier.send(sample_notice(kind))
                 _check(len(got) == number, f"a notice of kind {kind} did not arrive")
-            # With an id of its own: a channel may drop a notice that it carried already.
+            # With a new id, since a channel may drop a notice that it has sent already.
             carrier.send(sample_notice("alert", notice="hostile", title=HOSTILE, source=HOSTILE))
             _check(len(got) == number + 1, "a notice with hostile texts did not arrive")
             carrier.close()
 
     def test_a_receiver_that_is_away_is_trouble(self) -> None:
-        """What ``send`` raises is Trouble, in words without the address, and says whether trying again may help."""
+        """``send`` raises Trouble, without the address in its words, and says whether a retry may succeed."""
         receiving = self.receive()
         if receiving is None:
             return
@@ -184,7 +184,7 @@ class ChannelContract:
             carrier.close()
 
     def receive(self) -> AbstractContextManager[tuple[str, Sequence[Any]]] | None:
-        """A receiver that runs as long as the context: its address, and what it has got so far. None: there is none."""
+        """A receiver that runs within the context: (its address, what it has received so far). None if there is none."""
         return None
 
     def channel(self, address: str) -> Channel:

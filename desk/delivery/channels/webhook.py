@@ -1,8 +1,8 @@
-"""Webhooks: a signed POST of JSON, as https://www.standardwebhooks.com says it, so that existing libraries check it.
+"""Webhooks: a signed POST of JSON as in https://www.standardwebhooks.com, so that existing libraries can verify it.
 
-Headers: ``webhook-id`` (the idempotency key: the same for every try), ``webhook-timestamp`` (seconds), ``webhook-signature``
-(``v1,`` and the Base64 of HMAC-SHA256 over ``id.timestamp.body``). The secret is ``whsec_`` and Base64. The body's form is in
-``docs/alert.schema.json``.
+Headers: ``webhook-id`` (the idempotency key, the same for every try), ``webhook-timestamp`` (seconds), ``webhook-signature``
+(``v1,`` and the Base64 of HMAC-SHA256 over ``id.timestamp.body``). The secret is ``whsec_`` and Base64. The schema of the body
+is ``docs/alert.schema.json``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PREFIX = "whsec_"
 
 
 class WebhookKind(ChannelKind):
-    """``http(s)://``: any receiver that takes a signed POST."""
+    """``http(s)://``: any receiver that accepts a signed POST."""
 
     schemes = ("http", "https")
     example = "https://hooks.outlet.example/wirewatch"
@@ -39,7 +39,7 @@ class WebhookKind(ChannelKind):
     }
 
     def configure(self, address: str, options: Mapping[str, str]) -> Configured:
-        """See ChannelKind. Without a secret one is made."""
+        """See ChannelKind. Generates a secret if none is given."""
         try:
             host, _ = urlsplit(address).hostname, urlsplit(address).port
         except ValueError:
@@ -57,7 +57,7 @@ class WebhookKind(ChannelKind):
         return WebhookCarrier(channel, options)
 
     def shown(self, config: Mapping[str, Any]) -> str:
-        """The host."""
+        """The host of the receiver."""
         url = str(config.get("url", ""))
         return f"{url.partition(':')[0]}://{host_of(url)}/…"
 
@@ -77,7 +77,7 @@ class WebhookCarrier:
         self._poster = Poster(options)
 
     def send(self, notice: Notice) -> None:
-        """POST it. 2xx: taken over. 408, 425, 429 and 5xx: again later. Others: refused. Redirects are not followed."""
+        """POST a notice. 2xx: accepted. 408, 425, 429 and 5xx: retried later. Others: refused. Redirects are not followed."""
         body = msgspec.json.encode(notice.payload())
         now_ms = self._options.clock_ms()
         headers = {
@@ -111,13 +111,13 @@ class WebhookCarrier:
 
 
 def sign(secret: str, identity: str, timestamp_s: int, body: bytes) -> str:
-    """The value of ``webhook-signature``. Raises UsageError for a secret that is none."""
+    """The value of ``webhook-signature``. Raises UsageError for an invalid secret."""
     digest = hmac.new(key_of(secret), f"{identity}.{timestamp_s}.".encode() + body, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
 def key_of(secret: str) -> bytes:
-    """The key in a ``whsec_`` secret. Raises UsageError."""
+    """The key in a ``whsec_`` secret. Raises UsageError if it is invalid."""
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):

@@ -1,10 +1,9 @@
-"""Web Push: notifications in a person's browser, by the push service that the browser chose.
+"""Web Push: notifications in a person's browser, through the push service that the browser chose.
 
-The message is encrypted for the device (RFC 8291) and signed by this installation (RFC 8292). The endpoint is whatever a
-browser sent, so it is an address of strangers: https on the usual port, never a private network, unless the administrator
-lists the host.
+The message is encrypted for the device (RFC 8291) and signed by this installation (RFC 8292). The endpoint comes from a
+browser, so it is untrusted: only https on the default port, and no private network, unless the administrator lists the host.
 
-A person's channel of this kind has no address: it stands for their devices, each of which is a channel of its own, named
+A person's channel of this kind has no address: it represents their devices, each of which is a separate channel, named
 ``channel/device`` (``desk.use_cases.devices``).
 """
 
@@ -29,13 +28,13 @@ from desk.language import N_
 SCHEME = "webpush"
 LONGEST = 2_000
 KEPT_S = 86_400
-"""How long a push service keeps a message for a device that is off: what is older is read at the desk."""
+"""How long a push service keeps a message for a device that is off; older messages can be read at the desk."""
 URGENCY = {"low": "low", "normal": "normal", "high": "high", "urgent": "high"}
 _SERVICE = "the push service"
 
 
 class WebPushKind(ChannelKind):
-    """``webpush:?endpoint=…&p256dh=…&auth=…``: what a browser gives of its subscription."""
+    """``webpush:?endpoint=…&p256dh=…&auth=…``, with the values of a browser's subscription."""
 
     schemes = (SCHEME,)
     rank = 10
@@ -82,15 +81,15 @@ class NoDevice:
     """A person's channel while it has no device."""
 
     def send(self, notice: Notice) -> None:  # noqa: ARG002 - nothing to send it to
-        """Raise Trouble."""
+        """Raise Trouble, since there is no device."""
         raise Trouble(N_("notifications are not turned on for any device"), again=False, channel=False)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no connection is open."""
 
 
 class WebPushCarrier:
-    """One device. ``key``: the private key that its push service knows us by."""
+    """One device. ``key``: the private key by which its push service recognises this installation."""
 
     def __init__(self, channel: Channel, options: Options, key: str) -> None:
         self._url = str(channel.config["url"])
@@ -99,7 +98,7 @@ class WebPushCarrier:
         self._poster = Poster(options)
 
     def send(self, notice: Notice) -> None:
-        """Push it. 2xx: the push service has it. 404, 410: the device is gone. 408, 425, 429 and 5xx: again later."""
+        """Push a notice. 2xx: accepted. 404 and 410: the device is gone. 408, 425, 429 and 5xx: retried later."""
         level = notice.alerts[0].level if notice.alerts else "normal"
         headers = {
             "content-type": "application/octet-stream",
@@ -120,12 +119,12 @@ class WebPushCarrier:
 
 
 def address_of(endpoint: str, p256dh: str, auth: str) -> str:
-    """The address of a device by what its browser gave."""
+    """The address of a device, from the values of its browser."""
     return f"{SCHEME}:?{urlencode({'endpoint': endpoint, 'p256dh': p256dh, 'auth': auth})}"
 
 
 def encrypted(message: bytes, p256dh: str, auth: str) -> bytes:
-    """The message for this device alone, under a key that is used once."""
+    """The message encrypted for this device, with a key that is used only once."""
     import http_ece
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -151,14 +150,14 @@ def _judge(answer: Answer) -> None:
 
 
 def _checked_endpoint(endpoint: str) -> SplitResult:
-    """Its parts. Raises UsageError if it is no address of a push service by its form; the message never shows it."""
+    """The endpoint's parts. Raises UsageError if its form is not that of a push service; the message never shows it."""
     try:
         address = urlsplit(endpoint)
         host, _ = address.hostname, address.port
     except ValueError:
         host = None
     plain = endpoint.isascii() and endpoint.isprintable() and " " not in endpoint and len(endpoint) <= LONGEST
-    # An IPv6 address is none that a push can be signed for (RFC 8292 names an origin), and no push service has one.
+    # A push can't be signed for an IPv6 address (RFC 8292 names an origin), and no push service has one.
     if (
         not host
         or ":" in host
@@ -172,7 +171,7 @@ def _checked_endpoint(endpoint: str) -> SplitResult:
 
 
 def _checked_keys(p256dh: str, auth: str) -> None:
-    """Raise UsageError for keys that nothing can be encrypted for."""
+    """Raise UsageError for keys that can't be used for encryption."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
     try:
@@ -185,7 +184,7 @@ def _checked_keys(p256dh: str, auth: str) -> None:
 
 
 def _bytes(text: str) -> bytes:
-    """Of Base64url with or without its padding. Raises ValueError."""
+    """Decodes Base64url with or without padding. Raises ValueError."""
     if not text.isascii() or len(text) > 200:
         raise ValueError(text)
     return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), altchars=b"-_", validate=True)

@@ -1,1 +1,1 @@
-"""What delivery keeps in the store: channels, mutes, deliveries, messages, recalls."""
+"""Delivery's data in the store: channels, mutes, deliveries, messages, recalls."""

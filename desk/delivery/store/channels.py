@@ -1,7 +1,7 @@
-"""Delivery as it stands in the store: channels, mutes, and what was sent to whom.
+"""Delivery's state in the store: channels, mutes, and what was sent to whom.
 
-This module only carries: what is sent when is decided by ``desk.delivery``. Times are milliseconds since the epoch, UTC.
-Every call is one transaction; all raise StoreError where the store fails.
+This module only stores; ``desk.delivery`` decides what is sent when. Times are milliseconds since the epoch, UTC. Every call
+is one transaction and raises StoreError if the store fails.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Status = Literal["held", "muted", "queued", "sent", "failed", "withdrawn"]
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
-    """A way to reach people. ``config`` holds addresses and tokens: show it only by ``desk.delivery.secrets``.
+    """A way to reach people. ``config`` contains addresses and tokens: show it only through ``desk.delivery.secrets``.
 
-    ``health`` is new, ok or failing; ``problem`` says in plain words what went wrong last, without secrets. Nothing is sent
-    before ``not_before_ms``.
+    ``health`` is new, ok or failing; ``problem`` is the last failure in plain language, without secrets. Nothing is sent before
+    ``not_before_ms``.
 
-    ``person`` is set for devices that a person is notified on, and for the channel that stands for all of them. A device is a
-    channel by itself, with its own pauses; its name is that of the other channel, a slash, and its own.
+    ``person`` is set for devices that a person is notified on, and for the channel that represents all of them. A device is a
+    separate channel with its own pauses; its name is that of the representing channel, a slash, and its own.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mute(msgspec.Struct, frozen=True, kw_only=True):
-    """A story or an outlet that is not to be heard of until ``until_ms`` (None: until it is taken back).
+    """A story or an outlet for which nothing is sent until ``until_ms`` (None: until the mute is removed).
 
     ``subscription`` empty: for all subscriptions of ``owner``.
     """
@@ -68,9 +68,9 @@ class Mute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one alert on one channel. ``id`` is made of both, so planning it again changes nothing.
+    """The delivery of one alert on one channel. ``id`` is derived from both, so planning it again changes nothing.
 
-    ``why`` says in plain words why it is held, muted or withdrawn. ``message`` is the id under which it was or will be sent.
+    ``why`` says in plain language why it is held, muted or withdrawn. ``message``: the id of the message that it is sent in.
     """
 
     id: str
@@ -103,12 +103,12 @@ class DeliveryRepository:
         self.store = store
 
     def save_channel(self, channel: Channel) -> bool:
-        """Add a channel, or change its kind, address, owner, pace; True if there was none. Its health is reset."""
+        """Add a channel, or change its kind, address, owner and pace. Resets its health. Returns True if it is new."""
         with self.store.writing() as connection:
             return save_channel(self.store, connection, channel)
 
     def channels(self, owner: str | None = None) -> list[Channel]:
-        """All channels that there are but devices, by name; of one owner, if given."""
+        """All channels except devices, or those of one owner, by name."""
         c = d.channels.c
         query = sa.select(d.channels).where(c.active, ~c.name.contains(DEVICE)).order_by(c.name)
         if owner is not None:
@@ -117,16 +117,16 @@ class DeliveryRepository:
             return [channel_of(row) for row in connection.execute(query)]
 
     def channel(self, name: str) -> Channel | None:
-        """One channel; None if it is not there (any more)."""
+        """One channel; None if it does not exist."""
         query = sa.select(d.channels).where(d.channels.c.name == name, d.channels.c.active)
         with self.store.reading() as connection:
             row = connection.execute(query).one_or_none()
             return channel_of(row) if row is not None else None
 
     def remove_channel(self, name: str) -> bool:
-        """Remove a channel with its devices and addresses; False if there is none.
+        """Remove a channel with its devices and addresses. Returns False if there is none.
 
-        What waits for it is marked as failed, not deleted.
+        Messages that wait for it are marked as failed, not deleted.
         """
         c = d.channels.c
         below = sa.func.substr(c.name, 1, len(name) + 1) == f"{name}{DEVICE}"
@@ -134,13 +134,13 @@ class DeliveryRepository:
             return bool(remove_channels(connection, (c.name == name) | below, N_("the channel was removed")))
 
     def remove_gone(self, channel: Channel) -> bool:
-        """Remove a channel whose receiver is gone; False if it has another address by now, or was removed."""
+        """Remove a channel whose receiver is gone. Returns False if its address has changed, or it was removed."""
         with self.store.writing() as connection:
             same = d.channels.c.name == channel.name, d.channels.c.config == _config(channel)
             return bool(remove_channels(connection, sa.and_(*same), "its receiver is gone"))
 
     def retry_channel(self, name: str, *, now_ms: int) -> int:
-        """Let the channel try at once, and put what failed on it into the queue again; how many messages that were."""
+        """Make the channel try at once, and queue its failed messages again. Returns their number."""
         c = d.messages.c
         with self.store.writing() as connection:
             connection.execute(d.channels.update().where(d.channels.c.name == name).values(not_before_ms=0))
@@ -153,7 +153,7 @@ class DeliveryRepository:
             return len(failed)
 
     def mute(self, one: Mute) -> Mute:
-        """Keep a mute; one of the same thing is changed. Its ``id`` is worked out here."""
+        """Store a mute, replacing one of the same thing. Computes its ``id``."""
         made = msgspec.structs.replace(one, id=key_of("mute", one.owner, one.subscription, one.kind, one.value))
         row = msgspec.structs.asdict(made)
         with self.store.writing() as connection:
@@ -161,7 +161,7 @@ class DeliveryRepository:
         return made
 
     def unmute(self, identity: str) -> bool:
-        """Take a mute back; False if there is none."""
+        """Remove a mute. Returns False if there is none."""
         with self.store.writing() as connection:
             return bool(connection.execute(d.mutes.delete().where(d.mutes.c.id == identity)).rowcount)
 
@@ -173,7 +173,7 @@ class DeliveryRepository:
             return [Mute(**row) for row in connection.execute(query).mappings()]
 
     def deliveries_of(self, alerts: Iterable[str]) -> dict[str, list[Delivery]]:
-        """What became of these alerts, channel by channel, by alert id; alerts that are sent to no channel are missing."""
+        """The deliveries of these alerts on each channel, by alert id; alerts without a channel are left out."""
         found: dict[str, list[Delivery]] = {}
         with self.store.reading() as connection:
             for part in chunks(sorted(set(alerts))):
@@ -184,11 +184,11 @@ class DeliveryRepository:
 
 
 DEVICE = "/"
-"""What is between the name of a channel and that of a device in the name of the device's channel; no other name has it."""
+"""Separates the channel's name and the device's in the name of a device's channel; no other name contains it."""
 
 
 def devices_by_channel(names: Iterable[str]) -> dict[str, list[str]]:
-    """The names of devices by that of the channel that stands for them."""
+    """The names of devices, by the channel that represents them."""
     found: dict[str, list[str]] = {}
     for name in sorted(names):
         channel, slash, _ = name.partition(DEVICE)
@@ -198,7 +198,7 @@ def devices_by_channel(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def save_channel(store: Store, connection: sa.Connection, channel: Channel) -> bool:
-    """Add or change a channel in the caller's transaction; see ``DeliveryRepository.save_channel``."""
+    """Add or change a channel within the caller's transaction; see ``DeliveryRepository.save_channel``."""
     row = {
         "name": storable(channel.name),
         "kind": channel.kind,
@@ -220,7 +220,7 @@ def save_channel(store: Store, connection: sa.Connection, channel: Channel) -> b
 
 
 def remove_channels(connection: sa.Connection, which: sa.ColumnElement[bool], why: str) -> list[str]:
-    """Remove channels with their addresses, in the caller's transaction: their names. What waits for them has failed."""
+    """Remove channels with their addresses, in the caller's transaction. Returns their names. Waiting messages fail."""
     c = d.channels.c
     names = list(connection.execute(sa.select(c.name).where(which, c.active)).scalars())
     for part in chunks(names):
@@ -237,7 +237,7 @@ def _config(channel: Channel) -> str:
 
 
 def key_of(*parts: str) -> str:
-    """A hash of the parts: the id of a delivery (alert, channel, kind), of a message, of a mute."""
+    """A hash of the parts, used as the id of a delivery (alert, channel, kind), a message or a mute."""
     joined = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(joined, digest_size=16).hexdigest()
 
@@ -259,13 +259,13 @@ def rows_of(several: Sequence[Delivery]) -> list[dict[str, Any]]:
 
 
 def any_active(store: Store) -> bool:
-    """Whether a channel is active: alerts are delivered then, and so must canaries be. Raises StoreError."""
+    """Whether a channel is active, so that alerts and canaries must be delivered. Raises StoreError."""
     with store.reading() as connection:
         return connection.execute(sa.select(d.channels.c.name).where(d.channels.c.active).limit(1)).first() is not None
 
 
 def canary_of(settings: Settings, store: Store, now_ms: int) -> CanaryState:
-    """The state of the canaries of the configured run; they must reach delivery if a channel is active. Raises StoreError."""
+    """The state of the configured run's canaries, which must reach delivery if a channel is active. Raises StoreError."""
     return canary_state(
         store, settings.run, now_ms=now_ms, interval_s=settings.canary_interval_s, channels=any_active(store)
     )

@@ -1,7 +1,7 @@
-"""Devices that people are notified on, and the key that pushes to them are signed with.
+"""Devices on which people are notified, and the key that signs pushes to them.
 
-A person has one channel that subscriptions choose, and each of their devices is a channel below it (``Channel.person``). Times
-are ms, UTC. Each call is one short transaction. Raises StoreError.
+A person has one channel, which subscriptions choose, and each device is a channel below it (``Channel.person``). Times are ms,
+UTC. Each call is one short transaction. Raises StoreError.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class DeviceRepository:
         self._store = store
 
     def channel(self, person: str) -> Channel | None:
-        """The channel that stands for a person's devices; None if they never had one."""
+        """The channel that represents a person's devices; None if the person never had one."""
         c = d.channels.c
         query = sa.select(d.channels).where(c.person == person, c.active, ~c.name.contains(DEVICE))
         with self._store.reading() as connection:
@@ -46,10 +46,10 @@ class DeviceRepository:
     def add(
         self, person: str, owner: str, own_name: str, config: dict[str, str], *, most: int, now_ms: int
     ) -> str | None:
-        """Add a device of a person (id, and name as it is shown); the name of its channel. None: they have ``most`` already.
+        """Add a device of a person (id and displayed name). Returns its channel's name; None if they have ``most`` already.
 
-        A device of theirs with that name is replaced. A browser has one subscription: whoever else was notified there no
-        longer is.
+        Replaces a device of theirs with the same name. A browser has only one subscription, so a person who was notified
+        there before no longer is.
         """
         c = d.channels.c
         with self._store.writing() as connection:
@@ -69,16 +69,16 @@ class DeviceRepository:
             return name
 
     def remove(self, person: str, name: str) -> bool:
-        """Remove a person's device; False if they have none of this name."""
+        """Remove a person's device. Returns False if the person has none with this name."""
         c = d.channels.c
         mine = c.person == person, c.name == name, c.name.contains(DEVICE)
         with self._store.writing() as connection:
             return bool(remove_channels(connection, sa.and_(*mine), "the device was removed"))
 
     def _made_top(self, connection: sa.Connection, person: str, owner: str, now_ms: int) -> str:
-        """Make the channel that stands for a person's devices; its name."""
+        """Create the channel that represents a person's devices. Returns its name."""
         name = f"push-{shortened(_SPACE.sub('-', owner), _LONGEST, mark='')}"
-        # Also names of channels that were removed: subscriptions may still list them.
+        # Including names of removed channels, since subscriptions may still list them.
         taken = set(connection.execute(sa.select(d.channels.c.name)).scalars())
         names = chain([name], (f"{name}-{number}" for number in count(2)))
         name = next(one for one in names if one not in taken)
@@ -94,19 +94,19 @@ class DeviceRepository:
 
 
 class PushKeys:
-    """The key pair that this installation signs pushes with. One for all: a browser's subscription is bound to it."""
+    """The key pair with which this installation signs pushes. There is only one: browsers' subscriptions are bound to it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def private(self) -> str:
-        """The private key; empty if none was made yet."""
+        """The private key; empty if there is none yet."""
         c = d.delivery_keys.c
         with self._store.reading() as connection:
             return str(connection.execute(sa.select(c.value).where(c.name == _KEY)).scalar() or "")
 
     def made(self, *, now_ms: int) -> str:
-        """The private key, made if there is none; several processes make one."""
+        """The private key, created if there is none; several processes create only one."""
         if found := self.private():
             return found
         with self._store.writing() as connection:
@@ -115,7 +115,7 @@ class PushKeys:
         return self.private()
 
     def renew(self, *, now_ms: int) -> int:
-        """Make another key pair, and remove all devices: their browsers are bound to the old one. Returns how many."""
+        """Create a new key pair, and remove all devices, whose browsers are bound to the old one. Returns how many."""
         with self._store.writing() as connection:
             self._store.serialise(connection, "devices")
             row = {"name": _KEY, "value": new_private_key(), "made_ms": now_ms}
@@ -125,7 +125,7 @@ class PushKeys:
 
 
 def remove_devices(connection: sa.Connection, person: str) -> None:
-    """Remove all devices of a person, in the caller's transaction. Their channel stays, for subscriptions that name it."""
+    """Remove a person's devices, in the caller's transaction. Their channel remains, for subscriptions that name it."""
     c = d.channels.c
     remove_channels(connection, (c.person == person) & c.name.contains(DEVICE), "its owner's devices were removed")
 

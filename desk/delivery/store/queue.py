@@ -4,8 +4,8 @@
                              queued ─► message of one        held, once due ─► message of all that is due: a digest
     messages: waiting ─ a process claims their channel ─► sent, or waiting again with a pause, or failed
 
-Each arrow is one transaction, and doing it again changes nothing: ids are made of what they stand for, and what is there
-stays. So a process may die anywhere, and several may work side by side. Decisions are the caller's.
+Each arrow is one transaction, and repeating it changes nothing: ids are derived from the content, and existing rows are kept.
+So a process may die at any point, and several may work side by side. The caller makes the decisions.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from desk.delivery.store.channels import Channel, Delivery, DeliveryRepository, 
 
 MOST_IN_DIGEST = 200
 MESSAGES_SENT = "messages_sent"
-"""The count of messages that went out, by channel, under the scope's name in place of a run's."""
+"""The count of sent messages, by channel, stored under the scope's name instead of a run's."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sent at once. ``id`` is the idempotency key that the receiver sees: the same for every try."""
+    """What is sent at once. ``id`` is the idempotency key that the receiver sees, the same for every try."""
 
     id: str
     channel: str
@@ -53,10 +53,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What planning must know of some alerts, in one state of the store.
+    """What planning needs to know about some alerts, from one state of the store.
 
-    ``queued``: times of the messages of the last hour by (subscription, channel). ``told``: when a channel last heard of a
-    story, by (subscription, channel, story). ``earlier``: deliveries of the stories, by (subscription, story).
+    ``queued``: times of the last hour's messages, by (subscription, channel). ``told``: when a story was last sent to a
+    channel, by (subscription, channel, story). ``earlier``: deliveries of the stories, by (subscription, story).
     """
 
     subscriptions: dict[str, Subscription]
@@ -68,7 +68,7 @@ class Background:
 
 
 def message_of(one: Delivery) -> Message:
-    """The message of a delivery that goes out by itself."""
+    """The message of a delivery that is sent alone."""
     return Message(
         id=key_of("message", one.id),
         channel=one.channel,
@@ -81,9 +81,9 @@ def message_of(one: Delivery) -> Message:
 
 
 class SendQueue:
-    """The queue as one process sees it. Safe for several threads.
+    """The queue, used by one process. Thread-safe.
 
-    ``worker`` names the process (``core.processes``); no two may have one name.
+    ``worker`` is the name of the process (``core.processes``), which must be unique.
     """
 
     def __init__(self, store: Store, worker: str, *, lease_ms: int = LEASE_MS) -> None:
@@ -99,7 +99,7 @@ class SendQueue:
         return self._outbox.take(limit, now_ms=now_ms, destinations={PEOPLE})
 
     def background(self, subscriptions: Iterable[str], stories: Iterable[str], *, now_ms: int) -> Background:
-        """What is known of these subscriptions and stories."""
+        """The background of these subscriptions and stories."""
         names, about = sorted(set(subscriptions)), sorted(set(stories))
         with self.store.reading() as connection:
             newest: dict[str, Subscription] = {}
@@ -137,12 +137,12 @@ class SendQueue:
     def plan(
         self, taken: Sequence[TakenRow], planned: Sequence[Delivery], withdrawn: Sequence[tuple[str, str]]
     ) -> None:
-        """Store what was decided of some alerts, and strike them off. ``withdrawn``: (id, why) of held deliveries.
+        """Store the decisions on some alerts, and remove these from the outbox. ``withdrawn``: (id, reason) of held deliveries.
 
-        Alerts of articles that were taken down since they were taken from the outbox go nowhere.
+        Drops alerts of articles that were taken down after the alerts were read from the outbox.
         """
         with self.store.writing() as connection:
-            # No takedown between this look and the end: one that comes later finds the deliveries and calls them back.
+            # No takedown can happen between this read and the commit; a later one finds the deliveries and recalls them.
             self.store.serialise(connection, "takedowns")
             gone = taken_down(connection, {one.article for one in planned})
             planned = [one for one in planned if one.article not in gone]
@@ -156,9 +156,9 @@ class SendQueue:
                 connection.execute(t.outbox.delete().where(t.outbox.c.id.in_(part)))
 
     def gather(self, *, now_ms: int) -> int:
-        """Make messages of what was held and is due: one for each subscription and channel; how many that were.
+        """Make messages of held deliveries that are due, one per subscription and channel. Returns how many.
 
-        What is due soon does not join; more than 200 make several messages.
+        Deliveries that are due soon are not included; more than 200 make several messages.
         """
         c = d.deliveries.c
         with self.store.reading() as connection:
@@ -176,7 +176,7 @@ class SendQueue:
             made = 0
             for several in groups.values():
                 for start in range(0, len(several), MOST_IN_DIGEST):
-                    # A millisecond apart, so that they go out in their order.
+                    # A millisecond apart, so that they are sent in this order.
                     self._bundle(connection, several[start : start + MOST_IN_DIGEST], now_ms, now_ms + made)
                     made += 1
             return made
@@ -202,7 +202,7 @@ class SendQueue:
             connection.execute(change.values(status="queued", message=message.id))
 
     def claim(self, *, now_ms: int, busy: Iterable[str] = (), limit: int = 8) -> list[Channel]:
-        """Channels with messages that may go out now, leased to this process until ``settle``. ``busy``: leave these out."""
+        """Channels with messages to send now, leased to this process until ``settle``, without those in ``busy``."""
         m, c = d.messages.c, d.channels.c
         self.leases.free_dead(now_ms)
         free = c.active, c.not_before_ms <= now_ms, ~self.leases.counts(now_ms), c.name.not_in(sorted(busy))
@@ -221,9 +221,9 @@ class SendQueue:
         return claimed
 
     def messages(self, channel: str, *, now_ms: int, limit: int = 50) -> list[tuple[Message, list[Delivery]]]:
-        """What waits for a channel, with its deliveries; those of a mere test have none.
+        """The messages that wait for a channel, with their deliveries; test messages have none.
 
-        Subscriptions take turns, each with its oldest first: one that is flooded delays no other on its channel.
+        Subscriptions take turns, each with its oldest first, so that one with many messages delays no other on the channel.
         """
         m, c = d.messages.c, d.deliveries.c
         with self.store.reading() as connection:
@@ -239,7 +239,7 @@ class SendQueue:
             return [(Message(**row), parts.get(row["id"], [])) for row in rows]
 
     def waits_for(self, kill: Delivery) -> bool:
-        """Whether what a kill notice takes back is still on its way: the notice must not come before it."""
+        """Whether the message that a kill notice retracts is still waiting; the notice must not be sent before it."""
         c = d.deliveries.c
         query = sa.select(c.id).where(
             c.subscription == kill.subscription,
@@ -265,9 +265,9 @@ class SendQueue:
         now_ms: int,
         release: bool,
     ) -> bool:
-        """Store what became of some messages, and how the channel fares, in one transaction.
+        """Store the results of some messages and the channel's health, in one transaction.
 
-        ``release``: the channel is free for others again. False if another process has the channel by now.
+        ``release``: gives the channel back. Returns False if another process has claimed the channel meanwhile.
         """
         c = d.channels.c
         lease: dict[str, Any] = {"lease_until_ms": now_ms + self.leases.lease_ms}
@@ -286,7 +286,7 @@ class SendQueue:
                     connection.execute(d.deliveries.update().where(*theirs).values(**values))
             mine = d.channels.update().where(c.name == channel, c.leased_by == self.worker)
             ours = bool(connection.execute(mine.values(**health, **lease)).rowcount)
-            # Last, as others count in the same rows.
+            # Last, since others update the same rows.
             went = {message.id: change["sent_ms"] for message, change in changes if change.get("status") == "sent"}
             count_delivered(self.store, connection, went)
             add_counts(self.store, connection, LIVE, {(MESSAGES_SENT, channel): len(went)} if went else {})
@@ -294,20 +294,20 @@ class SendQueue:
 
 
 def withdraw(connection: sa.Connection, several: Iterable[tuple[str, str]]) -> None:
-    """Take back deliveries that were held, in the caller's transaction: (id, why)."""
+    """Withdraw held deliveries, given as (id, reason), in the caller's transaction."""
     for identity, why in several:
         held = d.deliveries.c.id == identity, d.deliveries.c.status == "held"
         connection.execute(d.deliveries.update().where(*held).values(status="withdrawn", why=why))
 
 
 OVER = ("sent", "muted", "withdrawn")
-"""Deliveries that nothing will happen to any more. Failed ones are not among them: a person may try them again."""
+"""Final states of deliveries. Failed is not one of them, since a person may retry a failed delivery."""
 
 
 def count_delivered(store: Store, connection: sa.Connection, sent_ms: Mapping[str, int]) -> None:
-    """Count, in the caller's transaction, how long the alerts of messages (id → when they went out) took since the store.
+    """Count, in the caller's transaction, how long alerts took from the store to sending. ``sent_ms``: message id → time sent.
 
-    Alerts that were held (digests, quiet hours, gathering) are left out: that wait was asked for.
+    Alerts that were held (digests, quiet hours, gathering) are left out, since that wait was intended.
     """
     c, a, s = d.deliveries.c, t.alerts.c, t.commits.c
     waits: defaultdict[str, list[int]] = defaultdict(list)
@@ -324,11 +324,11 @@ def count_delivered(store: Store, connection: sa.Connection, sent_ms: Mapping[st
 
 
 def forget_sent(store: Store, *, before_ms: int, limit: int) -> int:
-    """Delete up to ``limit`` deliveries that were due, and went out, before ``before_ms``, with their messages.
+    """Delete up to ``limit`` deliveries that were due and were sent before ``before_ms``, with their messages.
 
-    Returns how many rows went; 0: nothing is left to do. All of a story stays as long as a subscription was sent
-    it later than that: a retraction must find its receivers, and gathering its time. A message stays as long as one
-    of its deliveries does, or it could be planned and sent again. Raises StoreError.
+    Returns the number of deleted rows; 0 if nothing is left to delete. Keeps all deliveries of a story while one to the same
+    subscription is newer: a retraction must find its receivers, and gathering its time. Keeps a message while one of its
+    deliveries remains; otherwise it could be planned and sent again. Raises StoreError.
     """
     c, m = d.deliveries.c, d.messages.c
     later = d.deliveries.alias()
@@ -337,12 +337,12 @@ def forget_sent(store: Store, *, before_ms: int, limit: int) -> int:
         later.c.story == c.story,
         (later.c.due_ms >= before_ms) | (later.c.sent_ms >= before_ms),
     )
-    # What stood still for months and went out today is not old. The index is on when it was due.
+    # A delivery that waited for months and was sent today is not old. The index is on the due time.
     before = c.due_ms < before_ms, c.sent_ms.is_(None) | (c.sent_ms < before_ms)
     old = sa.select(c.id, c.message).where(c.status.in_(OVER), *before, ~goes_on).limit(limit)
     left = sa.exists().where(c.message == m.id)
-    # Trials of a channel, and what was cancelled: they have no deliveries.
-    # By channel, as the index is: otherwise all that was ever sent is read to find nothing.
+    # Test messages and cancelled messages have no deliveries.
+    # By channel, as in the index; otherwise this would read everything that was ever sent.
     single = (
         sa.select(m.id)
         .join(d.channels, d.channels.c.name == m.channel)

@@ -3,12 +3,12 @@
 All times are milliseconds since the epoch, UTC. ``subscription`` is an id of the scope ``live``.
 
 =====================  ============================================================================================
-channels               ways to reach people, with their secrets and how they fare
-mutes                  stories and outlets that a subscription (or all of an owner) does not want to hear of for now
-deliveries             one row an alert and channel: held, muted, queued, sent, failed, withdrawn
-messages               what is sent at once: one delivery, or a digest of several; its id tells a repeat
-delivery_state         how far delivery is in the list of takedowns
-delivery_keys          secrets of this installation: what pushes are signed with
+channels               ways to reach people, with their secrets and their health
+mutes                  stories and outlets that are muted for a subscription (or for all of an owner)
+deliveries             one row per alert and channel: held, muted, queued, sent, failed, withdrawn
+messages               what is sent at once: one delivery, or a digest of several; the id identifies a repeat
+delivery_state         delivery's position in the list of takedowns
+delivery_keys          secrets of this installation: the key that signs pushes
 =====================  ============================================================================================
 """
 
@@ -24,7 +24,7 @@ channels = Table(
     Column("name", SafeString, primary_key=True),
     Column("kind", SafeString, nullable=False),
     Column("owner", SafeText, nullable=False, default=""),
-    # Addresses and tokens as JSON: never shown whole.
+    # Addresses and tokens as JSON, never shown in full.
     Column("config", SafeText, nullable=False),
     Column("per_minute", Integer, nullable=False),
     Column("active", Boolean, nullable=False, default=True),
@@ -35,12 +35,12 @@ channels = Table(
     Column("failures", Integer, nullable=False, default=0),
     Column("last_ok_ms", BigInteger),
     Column("last_failed_ms", BigInteger),
-    # Nothing goes out before: its pace, or a pause after a failure.
+    # Nothing is sent before this time: the channel's pace, or a pause after a failure.
     Column("not_before_ms", BigInteger, nullable=False, default=0),
-    # One process at a time sends on a channel: it keeps order and pace.
+    # Only one process at a time sends on a channel, to keep order and pace.
     Column("leased_by", SafeString),
     Column("lease_until_ms", BigInteger, nullable=False, default=0),
-    # Whose devices it stands for, or whose device it is; null for all others.
+    # The person whose devices it represents, or whose device it is; null for all others.
     Column("person", SafeString(32)),
 )
 
@@ -48,13 +48,13 @@ mutes = Table(
     "mutes",
     metadata,
     Column("id", SafeString, primary_key=True),
-    # Empty: all subscriptions of the owner.
+    # Empty for all subscriptions of the owner.
     Column("subscription", SafeString, nullable=False),
     Column("owner", SafeText, nullable=False),
     # story, outlet
     Column("kind", SafeString, nullable=False),
     Column("value", SafeText, nullable=False),
-    # Null: until it is taken back.
+    # Null: until the mute is removed.
     Column("until_ms", BigInteger),
     Column("muted_by", SafeText, nullable=False),
     Column("muted_ms", BigInteger, nullable=False),
@@ -125,5 +125,5 @@ messages = Table(
     Index("ix_messages_subscription_channel_queued_ms", "subscription", "channel", "queued_ms"),
 )
 
-# A handover asks which deliveries were held back since a moment.
+# A handover reads which deliveries were held back since a time.
 deliveries_by_time = Index("ix_deliveries_run_planned_ms", deliveries.c.run, deliveries.c.planned_ms)

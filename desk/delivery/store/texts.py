@@ -1,4 +1,4 @@
-"""Removing what messages quoted of texts whose limit is over (``core.store.text_limits``); who was sent what stays."""
+"""Removes quotations in messages of texts whose limit is over (``core.store.text_limits``); who was sent what is kept."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FIRST: LastDelivery = (-1, "")
 
 
 def remove_quotations(store: Store, now_ms: int, after: LastDelivery, most: int) -> LastDelivery | None:
-    """Remove what is gone as of now from the next ``most`` deliveries; the one looked at last, None once there is none left.
+    """Remove quotations of texts that are gone from the next ``most`` deliveries. Returns the last one read; None at the end.
 
-    Deliveries that wait go out without it. A record that changes between reading and writing stays for the next pass, so that
-    only what has to go is looked for while others can write. Raises StoreError.
+    Deliveries that still wait are sent without them. A record that changes between reading and writing is left for the next
+    pass, so nothing is searched while others wait to write. Raises StoreError.
     """
     limits, c = text_limits_of(store), d.deliveries.c
     if not limits:

@@ -1,1 +1,1 @@
-"""The API under ``/api/v1``: what the desk shows, for programs. Errors are problem+json; long lists come by cursor."""
+"""The API under ``/api/v1``: the desk's content for programs. Errors are problem+json; long lists are paged by cursor."""

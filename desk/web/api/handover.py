@@ -1,4 +1,4 @@
-"""The shift: what is new, changed and taken since a moment; claim, done, notes."""
+"""The shift: what is new, changed and taken since a time; claim, done, notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API is: its description for programs, and a plain page for people."""
+"""The API's description: OpenAPI for programs, and a plain page for people."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def description(request: Request) -> JSONResponse:
 @router.get("/api/", include_in_schema=False)
 @allow(Role.READER)
 def for_people(request: Request) -> Response:
-    """The same as a page."""
+    """The description of the API as a page."""
     whole = openapi(request.app)
     routes = [
         (method.upper(), path, route) for path, methods in whole["paths"].items() for method, route in methods.items()
@@ -54,7 +54,7 @@ def for_people(request: Request) -> Response:
 
 
 def meaning(parameter: dict[str, Any]) -> str:
-    """What a parameter is, for people: its description, and what its schema says of values, bounds and default."""
+    """A parameter's meaning for people: its description, and the values, limits and default in its schema."""
     schema: dict[str, Any] = parameter.get("schema", {})
     one = next((kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"), schema)
     item = one.get("items", one)
@@ -78,7 +78,7 @@ def meaning(parameter: dict[str, Any]) -> str:
 
 @cache
 def openapi(app: FastAPI) -> dict[str, Any]:
-    """The description: all routes of the API, and how to sign in."""
+    """The OpenAPI description: all routes of the API, and how to sign in."""
     whole = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     security = {"token": {"type": "http", "scheme": "bearer"}}
     whole["components"] = {"schemas": components(), "securitySchemes": security}

@@ -1,7 +1,7 @@
-"""JSON of the API by msgspec: the types that answers and bodies are encoded by are also its OpenAPI schemas.
+"""The API's JSON, encoded with msgspec: the types of answers and bodies are also its OpenAPI schemas.
 
-A record needs no copy of its fields here: ``Shape`` derives the API's type from it, so a new field of the record is in the
-answers and in their description at once.
+``Shape`` derives the API's type from a record, so a new field of the record appears in the answers and in their description
+without a copy here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from desk.web.problems import PROBLEM_JSON, Refused
 
 PREFIX = "/api/v1"
 MOST_MS = 253_402_300_799_000
-"""The last moment of the year 9999."""
+"""The end of the year 9999, in ms since the epoch."""
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items on a page.")]
 CursorText = Annotated[str | None, Query(max_length=2_000, description="The cursor of the page before.")]
 Moment = Annotated[int | None, Query(ge=0, le=MOST_MS, description="ms since the epoch, UTC.")]
@@ -32,7 +32,7 @@ Words = Annotated[list[str], Query(max_length=50)]
 
 _REF = "#/components/schemas/{name}"
 _KINDS: list[type] = []
-"""All types that routes gave or took so far, for ``components``."""
+"""All types used by the routes defined so far, for ``components``."""
 
 _REFUSALS = {
     400: "what was asked for makes no sense",
@@ -57,10 +57,10 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Shape:
-    """How the API shows a record: all its fields but ``without``, under the names they are encoded by or ``renamed``.
+    """How the API shows a record: all its fields except ``without``, under their encoded names or those in ``renamed``.
 
     A field ``x_ms`` becomes the time ``x`` (UTC); if it has a default, 0 becomes null. ``added``: further fields with their
-    types, whose values ``of`` takes. ``doc`` takes the place of the record's own description.
+    types, whose values are arguments of ``of``. ``doc`` replaces the record's own description.
     """
 
     def __init__(
@@ -91,11 +91,11 @@ class Shape:
 
     @property
     def several(self) -> Any:
-        """The type of a list of them."""
+        """The type of a list of this shape."""
         return tuple[self.kind, ...]  # type: ignore[name-defined]
 
     def of(self, record: object, *added: object) -> msgspec.Struct:
-        """The record as the API shows it; ``added``: the values of the added fields, in their order."""
+        """The record as the API shows it; ``added``: the values of the added fields, in order."""
         return self.kind(*(self._value(record, name) for name in self._names), *added)
 
     def _value(self, record: object, name: str) -> object:
@@ -106,12 +106,12 @@ class Shape:
 
 
 def listing(name: str, doc: str, item: Any, **more: Any) -> type[msgspec.Struct]:
-    """A type with ``items`` of a type, and further fields, such as a ``cursor``."""
+    """A type with ``items`` of another type, and further fields, such as a ``cursor``."""
     return composed(name, doc, items=tuple[item, ...], **more)
 
 
 def composed(name: str, doc: str, **fields: Any) -> type[msgspec.Struct]:
-    """A type of these fields."""
+    """A type with these fields."""
     return msgspec.defstruct(name, list(fields.items()), namespace={"__doc__": doc})
 
 
@@ -124,7 +124,7 @@ def partial(
     required: Collection[str] = (),
     **kinds: Any,
 ) -> type[msgspec.Struct]:
-    """A type for bodies with some fields of a record; all but ``required`` may be left out or null. ``kinds``: other types."""
+    """A type for bodies with some of a record's fields, optional and nullable except ``required``. ``kinds``: changed types."""
     known = {one.name: one.type for one in msgspec.structs.fields(record)} | kinds
     fields = [
         (name, known[name]) if name in required else (name, known[name] | None | UnsetType, UNSET) for name in names
@@ -133,20 +133,20 @@ def partial(
 
 
 def given(body: msgspec.Struct) -> dict[str, Any]:
-    """What a body of a partial type gave, as plain values."""
+    """The fields present in a body of a partial type, as plain values."""
     plain: dict[str, Any] = msgspec.to_builtins(body)
     return {name: value for name, value in plain.items() if value is not None}
 
 
 def answer(value: object) -> Response:
-    """The value as JSON. Times are ISO 8601 with their zone."""
+    """The value as a JSON answer. Times are ISO 8601 with their zone."""
     return Response(msgspec.json.encode(value), media_type="application/json")
 
 
 def gives(kind: type | None, *refusals: int) -> dict[int | str, dict[str, Any]]:
-    """A route's answers for its description: 200 with this type (None: 204, nothing), and how it may refuse.
+    """A route's answers, for its description: 200 with this type (None: an empty 204), and its possible refusals.
 
-    Refusals that all routes share are always among them.
+    Always includes the refusals that all routes share.
     """
     _KINDS.append(Problem)
     problem = {PROBLEM_JSON: {"schema": {"$ref": _REF.format(name="Problem")}}}
@@ -167,7 +167,7 @@ def takes(kind: type) -> dict[str, Any]:
 
 
 def body(kind: type) -> Any:
-    """A dependency that reads the request's body as this type. Refuses with 422 what is none."""
+    """A dependency that decodes the request's body as this type. Refuses an invalid body with 422."""
 
     async def read(request: Request) -> Any:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -181,12 +181,12 @@ def body(kind: type) -> Any:
 
 
 def cursor_of(text: str) -> str:
-    """A cursor of our own text."""
+    """The cursor for a text."""
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def read_cursor(cursor: str | None, pattern: str) -> str | None:
-    """The text of a cursor, which must match ``pattern`` whole. Raises Refused for anything that we did not make."""
+    """The text of a cursor, which must fully match ``pattern``. Raises Refused for an invalid cursor."""
     if cursor is None:
         return None
     try:
@@ -199,7 +199,7 @@ def read_cursor(cursor: str | None, pattern: str) -> str | None:
 
 
 def components() -> dict[str, Any]:
-    """The schemas of all types that routes give and take, by name."""
+    """The schemas of all types that routes return and accept, by name."""
     return msgspec.json.schema_components(_KINDS, ref_template=_REF)[1]
 
 

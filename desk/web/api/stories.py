@@ -1,4 +1,4 @@
-"""Articles, stories and alerts: as lists, and as events while they are stored."""
+"""Articles, stories and alerts: as lists, and as a stream of events when they are stored."""
 
 from __future__ import annotations
 
@@ -90,16 +90,16 @@ Stories = listing(
     cursor=str | None,
 )
 _PLACE = r"[0-9]{15}:[0-9A-Za-z:]{1,120}"
-"""So many are read from the store at once for a stream that catches up."""
+"""How many are read from the store at once for a stream that catches up."""
 
 
 def article_out(row: ArticleRow) -> msgspec.Struct:
-    """An article as the API gives it."""
+    """An article as the API returns it."""
     return ARTICLE.of(row.article, from_ms(int(row.place[:15])))
 
 
 def story_out(card: Card) -> msgspec.Struct:
-    """A story as the API gives it."""
+    """A story as the API returns it."""
     return STORY.of(card, card.title)
 
 
@@ -234,7 +234,7 @@ async def stream(
 async def _events(request: Request, desk: Desk, begin: int | None) -> AsyncIterator[ServerSentEvent]:
     await desk.hub.ready.wait()
     with desk.hub.reader() as reader:
-        # After the reader is there: what comes from now on is in its queue, what came before is read from the store.
+        # After the reader exists: later changes are in its queue, and earlier ones are read from the store.
         stored = await run_in_threadpool(desk.reader.seq)
         sent = stored if begin is None else begin
         yield ServerSentEvent(event="hello", data=str(sent), id=str(sent), retry=1_000)
@@ -251,7 +251,7 @@ async def _events(request: Request, desk: Desk, begin: int | None) -> AsyncItera
 
 
 def _events_of(batch: Batch) -> Iterator[ServerSentEvent]:
-    """All events of a batch. Only the last carries the batch's number: after a break in between, all of them come again."""
+    """All events of a batch. Only the last has the batch's number, so all are sent again after a break in between."""
     made = [(row.seq, 0, "article", article_out(row)) for row in batch.articles]
     made += [(card.seq, 1, "story", story_out(card)) for card in batch.cards]
     made += [(row.seq, 2, "alert", ALERT.of(row.alert)) for row in batch.alerts]

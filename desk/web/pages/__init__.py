@@ -1,1 +1,1 @@
-"""The desk's pages, one module each. A new page: a module with a ``router``, listed in ``desk.web.app.PAGES``."""
+"""The desk's pages, one module each. A new page is a module with a ``router``, listed in ``desk.web.app.PAGES``."""

@@ -1,4 +1,4 @@
-"""Signing in and out; one's own account: password, sessions, tokens."""
+"""Signing in and out, and the caller's own account: password, sessions, tokens."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SESSION_S = 30 * 86_400
 LANGUAGE_COOKIE_S = 365 * 86_400
 MOST_WAITING = 40
 FIRST_PAGE = "/overview"
-"""Where a person goes who signed in for no page in particular."""
+"""The page after signing in, if none was asked for."""
 
 
 @router.get("/sign-in")
 @allow(None)
 def form(visit: TheVisit, next: str = FIRST_PAGE) -> Response:  # noqa: A002 - the address' own word
-    """The form; who is signed in goes on."""
+    """The sign-in form; redirects a person who is already signed in."""
     if visit.request.state.caller is not None:
         return RedirectResponse(inside(next), 303)
     return visit.page("sign_in.html", next=inside(next), problem="", name="")
@@ -44,13 +44,13 @@ async def sign_in(
     password: Annotated[str, Form(max_length=2_000)],
     next: Annotated[str, Form()] = FIRST_PAGE,  # noqa: A002 - the form's own word
 ) -> Response:
-    """A session for the right name and password; wrong ones slow the next down (``desk.people.slowing``)."""
+    """Begin a session for a valid name and password; wrong ones delay the next attempt (``desk.people.slowing``)."""
     address: str = visit.request.state.address
     agent = visit.request.headers.get("user-agent", "")
     waiting = visit.desk.signing_in
     if waiting.statistics().tasks_waiting >= MOST_WAITING:
         raise Refused(503, gettext("Too many people are signing in: try again in a moment"), {"Retry-After": "5"})
-    # On threads of their own: a password takes a tenth of a second, and pages must not wait for those who guess.
+    # On separate threads: a password takes a tenth of a second, and pages must not wait while someone guesses.
     try:
         found = await to_thread.run_sync(
             partial(visit.desk.accounts.sign_in, name, password, address=address, agent=agent), limiter=waiting
@@ -76,7 +76,7 @@ def sign_out(visit: TheVisit) -> Response:
 @router.get("/account")
 @allow(Role.READER)
 def show(visit: TheVisit) -> Response:
-    """Sessions and tokens of the caller."""
+    """The caller's sessions and tokens."""
     return account_page(visit)
 
 
@@ -88,7 +88,7 @@ def change_password(
     new: Annotated[str, Form(max_length=2_000)],
     keep: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Change the password, which takes the old one; all sessions end, and tokens unless they are kept."""
+    """Change the password, which needs the old one; ends all sessions, and deletes tokens unless they are kept."""
     account = _account(visit.desk, visit.caller)
     try:
         if not visit.desk.accounts.check(account, old, visit.by):
@@ -108,9 +108,9 @@ def set_language(
     language: Annotated[str, Form(max_length=16)] = "",
     back: Annotated[str, Form(max_length=2_000)] = "/account",
 ) -> Response:
-    """Set the language of the pages: of the account, or of this browser before signing in and in the demo.
+    """Set the language of the pages for the account, or for this browser before signing in and in the demo.
 
-    Empty: what the browser asks for.
+    Empty: the browser's language.
     """
     chosen = language if language in LANGUAGES else ""
     caller = visit.request.state.caller
@@ -126,7 +126,7 @@ def set_language(
 @router.post("/account/sign-out-others")
 @allow(Role.READER)
 def sign_out_others(visit: TheVisit) -> Response:
-    """End all sessions but this one."""
+    """End all sessions except this one."""
     _account(visit.desk, visit.caller)
     visit.desk.accounts.end_other_sessions(visit.by)
     return RedirectResponse("/account", 303)
@@ -140,7 +140,7 @@ def make_token(
     scope: Annotated[str, Form()] = "read",
     days: Annotated[int | None, Form(ge=1, le=3_650)] = 90,
 ) -> Response:
-    """Make a token; it is shown this once."""
+    """Create a token, which is shown only once."""
     try:
         token = visit.desk.accounts.make_token(_account(visit.desk, visit.caller), name, scope, days, visit.by)
     except UsageError as error:
@@ -151,7 +151,7 @@ def make_token(
 @router.post("/account/feeds")
 @allow(Role.READER)
 def make_feed(visit: TheVisit, feed: Annotated[str, Form(max_length=25_000)]) -> Response:
-    """Make an address of a feed for a feed reader; it is shown this once."""
+    """Create a feed's address for a feed reader, which is shown only once."""
     account, address = _account(visit.desk, visit.caller), feed_address(feed)
     if address is None:
         raise Refused(400, gettext("that is not an Atom feed of this desk"))
@@ -163,7 +163,7 @@ def make_feed(visit: TheVisit, feed: Annotated[str, Form(max_length=25_000)]) ->
 @router.post("/account/tokens/drop")
 @allow(Role.READER)
 def drop_token(visit: TheVisit, token: Annotated[str, Form(max_length=32)]) -> Response:
-    """Delete a token: it no longer opens anything."""
+    """Delete a token, which is then no longer valid."""
     if not visit.desk.accounts.drop_token(token, visit.by):
         raise Refused(404, gettext("you have no such token"))
     return RedirectResponse("/account", 303)
@@ -185,7 +185,7 @@ def _account(desk: Desk, caller: Caller) -> Account:
 def account_page(
     visit: Visit, *, problem: str = "", done: str = "", token: str = "", feed: str = "", status: int = 200
 ) -> Response:
-    """The account page, with what came of a form."""
+    """The account page, with the result of a form."""
     people, devices = visit.desk.accounts.people, visit.devices
     return visit.page(
         "account.html",

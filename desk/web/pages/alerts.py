@@ -1,4 +1,4 @@
-"""Alerts as a work list, one of them, and what to do about one that is not relevant: a mark, a narrower query, a mute."""
+"""Alerts as a work list, a single alert, and what to do about an irrelevant one: a mark, a narrower query, a mute."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Back = Annotated[str, Form(max_length=500)]
 def listing(
     visit: TheVisit, subscription: str = "", before: str = "", done: str = "", show: AlertsShown = "open"
 ) -> Response:
-    """Alerts by story, newest first, with what became of each; ``subscription``: only of that one."""
+    """Alerts by story, newest first, with their deliveries; ``subscription``: only that subscription's."""
     alerts, more = alerts_page(
         visit.desk,
         limit=PAGE,
@@ -69,7 +69,7 @@ def listing(
 @router.get("/alerts/{alert}")
 @allow(Role.READER)
 def show(visit: TheVisit, alert: str) -> Response:
-    """One alert: what messages link to."""
+    """One alert, to which messages link."""
     one = alert_with(visit.desk.store, visit.desk.settings.run, alert)
     return _page(visit, one)
 
@@ -77,7 +77,7 @@ def show(visit: TheVisit, alert: str) -> Response:
 @router.get("/alerts/{alert}/narrower")
 @allow(Role.EDITOR)
 def narrower(visit: TheVisit, turn: TheTurn, alert: str) -> Response:
-    """It is not relevant: small changes to the query that would have avoided it, with what each would have cost."""
+    """For an irrelevant alert: small changes to the query that would have avoided it, with the alerts each would have lost."""
     one, run = alert_with(visit.desk.store, visit.desk.settings.run, alert), visit.desk.settings.run
     try:
         _, _, found = not_relevant(
@@ -92,7 +92,7 @@ def narrower(visit: TheVisit, turn: TheTurn, alert: str) -> Response:
 @router.post("/alerts/work")
 @allow(Role.EDITOR)
 def work(visit: TheVisit, alert: Several, act: Annotated[Act, Form()], back: Back = "/alerts") -> Response:
-    """Acknowledge alerts, take them on, or open them again."""
+    """Acknowledge alerts, claim them, or open them again."""
     if act == "acknowledge":
         alert_work.acknowledge(visit.desk, visit.by, alert)
     elif act == "reopen":
@@ -107,7 +107,7 @@ def work(visit: TheVisit, alert: Several, act: Annotated[Act, Form()], back: Bac
 def assign(
     visit: TheVisit, alert: Several, person: Annotated[str, Form(max_length=32)], back: Back = "/alerts"
 ) -> Response:
-    """Give alerts to a person."""
+    """Assign alerts to a person."""
     alert_work.assign(visit.desk, visit.by, alert, person)
     return visit.done(back)
 
@@ -120,7 +120,7 @@ def mark(
     relevant: Annotated[Literal["yes", "no", "unmarked"], Form()],
     back: Back = "/alerts",
 ) -> Response:
-    """Mark an alert as relevant or not; its subscription stays as it is."""
+    """Mark an alert as relevant or not; its subscription does not change."""
     alert_work.mark(visit.desk, visit.by, alert, relevant=alert_work.RELEVANT[relevant])
     return visit.done(back)
 
@@ -133,7 +133,7 @@ def mute(
     kind: Annotated[MuteKind, Form()],
     hours: Annotated[int | None, Form(ge=1, le=10_000)] = None,
 ) -> Response:
-    """Send nothing more of the alert's story, or outlet, to the channels of its subscription."""
+    """Stop sending the alert's story, or outlet, to its subscription's channels."""
     made = use_case.mute(visit.desk, visit.by, alert, kind, hours)
     if kind == "story":
         done = gettext("The story is muted for %(subscription)s", subscription=made.subscription)
@@ -147,7 +147,7 @@ def mute(
 @router.post("/alerts/unmute")
 @allow(Role.EDITOR)
 def unmute(visit: TheVisit, mute: Annotated[str, Form(max_length=64)]) -> Response:
-    """Take a mute back."""
+    """Remove a mute."""
     use_case.unmute(visit.desk, visit.by, mute)
     done = gettext("The mute is removed")
     return RedirectResponse(f"/alerts?done={quote(done)}", 303)
@@ -174,20 +174,20 @@ def _page(visit: Visit, one: Alert, *, proposals: Sequence[NarrowerQuery] | None
 
 
 def _names(desk: Desk) -> dict[str, str]:
-    """Subscriptions' names by id, those that were just saved too; the board's are some seconds old."""
+    """Subscriptions' names by id, including those just saved; the board's names are some seconds old."""
     several = desk.queries.read(now_ms=desk.clock_ms()).subscriptions
     return {one.id: one.name or one.id for one in several}
 
 
 class _Shown(NamedTuple):
-    """The headline and a stretch of the text, what matched in them marked; ``why`` is empty if the headline says it all."""
+    """The headline and a part of the text, with matches marked; ``why`` is empty if all matches are in the headline."""
 
     title: tuple[Segment, ...]
     why: tuple[Segment, ...] = ()
 
 
 def _shown(one: Alert) -> _Shown:
-    """What to show of an alert. Those of older versions have no snippets."""
+    """What to show of an alert. Alerts from older versions of Wirewatch have no snippets."""
     title, why = marked(one.title, ()), tuple[Segment, ...]()
     for snippet in one.snippets:
         segments = marked(snippet.text, [Span(start, end) for start, end in snippet.spans])

@@ -1,4 +1,4 @@
-"""Briefing: the stories of a period by topic, to read, print, and take along as text or HTML."""
+"""Briefing: the stories of a period by topic, to read, print, and download as text, HTML or PDF."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def show(visit: TheVisit, hours: Hours = 24) -> Response:
 @router.get("/briefing/export.{kind}")
 @allow(Role.READER)
 def export(visit: TheVisit, kind: str, hours: Hours = 24) -> Response:
-    """The same as Markdown, as a page of its own that can be mailed, or as PDF."""
+    """The briefing as Markdown, as a standalone page that can be mailed, or as PDF."""
     if kind not in FORMATS:
         raise Refused(404, gettext("no such format; there are %(names)s", names=", ".join(FORMATS)))
     settings = visit.desk.settings

@@ -1,4 +1,4 @@
-"""Channels: where alerts are delivered to. Added, tried out, tried again, removed; addresses are never shown whole."""
+"""Channels, to which alerts are delivered: add, test, retry, remove. Addresses are never shown in full."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ router = APIRouter(include_in_schema=False)
 Name = Annotated[str, Form(max_length=100)]
 OPTION = "option."
 TESTS = Limit(10, 6.0)
-"""Test messages of one person: a button must not become a way to flood a receiver."""
+"""Limit of test messages of one person, so that the button can't be used to flood a receiver."""
 
 
 @router.get("/channels")
 @allow(Role.READER)
 def show(visit: TheVisit) -> Response:
-    """All channels and how they fare."""
+    """All channels with their health."""
     return _page(visit, visit.channels)
 
 
 @router.post("/channels/add")
 @allow(Role.EDITOR)
 def add(visit: TheVisit, form: TheForm, name: Name, address: Annotated[str, Form(max_length=2_000)]) -> Response:
-    """Add a channel, or give one another address. Nothing is sent yet. Fields ``option.…`` are options of its kind."""
+    """Add a channel, or change the address of one. Sends nothing yet. Fields ``option.…`` are options of its kind."""
     channels = visit.channels
     options = {field.removeprefix(OPTION): values[-1] for field, values in form.items() if field.startswith(OPTION)}
     try:
@@ -52,7 +52,7 @@ def add(visit: TheVisit, form: TheForm, name: Name, address: Annotated[str, Form
 @router.post("/channels/test")
 @allow(Role.EDITOR)
 def test(visit: TheVisit, name: Name) -> Response:
-    """Send a test message now, and say what came of it."""
+    """Send a test message now, and show the result."""
     channels = visit.channels
     channels.get(name)
     wait_s = visit.desk.buckets.take(f"channel test {visit.caller.id}", TESTS, visit.desk.monotonic())
@@ -72,7 +72,7 @@ def test(visit: TheVisit, name: Name) -> Response:
 @router.post("/channels/retry")
 @allow(Role.EDITOR)
 def retry(visit: TheVisit, name: Name) -> Response:
-    """Let a failing channel try at once, and send again what had failed for good."""
+    """Make a failing channel try at once, and send its failed messages again."""
     channels = visit.channels
     count = channels.retry(name)
     return _page(

@@ -1,4 +1,4 @@
-"""Coverage: how the feeds do against their own rhythm, what may be missing; adding, removing, lists, finding a site's feeds."""
+"""Coverage: feeds compared to their own rhythm, and what may be missing; adding, removing, lists, finding a site's feeds."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from desk.web.requests import TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
 MOST_IMPORTED = 5_000
-"""Feeds of one file: each is a transaction, and a person waits for the page."""
+"""Feeds in one file: each is a transaction, and a person waits for the page."""
 Address = Annotated[str, Form(max_length=2_000)]
 
 
 @router.get("/coverage")
 @allow(Role.READER)
 def show(visit: TheVisit) -> Response:
-    """All feeds, what needs an eye first."""
+    """All feeds, those that need attention first."""
     return _page(visit)
 
 
@@ -89,7 +89,7 @@ def import_list(visit: TheVisit, file: Annotated[UploadFile, File()]) -> Respons
 @router.post("/coverage/find")
 @allow(Role.EDITOR)
 def find(visit: TheVisit, url: Address) -> Response:
-    """Begin to look for the feeds of a site: it takes up to minutes, at the site's pace, so it goes on while the page waits."""
+    """Begin to search a site for feeds; this can take minutes, at the site's pace, so it continues in the background."""
     name = use_case.find(visit.desk, visit.by, url)
     if name is None:
         raise Refused(
@@ -101,7 +101,7 @@ def find(visit: TheVisit, url: Address) -> Response:
 @router.get("/coverage/find/{name}")
 @allow(Role.EDITOR)
 def found(visit: TheVisit, name: str) -> Response:
-    """What was found so far."""
+    """The feeds found so far."""
     search = DISCOVERIES.get(name)
     watched = {feed.url for feed in visit.desk.feed_port.report().feeds if feed.state != "removed"}
     return visit.page("found.html", search=search, found=list(search.found), known=watched)

@@ -1,4 +1,4 @@
-"""Devices that a person is notified on: turned on and off, tried out, on the account page."""
+"""Devices on which a person is notified: turn on, turn off, test, on the account page."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ router = APIRouter(include_in_schema=False)
 Name = Annotated[str, Form(max_length=200)]
 Key = Annotated[str, Form(max_length=200)]
 CHANGES = Limit(10, 30.0)
-"""Devices turned on, and tests, of one person: each names an address that this desk then sends to."""
+"""Limit of additions and tests of devices of one person, since each makes this desk send to an address."""
 
 
 @router.post("/account/devices/key")
 @allow(Role.READER)
 def key(visit: TheVisit) -> Response:
-    """What a browser's subscription is bound to: the public key, in Base64url."""
+    """The public key to which browsers bind their subscription, in Base64url."""
     return PlainTextResponse(visit.devices.public_key())
 
 
@@ -39,7 +39,7 @@ def add(
     auth: Key,
     label: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
-    """Notify the caller in this browser. Nothing is sent yet."""
+    """Turn on notifications for the caller in this browser. Sends nothing yet."""
     _limit(visit)
     try:
         name = visit.devices.add(label, endpoint, p256dh, auth)
@@ -51,7 +51,7 @@ def add(
 @router.post("/account/devices/test")
 @allow(Role.READER)
 def test(visit: TheVisit, name: Name) -> Response:
-    """Send a test notification to one of the caller's devices, and say what came of it."""
+    """Send a test notification to one of the caller's devices, and show the result."""
     _limit(visit)
     problem = visit.devices.test(name)
     if problem:
@@ -63,7 +63,7 @@ def test(visit: TheVisit, name: Name) -> Response:
 @router.post("/account/devices/remove")
 @allow(Role.READER)
 def remove(visit: TheVisit, name: Name) -> Response:
-    """Notify the caller no longer on one of their devices."""
+    """Turn off notifications on one of the caller's devices."""
     visit.devices.remove(name)
     return account_page(visit, done=gettext("%(device)s is turned off", device=name))
 

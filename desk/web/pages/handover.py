@@ -1,4 +1,4 @@
-"""Shift handover: what is new, changed, taken and held back since a moment; notes, assign, claim, done."""
+"""Shift handover: what is new, changed, taken and held back since a time; notes, assign, claim, done."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Holder = Annotated[str, Form(max_length=32)]
 @router.get("/handover")
 @allow(Role.READER)
 def show(visit: TheVisit, hours: str = "", since: str = "") -> Response:
-    """The state of the shift since the last one began, the last handover, so many hours, or a moment of the desk's time."""
+    """The shift since the last one began, the last handover, a number of hours, or a time in the desk's zone."""
     shift, joins = shift_of(visit.desk), visit.desk.joins()
     handovers = shift.handovers()
     moment = since_of(visit.desk, handovers, hours, since)
     stories = handover(visit.desk, moment.ms)
     taken = shift.taken(joins, done_since_ms=moment.ms)
-    # A story that is taken or done stands in its own section only.
+    # A story that is taken or done is only in its own section.
     known = {one.story for one in taken if one.held or one.state == "done"}
     stories = stories._replace(
         new=tuple(card for card in stories.new if card.id not in known),
@@ -70,7 +70,7 @@ def show(visit: TheVisit, hours: str = "", since: str = "") -> Response:
 @router.post("/handover/claim")
 @allow(Role.EDITOR)
 def claim(visit: TheVisit, story: Story, over: str = Form(""), back: Back = "/handover") -> Response:
-    """Take a story on. ``over``: who had it on the page (id), if anybody."""
+    """Claim a story. ``over``: the holder (id) that the page showed, if any."""
     shifts.claim(visit.desk, visit.by, story, over=over)
     return visit.done(back)
 
@@ -93,7 +93,7 @@ def finish(
     release: Annotated[bool, Form()] = False,
     back: Back = "/handover",
 ) -> Response:
-    """The story is dealt with; ``release``: it is not, and anybody may take it."""
+    """Mark a story as done; with ``release``, give it back instead, so that anyone may claim it."""
     (shifts.give_back if release else shifts.finish)(visit.desk, visit.by, story, over=over)
     return visit.done(back)
 
@@ -101,7 +101,7 @@ def finish(
 @router.post("/handover/note")
 @allow(Role.EDITOR)
 def note(visit: TheVisit, text: Text, story: Story = "", back: Back = "/handover") -> Response:
-    """Write something down for the next shift, about a story or the shift as a whole."""
+    """Write a note for the next shift, about a story or the whole shift."""
     if not text.strip():
         raise Refused(400, gettext("the note is empty"))
     shifts.write_note(visit.desk, visit.by, story, text)
@@ -111,6 +111,6 @@ def note(visit: TheVisit, text: Text, story: Story = "", back: Back = "/handover
 @router.post("/handover/over")
 @allow(Role.EDITOR)
 def hand_over(visit: TheVisit, text: Text = "") -> Response:
-    """The shift ends here: the next one's page begins at this moment."""
+    """End the shift now: the next shift's page begins at this time."""
     shifts.hand_over(visit.desk, visit.by, text)
     return visit.done("/handover")

@@ -1,4 +1,4 @@
-"""The desk as an app: its manifest, the script that answers without a connection, and the page that it then shows."""
+"""The desk as an app: its manifest, the script that answers while offline, and the offline page."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from desk.web.render import STATIC, fragment, static_url
 
 router = APIRouter(include_in_schema=False)
 KEPT_FILES = ("desk.css", "icon.svg", "theme.js", "retry.js")
-"""Our own files that the page without a connection needs; the script lists their addresses."""
+"""Files that the offline page needs; the script lists their addresses."""
 
 
 @router.get("/manifest.webmanifest")
 @allow(None)
 def manifest(request: Request) -> Response:  # noqa: ARG001 - every route has one
-    """What a browser installs. The same for everyone: it is asked for without a session."""
+    """The app's manifest. The same for everyone, since browsers fetch it without a session."""
     icon = {"src": static_url("icon.svg"), "type": "image/svg+xml", "sizes": "any", "purpose": "any"}
     described = {
         "name": "Wirewatch",
@@ -37,9 +37,9 @@ def manifest(request: Request) -> Response:  # noqa: ARG001 - every route has on
 @router.get("/service-worker.js")
 @allow(None)
 def service_worker() -> Response:
-    """At the root, since a script answers for what is below its own address only.
+    """The service worker, at the root, since it handles only addresses below its own.
 
-    It names the digest of what it keeps: a browser installs a script again, and with it what that keeps, only if it differs.
+    It contains a digest of the files it caches: a browser reinstalls a script, and refreshes its cache, only if it differs.
     """
     kept = hashlib.blake2b(fragment("offline.html").encode(), digest_size=8)
     for name in KEPT_FILES:
@@ -51,5 +51,5 @@ def service_worker() -> Response:
 @router.get("/offline")
 @allow(None)
 def offline() -> Response:
-    """What is shown without a connection. It holds nothing of anyone's."""
+    """The page shown while offline. It contains no one's data."""
     return HTMLResponse(fragment("offline.html"))

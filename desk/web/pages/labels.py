@@ -1,4 +1,4 @@
-"""Labels of outlets: what each is called by, with its source; editors change them."""
+"""Labels of outlets, each with its source; editors change them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def put(
 @router.post("/outlets/unlabel")
 @allow(Role.EDITOR)
 def drop(visit: TheVisit, source: Source, label: Label) -> Response:
-    """Take a label away."""
+    """Remove a label."""
     use_case.drop_label(visit.desk, visit.by, source, label)
     return _page(
         visit, done=gettext("%(outlet)s is no longer labelled %(label)s", outlet=source, label=label_words(label))

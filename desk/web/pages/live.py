@@ -1,4 +1,4 @@
-"""Live: stories as they come, narrowed by facets; read and unread, stars, export; the event stream behind the page."""
+"""Live: stories as they arrive, filtered by facets; read and unread, stars, export; the page's event stream."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ router = APIRouter(include_in_schema=False)
 PAGE = 60
 EXPORTED = 2_000
 KEPT = 4_000
-"""Rendered rows that are kept for the next reader."""
+"""Rendered rows that are cached for other readers."""
 
 RowCache = dict[tuple[str, str, int, str], str]
-"""Rows as they were rendered, by language, story, transaction and the time shown."""
+"""Rendered rows, by language, story, transaction and the displayed time."""
 
 
 @router.get("/")
 @allow(Role.READER)
 def live(visit: TheVisit, before: str = "") -> Response:
-    """The newest stories that the filter lets through."""
+    """The newest stories that pass the filter."""
     form = live_filter_of(visit.request.query_params.multi_items())
     seq = visit.desk.board.seq
     cards = visit.desk.board.snapshot()
@@ -68,9 +68,9 @@ def live(visit: TheVisit, before: str = "") -> Response:
 @router.get("/live/events")
 @allow(Role.READER)
 async def events(visit: TheVisit, since: Number = 0) -> Response:
-    """Changed stories (``story``), the status bar (``status``), that all stories are there (``loaded``).
+    """Events: changed stories (``story``), the status bar (``status``), and all stories are loaded (``loaded``).
 
-    Ids are transactions: a browser that comes back misses nothing.
+    Ids are transactions, so a browser that reconnects misses nothing.
     """
     last = last_id(visit.request, since)
     full = gettext("you have too many pages open")
@@ -80,7 +80,7 @@ async def events(visit: TheVisit, since: Number = 0) -> Response:
 @router.get("/live/export.{kind}")
 @allow(Role.READER)
 def export(visit: TheVisit, kind: str) -> Response:
-    """What the page shows, all of it, as CSV, JSON Lines or Atom."""
+    """All stories that pass the filter, as CSV, JSON Lines or Atom."""
     if kind not in FORMATS:
         raise Refused(404, gettext("no such format; there are %(names)s", names=", ".join(FORMATS)))
     form = live_filter_of(visit.request.query_params.multi_items())
@@ -108,7 +108,7 @@ def read(
     seq: Annotated[Number | None, Form()] = None,
     back: Annotated[str, Form()] = "/",
 ) -> Response:
-    """Mark a story as read as of ``seq``, or, without it, as unread."""
+    """Mark a story as read as of ``seq``, or without ``seq``, as unread."""
     visit.desk.marks.read(visit.caller.id, story, seq)
     return visit.done(back)
 
@@ -121,7 +121,7 @@ def star(
     starred: Annotated[bool, Form()],
     back: Annotated[str, Form()] = "/",
 ) -> Response:
-    """Star a story, or take the star away."""
+    """Star a story, or remove the star."""
     visit.desk.marks.star(visit.caller.id, story, visit.desk.clock_ms() if starred else None)
     return visit.done(back)
 
@@ -129,7 +129,7 @@ def star(
 @router.post("/live/read-all")
 @allow(Role.READER)
 def read_all(visit: TheVisit, seq: Annotated[Number, Form()], back: Annotated[str, Form()] = "/") -> Response:
-    """Everything up to what the page showed counts as read."""
+    """Mark everything up to what the page showed as read."""
     visit.desk.marks.read_all(visit.caller.id, seq)
     return visit.done(back)
 
@@ -137,7 +137,7 @@ def read_all(visit: TheVisit, seq: Annotated[Number, Form()], back: Annotated[st
 def _page(
     desk: Desk, caller: Caller, cards: Sequence[Card], form: LiveFilter, before: str, *, limit: int = PAGE
 ) -> tuple[list[Card], dict[str, ReadState], set[str], str | None]:
-    """The cards to show, what each is to the caller, which are starred, and where the next page begins."""
+    """The cards to show, their read states for the caller, the starred stories, and the position of the next page."""
     now_ms, cursor, joins = desk.clock_ms(), _cursor(before), desk.joins()
     if form.show == "starred":
         cards = _starred(desk, caller, joins)
@@ -178,7 +178,7 @@ async def _events(visit: Visit, last: int) -> AsyncIterator[ServerSentEvent]:
     form = live_filter_of(visit.request.query_params.multi_items())
     rows: RowCache = visit.request.app.state.rows
     shown, loaded = "", False
-    # A browser that was away during a takedown learns of it by this number, and loads the page again.
+    # By this number, a browser that was disconnected during a takedown notices it and reloads the page.
     yield ServerSentEvent(event="hello", data=str(visit.desk.follower.takedowns or 0), retry=1_000)
 
     def events_of(cards: Sequence[Card]) -> Iterator[ServerSentEvent]:
@@ -187,7 +187,7 @@ async def _events(visit: Visit, last: int) -> AsyncIterator[ServerSentEvent]:
     def news() -> Iterator[ServerSentEvent]:
         nonlocal shown, loaded
         if not loaded and visit.desk.hub.ready.is_set():
-            # For pages that were made before all stories were there.
+            # For pages that were rendered before all stories were loaded.
             loaded = True
             yield ServerSentEvent(event="loaded", data="")
         bar = status_bar_html(status_of(visit.desk.health, clock_of(visit.desk)))
@@ -196,7 +196,7 @@ async def _events(visit: Visit, last: int) -> AsyncIterator[ServerSentEvent]:
             yield ServerSentEvent(event="status", data=bar)
 
     with visit.desk.hub.reader() as reader:
-        # After the reader is there: what comes between is sent twice, not never.
+        # After the reader exists, so that changes in between are sent twice and not missed.
         for event in [*events_of(visit.desk.board.since(last)), *news()]:
             yield event
         try:
@@ -214,13 +214,13 @@ async def _events(visit: Visit, last: int) -> AsyncIterator[ServerSentEvent]:
 
 @lru_cache(maxsize=4 * len(language.LANGUAGES))
 def status_bar_html(status: Status) -> str:
-    """The status bar, on one line: rendered once for all open streams, since each asks after every batch."""
+    """The status bar on one line. Rendered once for all open streams, since each asks for it after every batch."""
     return " ".join(fragment("_status.html", status=status).split())
 
 
 def _events_of(desk: Desk, rows: RowCache, cards: Sequence[Card]) -> Iterator[ServerSentEvent]:
-    """Events of cards in the order of their transactions. Only the last of a transaction carries its number: a browser
-    whose stream breaks off in between comes back for all of them.
+    """Events of cards in the order of their transactions. Only the last of a transaction has its number, so a browser whose
+    stream breaks in between receives all of them again.
     """
     clock = clock_of(desk)
     for place, card in enumerate(cards):
@@ -229,7 +229,7 @@ def _events_of(desk: Desk, rows: RowCache, cards: Sequence[Card]) -> Iterator[Se
 
 
 def _row(rows: RowCache, card: Card, clock: Clock) -> str:
-    # Rows show the day of older times, so a day's rows are not the next one's.
+    # Rows show the day for earlier days, so cached rows are valid for one day only.
     key = (language.current(), card.id, card.seq, clock.short(card.last_ms))
     if key not in rows:
         if len(rows) >= KEPT:

@@ -1,4 +1,4 @@
-"""Overview: the page to open first. The last 24 hours beside the usual day, the largest stories, what is silent, countries."""
+"""Overview, the first page: the last 24 hours against a usual day, the largest stories, silent feeds, countries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/overview")
 @allow(Role.READER)
 def show(visit: TheVisit) -> Response:
-    """All of it as of now."""
+    """The overview as of now."""
     return visit.page(
         "overview.html",
         view=overview(visit.desk, visit.caller),

@@ -35,7 +35,7 @@ def add(
     role: Annotated[str, Form()],
     password: Annotated[str, Form(max_length=2_000)] = "",
 ) -> Response:
-    """Add a person; without a password they can sign in by the proxy only."""
+    """Add a person; without a password they can sign in only through the proxy."""
     try:
         visit.desk.accounts.add(name, role_named(role), password or None, visit.by)
     except UsageError as error:
@@ -57,7 +57,7 @@ def change_role(visit: TheVisit, person: Person, role: Annotated[str, Form()]) -
 @router.post("/people/active")
 @allow(Role.ADMIN)
 def change_active(visit: TheVisit, person: Person, active: Annotated[bool, Form()]) -> Response:
-    """Close an account, or open it again."""
+    """Close an account, or reopen it."""
     try:
         visit.desk.accounts.set_active(_account(visit.desk, person), active=active, by=visit.by)
     except UsageError as error:
@@ -73,7 +73,7 @@ def set_password(
     password: Annotated[str, Form(max_length=2_000)],
     keep: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Set a person's password; their sessions end, and tokens unless they are kept."""
+    """Set a person's password; ends their sessions, and deletes tokens unless they are kept."""
     try:
         visit.desk.accounts.set_password(_account(visit.desk, person), password, visit.by, keep_tokens=keep)
     except UsageError as error:

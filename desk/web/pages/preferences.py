@@ -1,4 +1,4 @@
-"""What people set for themselves: density, and views that they keep."""
+"""People's own settings: density, and saved views."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Text = Annotated[str, Form(max_length=200)]
 def save(
     visit: TheVisit, page: Text, name: Text, query: Annotated[str, Form(max_length=2 * LONGEST_QUERY)]
 ) -> Response:
-    """Keep a page's filters under a name."""
+    """Save a page's filters under a name."""
     view = visit.desk.preferences.save_view(visit.caller.id, page, name, query, now_ms=visit.desk.clock_ms())
     return RedirectResponse(view.address, 303)
 
@@ -37,6 +37,6 @@ def drop(visit: TheVisit, page: Text, name: Text) -> Response:
 @router.post("/density")
 @allow(Role.READER)
 def density(visit: TheVisit, density: Text, back: Annotated[str, Form(max_length=5_000)] = "/") -> Response:
-    """Set how dense pages are."""
+    """Set the density of pages."""
     visit.desk.preferences.set_density(visit.caller.id, density)
     return visit.done(back)

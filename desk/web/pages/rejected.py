@@ -1,4 +1,4 @@
-"""Rejected records: how many of which kind, the newest, and letting them go through again after a mend."""
+"""Rejected records: the number of each kind, the newest, and retries after a fix."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Reason = Annotated[str, Query(max_length=500)]
 @router.get("/rejected")
 @allow(Role.READER)
 def show(visit: TheVisit, stage: Stage = "", reason: Reason = "") -> Response:
-    """All kinds with their numbers, and the newest records of one kind or of all."""
+    """All kinds with their numbers, and the newest records of one kind or all kinds."""
     return _page(visit, Wanted(stage, reason))
 
 
@@ -34,7 +34,7 @@ def retry(
     stage: Annotated[str, Form(max_length=100)] = "",
     reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
-    """Let one record, or all of a kind, go through again."""
+    """Retry one record, or all of a kind."""
     wanted = Wanted(stage, reason)
     made = use_case.retry(visit.desk, visit.by, wanted, [position] if position else ())
     said = [

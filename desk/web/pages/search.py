@@ -1,4 +1,4 @@
-"""Search: all that is stored, in the query language, by time or by rank; marks, facets, volume, export."""
+"""Search in all stored articles, with the query language, by time or rank; marks, facets, volume, export."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SIGNS: Mapping[str, str] = {"about": "≈", "at_most": "≤"}
 def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: Number = 0) -> Response:
     """One page of results; without a query or filter, the newest articles.
 
-    ``cursor`` and ``at`` (ms) are of the page before: "the last 7 days" means the same on all pages.
+    ``cursor`` and ``at`` (ms) are from the previous page, so that "the last 7 days" means the same on all pages.
     """
     form = search_form_of(visit.request.query_params.multi_items())
     at_ms = at if cursor and 0 < at <= visit.desk.clock_ms() else visit.desk.clock_ms()
@@ -51,7 +51,7 @@ def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: Number = 0) -> 
     except QueryError as error:
         problem, findings = error.pointer(), unread(form.q, error)
     except UsageError:
-        # A cursor of a search that was changed meanwhile: from the beginning.
+        # The search was changed after the cursor was made: start from the beginning.
         cursor = ""
         found = search_page(visit.desk, form, at_ms, None, turn.stopped)
     facets = found.facets if found is not None else None
@@ -89,12 +89,12 @@ def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: Number = 0) -> 
 @router.get("/search/export.{kind}")
 @allow(Role.READER)
 def export(visit: TheVisit, turn: TheTurn, kind: str) -> Response:
-    """What the search finds, as CSV or JSON Lines (at most 10,000 articles) or Atom (100)."""
+    """The found articles, as CSV or JSON Lines (at most 10,000) or Atom (100)."""
     if kind not in FORMATS:
         raise Refused(404, gettext("no such format; there are %(names)s", names=", ".join(FORMATS)))
     form = search_form_of(visit.request.query_params.multi_items())
     at_ms = visit.desk.clock_ms()
-    # The first page now: a query that can't be read is an answer of its own, not half a file.
+    # Reads the first page now, so that an invalid query gives an error and not half a file.
     first = first_export_page(visit.desk, form, at_ms, turn.stopped)
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-search.{kind}"'}
     if kind == "atom":
@@ -117,9 +117,9 @@ def export(visit: TheVisit, turn: TheTurn, kind: str) -> Response:
 
 
 def save_address(form: SearchForm) -> str:
-    """The editor of a new subscription that asks for what the search finds; a subscription looks forward, so no period.
+    """The address of the editor for a new subscription with this search, without its period, since subscriptions look forward.
 
-    Labels become a part of the query: an outlet that is labelled later counts from then on.
+    Labels become a part of the query, so an outlet that gets the label later is included from then on.
     """
     query, kinds = form.q, " OR ".join(f'kind:"{label}"' if " " in label else f"kind:{label}" for label in form.label)
     if kinds:

@@ -1,4 +1,4 @@
-"""One story: its timeline of articles, copies and edits, one of its articles with the evidence; an article's record."""
+"""One story: its timeline of articles, copies and edits, and one article with its evidence; an article's record."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ router = APIRouter(include_in_schema=False)
 Identity = Annotated[str, Form(max_length=100)]
 Why = Annotated[str, Form(max_length=500)]
 MOST = 200
-"""Articles of one story that its page lists: the newest."""
+"""How many of a story's newest articles its page lists."""
 
 
 @router.get("/story/{story}")
 @allow(Role.READER)
 def show(visit: TheVisit, background: BackgroundTasks, story: str, article: str = "") -> Response:
-    """The story; ``article``: the one to read, else its first."""
+    """The story; ``article``: the article to read, by default the first."""
     now = story_now(visit.desk, story, article)
     if now != story and visit.desk.follower.card(now) is not None:
         # An editor joined it into another, or split the article from it.
@@ -71,7 +71,7 @@ def show(visit: TheVisit, background: BackgroundTasks, story: str, article: str 
         joined=joined_by(visit.desk, chosen.article) if visit.desk.stories is not None else None,
         decided=decisions(visit.desk, story=story),
     )
-    # After the answer: reading does not wait for a write.
+    # After the answer, so that reading does not wait for a write.
     background.add_task(visit.desk.marks.read, visit.caller.id, story, card.seq)
     answer.background = background
     return answer
@@ -80,7 +80,7 @@ def show(visit: TheVisit, background: BackgroundTasks, story: str, article: str 
 @router.post("/story/join")
 @allow(Role.EDITOR)
 def join(visit: TheVisit, story: Identity, into: Identity, why: Why = "") -> Response:
-    """Make two stories one."""
+    """Join two stories."""
     story_decisions.join(visit.desk, visit.by, story, into, why.strip())
     return visit.done(f"/story/{into}")
 
@@ -96,7 +96,7 @@ def split(visit: TheVisit, article: Identity, why: Why = "") -> Response:
 @router.post("/story/undo")
 @allow(Role.EDITOR)
 def undo(visit: TheVisit, number: Annotated[int, Form(ge=1, lt=1 << 31)], why: Why = "") -> Response:
-    """Take a decision back."""
+    """Undo a decision."""
     made = story_decisions.undo(visit.desk, visit.by, number, why.strip())
     return visit.done(f"/story/{made.decision.into}")
 
@@ -104,7 +104,7 @@ def undo(visit: TheVisit, number: Annotated[int, Form(ge=1, lt=1 << 31)], why: W
 @router.get("/article/{article}")
 @allow(Role.READER)
 def record(visit: TheVisit, article: str, at: Number = -1) -> Response:
-    """How each raw record of an article ended, and one of them; ``at``: which of its outcomes, else the last."""
+    """The outcomes of an article's raw records, and one raw record; ``at``: the index of the outcome, by default the last."""
     found = article_record(visit.desk, article, at)
     raw = found.raw.raw if found.raw is not None else None
     return visit.page(

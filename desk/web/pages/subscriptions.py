@@ -1,4 +1,4 @@
-"""Subscriptions: the list; one of them with editor, history and latest alerts; what answers while its query is typed; files."""
+"""Subscriptions: the list; one subscription with editor, history and latest alerts; answers while a query is typed; files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from desk.web.requests import Number, TheForm, TheVisit, Visit, number_in
 from desk.web.turns import TheTurn
 
 MOST_IMPORTED = 5_000
-"""Subscriptions in one file: checking them must not take longer than a person waits."""
+"""Subscriptions in one file: checking them must not take longer than a person will wait."""
 
 router = APIRouter(include_in_schema=False)
 Identity = Annotated[str, Form(max_length=100)]
@@ -48,7 +48,7 @@ FORMATS = {"jsonl": "application/jsonl; charset=utf-8", "toml": "application/tom
 @router.get("/subscriptions")
 @allow(Role.READER)
 def listing(visit: TheVisit, done: str = "", *, ended: bool = False) -> Response:
-    """All subscriptions; ``ended``: also those that were removed."""
+    """All subscriptions; with ``ended``, also removed ones."""
     several = visit.subscriptions.all(ended=ended)
     counts = alert_counts(visit.desk, since_ms=visit.desk.clock_ms() - WEEK_MS)
     return visit.page(
@@ -69,7 +69,7 @@ def new(
     outlets: Prefilled = [],  # noqa: B006
     languages: Prefilled = [],  # noqa: B006
 ) -> Response:
-    """The editor of a new one; the address may bring a query and filters along, as Search does."""
+    """The editor for a new subscription; the address may contain a query and filters, as from Search."""
     blank = Subscription(
         id="",
         query=query[:20_000],
@@ -85,7 +85,7 @@ def new(
 @router.get("/subscriptions/of/{subscription}")
 @allow(Role.READER)
 def show(visit: TheVisit, subscription: str, query: str | None = None, saved: Number = 0) -> Response:
-    """One subscription. ``query``: another to begin with, as a proposal brings it; it is stored only by saving."""
+    """One subscription. ``query``: another query in the editor, such as a proposal; only saving stores it."""
     stored = visit.subscriptions.get(subscription)
     wanted = stored if query is None else replace(stored, query=query[:20_000])
     findings = [one for one in lint(stored.query) if one.severity != "note"] if saved else []
@@ -120,7 +120,7 @@ def save(visit: TheVisit, form: TheForm) -> Response:
 @router.post("/subscriptions/state")
 @allow(Role.EDITOR)
 def change_state(visit: TheVisit, subscription: Identity, state: Annotated[str, Form(max_length=20)]) -> Response:
-    """Pause it, mute it, or let it go on."""
+    """Pause, mute or resume a subscription."""
     visit.subscriptions.set_state(subscription, state, by=visit.caller.name)
     return RedirectResponse("/subscriptions", 303)
 
@@ -128,7 +128,7 @@ def change_state(visit: TheVisit, subscription: Identity, state: Annotated[str, 
 @router.post("/subscriptions/remove")
 @allow(Role.EDITOR)
 def remove(visit: TheVisit, subscription: Identity) -> Response:
-    """End it; its history and its alerts stay."""
+    """End a subscription; its history and its alerts remain."""
     visit.subscriptions.remove(subscription, by=visit.caller.name)
     return RedirectResponse(
         f"/subscriptions?done={quote(gettext('%(name)s is removed; its alerts stay', name=subscription))}", 303
@@ -138,7 +138,7 @@ def remove(visit: TheVisit, subscription: Identity) -> Response:
 @router.post("/subscriptions/check")
 @allow(Role.EDITOR)
 def check(visit: TheVisit, turn: TheTurn, form: TheForm) -> Response:
-    """A part of the editor: what is wrong with the query, and what it would have brought in the last 30 days."""
+    """A part of the editor: the query's findings, and what it would have found in the last 30 days."""
     identity = form.get("id", [""])[-1] if "new" not in form else ""
     stored = visit.desk.queries.newest(identity) if identity else None
     stored = stored if stored is not None and stored.active else None
@@ -159,7 +159,7 @@ def check(visit: TheVisit, turn: TheTurn, form: TheForm) -> Response:
 def explain_on(
     visit: TheVisit, _turn: TheTurn, query: QueryText, document: Annotated[str, Form(max_length=LONGEST_EXPLAINED)]
 ) -> Response:
-    """A part of the editor: which clauses hold on an article (its address or id), or on a pasted text."""
+    """A part of the editor: which clauses match an article (its address or id), or a pasted text."""
     problem, explanation, on = "", None, ""
     try:
         parsed = parse(query)
@@ -175,7 +175,7 @@ def explain_on(
 @router.post("/subscriptions/translate")
 @allow(Role.EDITOR)
 def translate(visit: TheVisit, query: QueryText, dialect: Annotated[str, Form(max_length=20)]) -> Response:
-    """A part of the editor: another vendor's query in our language, and what reads differently."""
+    """A part of the editor: another vendor's query in our language, and the parts with a different meaning."""
     made, problem, pointer = None, "", ""
     try:
         made = translated(query.strip(), dialect)
@@ -222,7 +222,7 @@ def import_file(
 @router.get("/subscriptions/of/{subscription}/alerts.atom")
 @allow(Role.READER)
 def alerts(visit: TheVisit, subscription: str) -> Response:
-    """The newest alerts of a subscription, for a feed reader."""
+    """The newest alerts of a subscription, as an Atom feed."""
     stored = visit.subscriptions.get(subscription)
     base = visit.base_url
     found = [row.alert for row in visit.desk.reader.alerts(limit=MOST_ALERTS, subscription=stored.id)]
@@ -275,7 +275,7 @@ def _editor(
 
 
 def _languages(desk: Desk) -> Mapping[str, str]:
-    """Those of what is there now, to choose from."""
+    """The languages of the current stories, to choose from."""
     codes = {code for card in desk.board.snapshot() for code in card.languages}
     return {code: language_name(code) for code in sorted(codes)}
 

@@ -1,4 +1,4 @@
-"""Topics: the list; one of them with its articles over time, an article's score, its file to try out and to save."""
+"""Topics: the list; one topic with its articles over time, an article's score, and its file to try out and save."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def listing(visit: TheVisit, turn: TheTurn) -> Response:
 @router.get("/topics/of/{name}")
 @allow(Role.READER)
 def show(visit: TheVisit, turn: TheTurn, name: str, article: Identity = "", saved: Number = 0) -> Response:
-    """One topic; with ``article`` (an id) its score."""
+    """One topic; with ``article`` (an id), also that article's score."""
     return _page(visit, turn, name, article=article.strip().rpartition("/")[2], saved=saved)
 
 
@@ -52,7 +52,7 @@ def try_out(
     definition: Definition,
     based_on: Version = 0,
 ) -> Response:
-    """A changed file on its examples and on stored articles; nothing is saved."""
+    """Try a changed file on its examples and on stored articles; saves nothing."""
     definition = definition.replace("\r\n", "\n")
     try:
         tried = use_case.tried(visit.desk, definition, turn.stopped)
@@ -70,7 +70,7 @@ def example(
     article: Annotated[str, Form(max_length=200)],
     belongs: Annotated[str, Form(max_length=10)],
 ) -> Response:
-    """The topic's file with an article as a further example, to be tried and saved."""
+    """The topic's file with an article added as an example, to try and save."""
     definition = use_case.with_article(visit.desk, name, article, belongs=belongs == "yes")
     return _page(visit, turn, name, definition=definition, added=True)
 
@@ -136,7 +136,7 @@ def _page(
 
 
 def _period(visit: Visit) -> str:
-    """What the charts cover: 30 days, or less if the store holds less."""
+    """The period of the charts: 30 days, or less if the store begins later."""
     first_ms, clock = visit.desk.reader.first_ms(), clock_of(visit.desk)
     if first_ms is None or first_ms < clock.now_ms - DAYS * DAY_MS:
         return ngettext("last %(num)s day", "last %(num)s days", DAYS)
