@@ -168,7 +168,7 @@ def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
                 continue
             seen.add(flat)
         kept.append(line)
-    while len(kept) > 1 and _is_notice(kept[-1], paid=facts.paid):
+    while len(kept) > 1 and _is_notice(kept[-1], paid=facts.free is False):
         kept.pop()
     while kept and (
         folded(kept[-1]) in authors

@@ -89,7 +89,7 @@ _LANGUAGE_CLAIM = re.compile(r"\s*[A-Za-z]{2,3}(?:[-_,;\s]|$)")
 class PageFacts:
     """Claims in a page. Texts are one line each, except ``body``: paragraphs separated by LF.
 
-    ``paid``: the page declares that its article is not free to read; ``free``: that it is. ``canonical``: the address
+    ``free``: whether the page declares that its article is free to read; None if it does not say. ``canonical``: the address
     that the page declares for itself.
     """
 
@@ -102,8 +102,7 @@ class PageFacts:
     language: str | None = None
     descriptions: tuple[str, ...] = ()
     body: str = ""
-    paid: bool = False
-    free: bool = False
+    free: bool | None = None
     canonical: str | None = None
     article_claimed: bool = False
 
@@ -152,8 +151,7 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
             [*metas.get("og:description", ()), *metas.get("description", ()), *strings(main.get("description"))]
         ),
         body=max((as_paragraphs(text) for text in strings(main.get("articleBody"))), key=len, default=""),
-        paid=_says_free(main) is False,
-        free=_says_free(main) is True,
+        free=_says_free(main),
         canonical=_canonical(tree, metas),
         article_claimed=bool(main) or "article" in metas.get("og:type", ()),
     )

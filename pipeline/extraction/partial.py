@@ -64,8 +64,8 @@ def shown_of(signs: Signs, facts: PageFacts, text: str) -> Shown:
     partial = (
         kept != text
         or ends_cut(kept)
-        or facts.paid
-        or (letters < _TEASER_LETTERS and not facts.free and _offers_the_rest(signs, facts, kept))
+        or facts.free is False
+        or (letters < _TEASER_LETTERS and facts.free is None and _offers_the_rest(signs, facts, kept))
     )
     return Shown(kept, partial)
 

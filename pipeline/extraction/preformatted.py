@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 from lxml.html import HtmlElement
+
+from pipeline.extraction.shown import as_one_line
 
 _MIN_CHARS = 200
 _MIN_WIDTH, _MAX_WIDTH = 30, 110
@@ -29,7 +30,7 @@ def prose_of(element: HtmlElement) -> None:
     parts = _BLANK.split(text)
     if len(parts) == 1:
         parts = _INDENTED.split(text)
-    paragraphs = [[line.strip() for line in part.split("\n") if line.strip()] for part in parts]
+    paragraphs = [lines for part in parts if (lines := [line.strip() for line in part.split("\n") if line.strip()])]
     if not _is_wrapped(paragraphs):
         return
     for child in list(element):
@@ -37,7 +38,7 @@ def prose_of(element: HtmlElement) -> None:
     element.tag, element.text = "div", None
     for lines in paragraphs:
         paragraph = element.makeelement("p")
-        paragraph.text = _joined(lines)
+        paragraph.text = as_one_line(lines)
         element.append(paragraph)
 
 
@@ -47,14 +48,3 @@ def _is_wrapped(paragraphs: list[list[str]]) -> bool:
     inner = [len(line) for lines in paragraphs for line in lines[:-1]]
     full = sum(length >= _FULL * longest for length in inner)
     return bool(inner) and _MIN_WIDTH <= longest <= _MAX_WIDTH and full >= _MOSTLY * len(inner)
-
-
-def _joined(lines: list[str]) -> str:
-    text = lines[0]
-    for before, line in pairwise(lines):
-        text += ("" if _unspaced(before[-1]) and _unspaced(line[0]) else " ") + line
-    return text
-
-
-def _unspaced(char: str) -> bool:
-    return "\u2e80" <= char <= "\u9fff" or "\uff00" <= char <= "\uff60"

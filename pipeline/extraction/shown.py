@@ -51,6 +51,11 @@ def join_broken_lines(tree: HtmlElement, as_written: Iterable[HtmlElement]) -> N
             element.tail = tail
 
 
+def as_one_line(lines: Iterable[str]) -> str:
+    """Lines of a text joined with spaces, or without if both sides of the break are letters of scripts without spaces."""
+    return _BROKEN.sub("", "\n".join(lines)).replace("\n", " ")
+
+
 def _first(element: HtmlElement) -> str:
     """The first letter in an element; "" if there is none, and of a ruby: its reading in brackets stays set apart."""
     if element.tag == "ruby":
