@@ -20,6 +20,7 @@ from core.net.addresses import place_of
 MAX_PROVEN = 32
 MAX_UNPROVEN = 128
 MAX_UNPROVEN_PER_PEER = 16
+READ_BYTES = 1 << 16
 HEAD_BYTES = 1 << 16
 """The longest head of a request, unless the server says otherwise."""
 
@@ -110,6 +111,8 @@ def bounded_protocol(
     class Bounded(H11Protocol):
         peer = ""
         waiting = False
+        # Bytes of answers that the client had not taken when it was last looked at.
+        _left = 0
 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
@@ -152,18 +155,30 @@ def bounded_protocol(
 
         def pause_writing(self) -> None:
             # A client that does not read would hold the connection, and the answer in memory, without end.
-            self._again("unread", idle_s, self._unread)
+            self._watch_reading()
             if a_request_proves:
                 connections.opened(self)
             super().pause_writing()
 
         def resume_writing(self) -> None:
-            self._timers["unread"].cancel()
-            if a_request_proves and self._under_way():
-                connections.proved(self)
+            # The rest of a complete answer still has to be read.
+            if self._under_way():
+                self._timers["unread"].cancel()
+                if a_request_proves:
+                    connections.proved(self)
             super().resume_writing()
 
+        def _watch_reading(self) -> None:
+            self._left = self.transport.get_write_buffer_size()
+            self._again("unread", idle_s, self._unread)
+
         def _unread(self) -> None:
+            left = self.transport.get_write_buffer_size()
+            if not left:
+                return
+            if self._left - left >= READ_BYTES:
+                self._watch_reading()
+                return
             if (opened := self.transport.get_extra_info("socket")) is not None:
                 # With a reset: otherwise the kernel keeps offering the rest for a quarter of an hour.
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -173,6 +188,7 @@ def bounded_protocol(
             # Like a new connection: the next request has to prove it again.
             self.waiting = False
             # Also if it is closing: the rest of the answer may never be read.
+            self._watch_reading()
             self._again("idle", idle_s, self._silent)
             if not self.transport.is_closing():
                 self._again("headers", headers_s, self._headless)
@@ -185,14 +201,23 @@ def bounded_protocol(
             self._timers[name] = self.loop.call_later(after_s, call)
 
         def _headless(self) -> None:
-            if not self._under_way():
+            if self._is_reading():
+                self._again("headers", headers_s, self._headless)
+            elif not self._under_way():
                 self.transport.abort()
 
         def _silent(self) -> None:
             if self._whole():
                 # It is waiting for us.
                 return
-            self.transport.abort()
+            if self._is_reading():
+                self._again("idle", idle_s, self._silent)
+            else:
+                self.transport.abort()
+
+        def _is_reading(self) -> bool:
+            """Whether the rest of a complete answer is still to be taken; ``_unread`` ends a client that does not."""
+            return not self._under_way() and self.transport.get_write_buffer_size() > 0
 
         def _whole(self) -> bool:
             """Whether an unanswered request has arrived completely."""
