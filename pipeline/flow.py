@@ -52,7 +52,13 @@ class Flow:
     def writing(self) -> WritePlan:
         """How records are decided and stored."""
         return WritePlan(
-            *(self.store_url, self.run, self.owner, self.publish, self.scope, self.order_limit_s, self.last_words)
+            store_url=self.store_url,
+            run=self.run,
+            owner=self.owner,
+            publish=self.publish,
+            scope=self.scope,
+            limit_s=self.order_limit_s,
+            last_words=self.last_words,
         )
 
 

@@ -327,7 +327,7 @@ def _marks(tokens: list[_Token], names: _Names, spoken: list[Spoken], language: 
             key = FIGURE << 28 | _hash("#", str(starts[token.start].value))
         elif token.start in inside:
             continue
-        elif _NUMERIC_DATE.fullmatch(text):
+        elif text[0].isdigit() and _NUMERIC_DATE.fullmatch(text):
             for day in _days_in_digits(text):
                 yield Mark(DAY << 28 | day, contexts[at - 1] if at else 0, 0, text, at)
             continue
@@ -367,11 +367,11 @@ def _meaning(token: str, language: str | None) -> int:
 
 def _hashes_of(token: str, language: str | None) -> tuple[int, ...]:
     """The hashes that a word or number adds to the vocabulary; a small number may be a day of the month."""
-    if _NUMERIC_DATE.fullmatch(token):
-        return _days_in_digits(token)
     if not token[0].isdigit():
         key = _meaning(token, language)
         return (key & _HASH,) if key else ()
+    if _NUMERIC_DATE.fullmatch(token):
+        return _days_in_digits(token)
     digits = _digits(token)
     if not digits:
         return (_word_hash(token.casefold()),)
