@@ -59,7 +59,7 @@ def pss_mb(pid: int, proc: Path = Path("/proc")) -> float:
     """
     try:
         text = (proc / str(pid) / "smaps_rollup").read_text()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0.0
     found = _PSS.search(text)
     return int(found[1]) * 1024 / 1e6 if found else 0.0

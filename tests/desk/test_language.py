@@ -357,7 +357,7 @@ def test_why_a_query_can_not_be_read_is_said_in_the_language_of_the_reader(as_ed
     said = BROKEN[query]
     assert said in saved
     checked = as_editor.post("/subscriptions/explain", data={"query": query, "document": "x"} | token, headers=german)
-    assert said.partition(": ")[2] in checked.text or said in checked.text
+    assert said.partition(": ")[2] in checked.text
     with pytest.raises(QueryError, match="expected a term") as caught:
         parse(query)
     error = caught.value

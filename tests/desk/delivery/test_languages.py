@@ -89,7 +89,6 @@ def test_mail_is_in_the_language_of_the_owner_of_the_channel_else_in_the_desks(s
 
 
 def test_the_briefing_by_mail_has_its_pdf_in_the_same_language(store: Store, clock: Clock) -> None:
-    pytest.importorskip("typst", reason="the extra pdf is not installed")
     DeliveryRepository(store).save_channel(
         Channel(name="post", kind="mail", config={"url": "mailto:ann@outlet.example"}, per_minute=0)
     )

@@ -28,6 +28,7 @@ from desk.delivery.store.channels import Channel, DeliveryRepository
 from desk.delivery.store.devices import KIND, DeviceRepository, PushKeys, remove_devices
 from tests.desk.delivery.push_service import Browser, PushService, push_service
 from tests.desk.delivery.support import NOON_MS, Clock, alert, put, service, settle, statuses, subscribe, subscription
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -324,19 +325,12 @@ def test_a_push_service_that_answers_a_byte_a_second_holds_up_no_other_device(
     with closing(listener):
         work = delivering(store, clock)
         work.step()
-        assert _until(lambda: bool(phone.shown))
+        until(lambda: bool(phone.shown), "notification")
         order.append("phone shown")
         served.set()
         work.wait_idle()
     assert order[0] == "phone shown"
     assert statuses(store)["sent"] == 1
-
-
-def _until(holds: Callable[[], bool]) -> bool:
-    from tests.waiting import until
-
-    until(holds, "notification")
-    return True
 
 
 names_of_strangers = st.text(st.characters(codec="utf-8"), max_size=6_000) | st.builds(

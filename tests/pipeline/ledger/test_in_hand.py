@@ -116,6 +116,15 @@ def test_a_record_that_finds_no_memory_again_and_again_is_set_aside(tmp_path: Pa
         assert results(store) == without(frozenset({4}))
 
 
+def test_a_writer_arms_the_clock_with_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    armed: list[float] = []
+    monkeypatch.setattr(in_hand.faulthandler, "dump_traceback_later", lambda limit, **_how: armed.append(limit))
+    monkeypatch.setattr(in_hand.faulthandler, "cancel_dump_traceback_later", lambda: None)
+    with opened(tmp_path) as store:
+        RunWriter(taken(store), publish=True, limit_s=7.0).write(day())
+    assert set(armed) == {7.0}
+
+
 def test_the_clock_is_armed_anew_only_when_a_quarter_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     armed: list[float] = []
     monkeypatch.setattr(in_hand.faulthandler, "dump_traceback_later", lambda limit, **_how: armed.append(limit))
