@@ -87,12 +87,11 @@ def lint(query: str) -> list[LintFinding]:
     try:
         parsed = parse(query)
     except QueryError as error:
-        expected = f"; expected {error.expected}" if error.expected else ""
         straight = _straight(query)
         meant = mended(query, near_misses(query))
         several = (straight, straight.rstrip() + '"', _fields(query), meant, _fields(meant))
         repaired = next((one for one in map(_parses, several) if one), None)
-        findings.append(LintFinding(error.position, "error", f"{error.problem}{expected}", repaired))
+        findings.append(LintFinding(error.position, "error", str(error.finding), repaired))
         return _sorted(findings)
     findings += _near_misses(query)
     findings += _grouping(query)

@@ -23,6 +23,7 @@ from core.store.engine import Store
 from desk.delivery.render import Notice, Renderer
 from desk.delivery.store import tables as d
 from desk.delivery.store.channels import key_of
+from desk.delivery.store.devices import KIND as DEVICE_KIND
 from desk.delivery.store.queue import Message
 from desk.delivery.times import clock_time, moment_of, zone_of
 from desk.views.briefing import Briefing
@@ -31,7 +32,7 @@ log = structlog.get_logger()
 LATEST_MS = 6 * HOUR_MS
 """A service that was down at the due time sends the briefing up to this much later; after that it is out of date."""
 KIND: Final = "briefing"
-FOR_ALERTS = frozenset({"webhook", "webpush"})
+FOR_ALERTS = frozenset({"webhook", DEVICE_KIND})
 """Kinds that accept only alerts: a webhook's receiver is a program, which has the API, and a notification is too short."""
 
 

@@ -63,8 +63,9 @@ class Channels:
 
     def all(self, owner: str | None = None) -> list[Channel]:
         """All channels, or those of one owner, by name. A channel for a person's devices has their state."""
+        devices = self._devices.by_person()
         return [
-            one if one.person is None else fared(one, self._devices.devices(one.person))
+            one if one.person is None else fared(one, devices.get(one.person, []))
             for one in self._deliveries.channels(owner)
         ]
 
@@ -131,7 +132,10 @@ class Channels:
             )
         known = self._deliveries.channel(name)
         if known is not None and known.person is not None:
-            raise UsageError(f"{name!r} stands for the devices of {known.owner}", hint="choose another name")
+            raise UsageError(
+                gettext("%(name)s stands for the devices of %(owner)s", name=repr(name), owner=known.owner),
+                hint=gettext("choose another name"),
+            )
         kind, made = configured(address.strip(), options)
         channel = Channel(
             name=name,

@@ -63,13 +63,11 @@ class Devices:
 
     def channel(self) -> str | None:
         """The name of the channel that represents the devices in subscriptions; None before the first device."""
-        found = self._devices.channel(self._person)
-        return found.name if found is not None else None
+        return self._devices.channel(self._person)
 
-    def subscriptions(self) -> list[str]:
-        """The names of the subscriptions that notify these devices."""
-        name = self.channel()
-        return self._channels.used_by().get(name, []) if name is not None else []
+    def subscriptions(self, channel: str | None) -> list[str]:
+        """The names of the subscriptions that notify these devices, by the name of their channel."""
+        return self._channels.used_by().get(channel, []) if channel is not None else []
 
     def public_key(self) -> str:
         """The key to which browsers bind their push subscriptions; created at first use."""

@@ -28,7 +28,7 @@ from desk.people.credentials import is_form_token, new_secret
 from desk.people.limits import API, PAGES
 from desk.people.roles import DEMO, ROLE_NAMES, Caller, Role
 from desk.use_cases.desk import Desk
-from desk.web.problems import Refused, SignInNeeded, is_api
+from desk.web.problems import Refused, SignInNeeded, is_api, too_many
 from desk.web.requests import FORM_FIELD, FORM_HEADER, desk_of
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -246,11 +246,7 @@ def _limit(desk: Desk, request: Request, caller: Caller | None) -> None:
         what = "feeds"
     wait_s = desk.buckets.take(f"{what} {who}", limit, desk.monotonic())
     if wait_s:
-        raise Refused(
-            429,
-            gettext("too many requests: try again in %(num)s s", num=round(wait_s)),
-            {"Retry-After": str(max(1, round(wait_s)))},
-        )
+        raise too_many(wait_s, gettext("too many requests: try again in %(num)s s", num=round(wait_s)))
 
 
 def _check_parameters(request: Request) -> None:

@@ -60,6 +60,11 @@ class Refused(Exception):
         self.status, self.detail, self.headers = status, detail, dict(headers or {})
 
 
+def too_many(wait_s: float, detail: str) -> Refused:
+    """The refusal of one request too many, which may come again after ``wait_s``."""
+    return Refused(429, detail, {"Retry-After": str(max(1, round(wait_s)))})
+
+
 class SignInNeeded(Refused):
     """The request has no session."""
 

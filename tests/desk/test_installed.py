@@ -57,6 +57,7 @@ def test_what_is_kept_has_another_name_once_any_of_it_changes(
         changed = tmp_path / "static" / name
         whole = changed.read_bytes()
         changed.write_bytes(whole + b"\n")
+        installed._worker.cache_clear()
         assert kept_by(client) != before
         changed.write_bytes(whole)
     assert script.count('"/static/') == len(installed.KEPT_FILES)

@@ -35,6 +35,12 @@ class Answer(NamedTuple):
         """Whether the receiver may accept the same message later."""
         return self.status in (408, 425, 429) or self.status >= 500
 
+    def check_passing(self, receiver: str) -> None:
+        """Raise Trouble for an answer that a later try may change; ``receiver`` is what its words call the other side."""
+        if self.passing:
+            said = "asks for fewer messages (429)" if self.status == 429 else f"answered {self.status}"
+            raise Trouble(f"{receiver} {said}", retry_after_s=self.retry_after_s)
+
 
 class Poster:
     """Posts to one receiver over one persistent connection. Used by one thread at a time."""

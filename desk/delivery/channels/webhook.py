@@ -100,9 +100,7 @@ class WebhookCarrier:
         if answer.taken:
             return
         status = answer.status
-        if answer.passing:
-            said = "asks for fewer messages (429)" if status == 429 else f"answered {status}"
-            raise Trouble(f"the receiver {said}", retry_after_s=answer.retry_after_s)
+        answer.check_passing("the receiver")
         if 300 <= status < 400:
             raise Trouble(f"the receiver answered {status}: it has moved, give its new address", again=False)
         if status in (401, 403, 404, 410):

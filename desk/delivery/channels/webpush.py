@@ -23,9 +23,9 @@ from desk.delivery.channels.posting import Answer, Poster
 from desk.delivery.push_payload import payload_of, topic_of
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
+from desk.delivery.store.devices import KIND, PER_MINUTE
 from desk.language import N_
 
-SCHEME = "webpush"
 LONGEST = 2_000
 KEPT_S = 86_400
 """How long a push service keeps a message for a device that is off; older messages can be read at the desk."""
@@ -36,9 +36,9 @@ _SERVICE = "the push service"
 class WebPushKind(ChannelKind):
     """``webpush:?endpoint=…&p256dh=…&auth=…``, with the values of a browser's subscription."""
 
-    schemes = (SCHEME,)
+    schemes = (KIND,)
     rank = 10
-    per_minute = 60
+    per_minute = PER_MINUTE
 
     def configure(self, address: str, options: Mapping[str, str]) -> Configured:  # noqa: ARG002 - it has none
         """See ChannelKind."""
@@ -68,11 +68,11 @@ class WebPushKind(ChannelKind):
     def shown(self, config: Mapping[str, Any]) -> str:
         """The push service's host."""
         host = host_of(str(config.get("url", "")))
-        return f"{SCHEME}://{host}/…" if host else f"{SCHEME}:"
+        return f"{KIND}://{host}/…" if host else f"{KIND}:"
 
     def public(self, config: Mapping[str, Any]) -> Iterable[str]:
         """See ChannelKind."""
-        yield SCHEME
+        yield KIND
         yield str(config.get("label", ""))
         yield host_of(str(config.get("url", "")))
 
@@ -120,7 +120,7 @@ class WebPushCarrier:
 
 def address_of(endpoint: str, p256dh: str, auth: str) -> str:
     """The address of a device, from the values of its browser."""
-    return f"{SCHEME}:?{urlencode({'endpoint': endpoint, 'p256dh': p256dh, 'auth': auth})}"
+    return f"{KIND}:?{urlencode({'endpoint': endpoint, 'p256dh': p256dh, 'auth': auth})}"
 
 
 def encrypted(message: bytes, p256dh: str, auth: str) -> bytes:
@@ -139,9 +139,7 @@ def _judge(answer: Answer) -> None:
     status = answer.status
     if status in (404, 410):
         raise Trouble(f"the browser's subscription has ended ({status}): the device is removed", again=False, gone=True)
-    if answer.passing:
-        said = "asks for fewer messages (429)" if status == 429 else f"answered {status}"
-        raise Trouble(f"{_SERVICE} {said}", retry_after_s=answer.retry_after_s)
+    answer.check_passing(_SERVICE)
     if 300 <= status < 400:
         raise Trouble(f"{_SERVICE} sent us elsewhere ({status}), which is not followed", again=False)
     if status in (401, 403):

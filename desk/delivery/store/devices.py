@@ -16,6 +16,7 @@ from core.store.engine import Store
 from desk.delivery.store import tables as d
 from desk.delivery.store.channels import DEVICE, Channel, channel_of, remove_channels, save_channel
 from desk.delivery.vapid import new_private_key
+from desk.language import N_
 
 KIND = "webpush"
 PER_MINUTE = 60
@@ -30,18 +31,23 @@ class DeviceRepository:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def channel(self, person: str) -> Channel | None:
-        """The channel that represents a person's devices; None if the person never had one."""
-        c = d.channels.c
-        query = sa.select(d.channels).where(c.person == person, c.active, ~c.name.contains(DEVICE))
+    def channel(self, person: str) -> str | None:
+        """The name of the channel that represents a person's devices; None if the person never had one."""
         with self._store.reading() as connection:
-            row = connection.execute(query.order_by(c.added_ms, c.name)).first()
-            return channel_of(row) if row is not None else None
+            return self._top(connection, person)
 
     def devices(self, person: str) -> list[Channel]:
         """A person's devices, the oldest first."""
         with self._store.reading() as connection:
             return _devices(connection, d.channels.c.person == person)
+
+    def by_person(self) -> dict[str, list[Channel]]:
+        """Everyone's devices by person, each the oldest first."""
+        found: dict[str, list[Channel]] = {}
+        with self._store.reading() as connection:
+            for one in _devices(connection, d.channels.c.person.is_not(None)):
+                found.setdefault(str(one.person), []).append(one)
+        return found
 
     def add(
         self, person: str, owner: str, own_name: str, config: dict[str, str], *, most: int, now_ms: int
@@ -56,12 +62,12 @@ class DeviceRepository:
             self._store.serialise(connection, "devices")
             top = self._top(connection, person) or self._made_top(connection, person, owner, now_ms)
             name = f"{top}{DEVICE}{own_name}"
-            others = [one for one in _devices(connection, c.person == person) if one.name != name]
+            every = _devices(connection, c.person.is_not(None))
+            others = [one for one in every if one.person == person and one.name != name]
             if sum(one.config["url"] != config["url"] for one in others) >= most:
                 return None
-            every = _devices(connection, c.person.is_not(None))
             same = [one.name for one in every if one.config["url"] == config["url"]]
-            remove_channels(connection, c.name.in_(same), "its browser was registered again")
+            remove_channels(connection, c.name.in_(same), N_("its browser was registered again"))
             made = Channel(
                 name=name, kind=KIND, config=config, owner=owner, per_minute=PER_MINUTE, added_ms=now_ms, person=person
             )
@@ -73,7 +79,7 @@ class DeviceRepository:
         c = d.channels.c
         mine = c.person == person, c.name == name, c.name.contains(DEVICE)
         with self._store.writing() as connection:
-            return bool(remove_channels(connection, sa.and_(*mine), "the device was removed"))
+            return bool(remove_channels(connection, sa.and_(*mine), N_("the device was removed")))
 
     def _made_top(self, connection: sa.Connection, person: str, owner: str, now_ms: int) -> str:
         """Create the channel that represents a person's devices. Returns its name."""
@@ -121,13 +127,13 @@ class PushKeys:
             row = {"name": _KEY, "value": new_private_key(), "made_ms": now_ms}
             self._store.upsert(connection, d.delivery_keys, [row])
             bound = (d.channels.c.kind == KIND) & d.channels.c.name.contains(DEVICE)
-            return len(remove_channels(connection, bound, "the key for notifications was renewed"))
+            return len(remove_channels(connection, bound, N_("the key for notifications was renewed")))
 
 
 def remove_devices(connection: sa.Connection, person: str) -> None:
     """Remove a person's devices, in the caller's transaction. Their channel remains, for subscriptions that name it."""
     c = d.channels.c
-    remove_channels(connection, (c.person == person) & c.name.contains(DEVICE), "its owner's devices were removed")
+    remove_channels(connection, (c.person == person) & c.name.contains(DEVICE), N_("its owner's devices were removed"))
 
 
 def _devices(connection: sa.Connection, whose: sa.ColumnElement[bool]) -> list[Channel]:

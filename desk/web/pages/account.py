@@ -187,6 +187,7 @@ def account_page(
 ) -> Response:
     """The account page, with the result of a form."""
     people, devices = visit.desk.accounts.people, visit.devices
+    channel = devices.channel()
     return visit.page(
         "account.html",
         status=status,
@@ -196,8 +197,8 @@ def account_page(
         sessions=people.sessions_of(visit.caller.id),
         tokens=people.tokens_of(visit.caller.id),
         devices=devices.all(),
-        device_channel=devices.channel(),
-        notified_of=devices.subscriptions(),
+        device_channel=channel,
+        notified_of=devices.subscriptions(channel),
         problem=problem,
         done=done,
         token=token,

@@ -13,7 +13,7 @@ from desk.people.limits import Limit
 from desk.people.roles import Role
 from desk.use_cases.channels import Channels
 from desk.web.guard import allow
-from desk.web.problems import Refused
+from desk.web.problems import too_many
 from desk.web.requests import FORM_HEADER, TheForm, TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
@@ -57,7 +57,7 @@ def test(visit: TheVisit, name: Name) -> Response:
     channels.get(name)
     wait_s = visit.desk.buckets.take(f"channel test {visit.caller.id}", TESTS, visit.desk.monotonic())
     if wait_s:
-        raise Refused(429, gettext("too many tests: wait a moment"), {"Retry-After": str(max(1, round(wait_s)))})
+        raise too_many(wait_s, gettext("too many tests: wait a moment"))
     problem = channels.test(name)
     words = (
         f"{name}: {problem}"

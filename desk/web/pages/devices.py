@@ -13,7 +13,7 @@ from desk.people.limits import Limit
 from desk.people.roles import Role
 from desk.web.guard import allow
 from desk.web.pages.account import account_page
-from desk.web.problems import Refused
+from desk.web.problems import too_many
 from desk.web.requests import TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
@@ -71,6 +71,4 @@ def remove(visit: TheVisit, name: Name) -> Response:
 def _limit(visit: Visit) -> None:
     wait_s = visit.desk.buckets.take(f"devices {visit.caller.id}", CHANGES, visit.desk.monotonic())
     if wait_s:
-        raise Refused(
-            429, gettext("too many changes and tests: wait a moment"), {"Retry-After": str(max(1, round(wait_s)))}
-        )
+        raise too_many(wait_s, gettext("too many changes and tests: wait a moment"))

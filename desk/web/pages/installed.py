@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
+from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from desk import language
 from desk.web.guard import allow
 from desk.web.render import STATIC, fragment, static_url
 
 router = APIRouter(include_in_schema=False)
 KEPT_FILES = ("desk.css", "icon.svg", "theme.js", "retry.js")
 """Files that the offline page needs; the script lists their addresses."""
+
+
+@cache
+def _worker(code: str, folder: Path) -> str:  # noqa: ARG001 - the offline page is in the current language
+    kept = hashlib.blake2b(fragment("offline.html").encode(), digest_size=8)
+    for name in KEPT_FILES:
+        kept.update((folder / name).read_bytes())
+    return (folder / "service-worker.js").read_text("utf-8").replace("DIGEST", kept.hexdigest(), 1)
 
 
 @router.get("/manifest.webmanifest")
@@ -41,10 +52,7 @@ def service_worker() -> Response:
 
     It contains a digest of the files it caches: a browser reinstalls a script, and refreshes its cache, only if it differs.
     """
-    kept = hashlib.blake2b(fragment("offline.html").encode(), digest_size=8)
-    for name in KEPT_FILES:
-        kept.update((STATIC / name).read_bytes())
-    script = (STATIC / "service-worker.js").read_text("utf-8").replace("DIGEST", kept.hexdigest(), 1)
+    script = _worker(language.current(), STATIC)
     return Response(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 

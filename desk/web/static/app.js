@@ -4,14 +4,13 @@ import { gettext, number } from "./words.js";
 
 const token = document.querySelector('meta[name="form-token"]')?.content ?? "";
 
+const send = (address, values) =>
+  fetch(address, { method: "POST", headers: { "X-Form-Token": token }, body: new URLSearchParams(values) });
+
 /** Send a form's values; true when the desk did it. */
 export async function post(address, values) {
   try {
-    const answer = await fetch(address, {
-      method: "POST",
-      headers: { "X-Form-Token": token },
-      body: new URLSearchParams(values),
-    });
+    const answer = await send(address, values);
     if (answer.ok) return true;
     const signedOut = answer.status === 401 || answer.status === 403;
     say(signedOut ? gettext("Not saved: sign in again") : gettext("Not saved: try again"));
@@ -24,11 +23,7 @@ export async function post(address, values) {
 /** Send a form's values; what the desk answered, or null if it did not do it. */
 export async function ask(address, values) {
   try {
-    const answer = await fetch(address, {
-      method: "POST",
-      headers: { "X-Form-Token": token },
-      body: new URLSearchParams(values),
-    });
+    const answer = await send(address, values);
     return answer.ok ? await answer.text() : null;
   } catch {
     return null;
