@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from jinja2 import nodes
@@ -387,3 +388,11 @@ def test_a_failure_of_a_feed_is_said_in_the_language_of_the_reader(desk: Desk, a
     said = 'der Server lehnt die Anfrage ab <span lang="en" dir="ltr">HTTP 404</span>'
     assert said in as_editor.get("/coverage", headers={"accept-language": "de"}).text
     assert set(FAILURES) == set(FailureKind)
+
+
+def test_the_reason_of_a_delivery_shows_in_the_language_of_the_reader() -> None:
+    one = SimpleNamespace(why="its receiver is gone", status="failed", channel="phone", due_ms=0, sent_ms=None)
+    with language.speaking("de"):
+        shown = str(ENVIRONMENT.get_template("_delivered.html").make_module().delivered([one], Clock(NOON_MS, UTC)))
+    assert "(den Empfänger gibt es nicht mehr)" in shown
+    assert "receiver" not in shown
