@@ -100,6 +100,11 @@ class Decision(NamedTuple):
     labels: tuple[str, ...] = ()
     undecided: int = 0
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The fields of an article that it decides."""
+        return {"subscriptions": self.subscriptions, "labels": self.labels}
+
 
 class Matcher:
     """All versions of a scope's topics and subscriptions, refreshed before an article that is newer than the last read.

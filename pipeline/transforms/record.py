@@ -62,7 +62,7 @@ class RecordWork:
             nonlocal undecided
             decision = desk.decided_of(article, document)
             undecided = decision.undecided
-            return {"subscriptions": decision.subscriptions, "labels": decision.labels}
+            return decision.facts
 
         try:
             if found is None or found.topics != topics:
@@ -93,12 +93,8 @@ def _with_judged_stand_in(draft: Draft, desk: Matcher) -> Draft:
         return draft
     other = replace(draft, article=article, problem=None, doubt=None)
 
-    def match(article: Article) -> dict[str, Any]:
-        decision = desk.decided_of(article)
-        return {"subscriptions": decision.subscriptions, "labels": decision.labels}
-
     other = judged(other, TAG, lambda one: {"topics": desk.topics_of(one)})
-    other = judged(other, MATCH, match)
+    other = judged(other, MATCH, lambda one: desk.decided_of(one).facts)
     return replace(draft, doubt=replace(draft.doubt, stand_in=other.article))
 
 
