@@ -327,7 +327,7 @@ def run_in_slices(
             slices,
             SliceGraph(flow),
             back=back,
-            busy=lambda: not queue.empty(),
+            busy=lambda: not (queue.empty() and reader.at_end),
             slice_s=settings.slice_s,
             limits=SliceLimits(settings.slice_records, settings.slice_bytes),
             stop=stop,

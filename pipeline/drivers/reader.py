@@ -103,7 +103,13 @@ class MergingReader:
         self._skew_ms = skew_ms(stream.url) if skew is None else skew
         self._partitions_at_ms: int | None = None
         self._hollow: dict[int, _Hollow] = {}
+        self._unread: set[int] = set(merge.partitions)
         self._doubts, self._say = doubts, Every(SAY_EVERY_MS)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether it holds no record and, at the last read, every partition had ended: nothing is left to return."""
+        return self.merge.head_ms is None and not self._unread
 
     def next(self, *, wait_ms: int = 0) -> Numbered | None:
         """The next record in order; None if none can be returned yet. Raises StreamUnavailable, after which nothing is lost.
@@ -135,6 +141,7 @@ class MergingReader:
         blocking = self.merge.blocking()
         if not blocking:
             return False
+        self._unread.update(blocking)
         learned = self._read(blocking, wait_ms)
         empty = not learned
         blocking = self.merge.blocking()
@@ -146,13 +153,17 @@ class MergingReader:
             for partition in blocking:
                 offset, end = offsets[partition], ends[partition]
                 if offset >= end:
-                    self.merge.ended(partition, now_ms - self._skew_ms)
+                    self._ended(partition, now_ms)
                 elif empty and self._seen_hollow(partition, offset, end, now_ms):
                     if now_ms - self._hollow[partition].since_ms >= self._skew_ms:
-                        self.merge.ended(partition, now_ms - self._skew_ms)
+                        self._ended(partition, now_ms)
                 elif empty:
                     learned = True
         return learned
+
+    def _ended(self, partition: int, now_ms: int) -> None:
+        self.merge.ended(partition, now_ms - self._skew_ms)
+        self._unread.discard(partition)
 
     def _seen_hollow(self, partition: int, offset: int, end: int, now_ms: int) -> bool:
         """Whether the partition ended at ``end`` before the last read, which returned nothing from ``offset`` on.

@@ -365,6 +365,31 @@ def test_a_gap_that_grows_is_looked_at_again() -> None:
     assert s.take() == [(0, 0)]
 
 
+def test_it_is_at_its_end_when_nothing_is_held_and_every_partition_has_ended() -> None:
+    s = scene()
+    assert not s.reader.at_end
+    s.stream.put(0, NOW - 5_000)
+    s.stream.gap(0)
+    # Held back by the gap, whose end is not certain before the skew has passed.
+    assert (s.take(), s.reader.at_end) == ([], False)
+    s.clock.now_ms += SKEW
+    assert s.take() == [(0, 0)]
+    assert s.reader.at_end
+    s.stream.put(1, s.clock.now_ms)
+    assert (s.take(), s.reader.at_end) == ([], False)
+    s.clock.now_ms += SKEW + 1
+    assert s.take() == [(1, 0)]
+    assert s.reader.at_end
+
+
+def test_a_gap_alone_is_an_end_only_after_the_skew() -> None:
+    s = scene()
+    s.stream.gap(1)
+    assert (s.take(), s.reader.at_end) == ([], False)
+    s.clock.now_ms += SKEW
+    assert (s.take(), s.reader.at_end) == ([], True)
+
+
 def test_a_slow_fetch_is_not_taken_for_a_gap() -> None:
     s = scene()
     s.stream.put(1, NOW - 6_000)
