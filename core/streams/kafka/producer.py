@@ -70,6 +70,7 @@ class Producer:
             **transactions,
         )
         if writer:
+            _retry_timed_out(self.client._transaction_manager)  # noqa: SLF001
             try:
                 self.client.init_transactions()
             except BaseException:
@@ -131,6 +132,27 @@ class Producer:
     def end(self, *, failed: bool = False) -> None:
         """Close it within about two seconds; records that it hasn't sent by then are never sent. ``failed``: at once."""
         end_producer(self.client, failed=failed)
+
+
+def _retry_timed_out(transactions: Any) -> None:
+    """Make a client repeat transactional requests that were not answered in time, within the limits of its calls.
+
+    kafka-python 3.0.12 repeats them after a lost connection only: it treats a timeout, after which it closes the connection
+    as well, as a failure for unknown reasons that ends the transactional id. Every request of a transaction may be repeated.
+    """
+    enqueue = transactions._enqueue_request  # noqa: SLF001
+
+    def enqueue_repeatable(handler: Any) -> None:
+        if not hasattr(handler, "answered"):
+            handler.answered = handler.on_complete
+            handler.on_complete = lambda number, answer: handler.answered(number, _as_lost_connection(answer))
+        enqueue(handler)
+
+    transactions._enqueue_request = enqueue_repeatable  # noqa: SLF001
+
+
+def _as_lost_connection(answer: Any) -> Any:
+    return kafka_errors.KafkaConnectionError(str(answer)) if isinstance(answer, kafka_errors.RetriableError) else answer
 
 
 def _inner(error: Exception) -> Exception:
