@@ -133,8 +133,13 @@ def _near_misses(query: str) -> Iterator[LintFinding]:
     """Probable operators, phrases and groups, all with the same corrected query."""
     found = near_misses(query)
     better = _parses(mended(query, found)) if found else None
+    noted: set[str] = set()
     for one in found:
         severity: Severity = "warning" if one.certain else "note"
+        # Of a long list with commas, the first one is enough.
+        if severity == "note" and one.message in noted:
+            continue
+        noted.add(one.message)
         yield LintFinding(one.start, severity, one.message, better, one.certain)
 
 

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import regex  # type: ignore[import-untyped]
+
 from core.normal import normalized
 from core.query.folding import INVISIBLE
 from core.query.operator_words import CAPITALS, ENGLISH, FOREIGN, PAIRS, SHORT, SYNONYMS
@@ -34,6 +36,16 @@ _COMPOUND = {
     "andnot": "AND NOT", "butnot": "AND NOT", "ornot": "OR NOT", "andor": "OR", "orand": "OR", "notand": "AND NOT",
     "undnicht": "AND NOT", "odernicht": "OR NOT", "etpas": "AND NOT",
 }  # fmt: skip
+_SEPARATOR = "[/／,،、;；؛]"
+_SEVERAL = r"(?:[^\W\d_]{3,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]{2,})"
+_SEPARATED = re.compile(rf"{_SEVERAL}(?:{_SEPARATOR}{_SEVERAL})+")
+_COMMA = " OR"
+"""What a comma between two words probably means."""
+_LISTED = re.compile(r"\w(?P<comma>[,،、;；؛])")
+_INVISIBLE_SPACE = regex.compile(
+    r"(?<=[[\p{L}\p{M}]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]])\u200b+(?=\p{L})",
+    regex.V1,
+)
 _SIGN = re.compile(r"\|+|&&+|[¦∨∧⋁⋀]")
 _SIGNS = {
     "|": "OR", "¦": "OR", "∨": "OR", "⋁": "OR", "&": "AND", "∧": "AND", "⋀": "AND", "+": "AND", "¬": "NOT", "!": "NOT",
@@ -92,11 +104,15 @@ def near_misses(query: str) -> list[NearMiss]:
         blank = f'{blank[: single.start]}"{"x" * (single.end - single.start - 2)}"{blank[single.end :]}'
     pieces = [_piece(one) for one in _PIECE.finditer(blank)]
     found += _brackets(pieces)
+    found += _divided(blank)
     taken = {one.start for one in found}
     alike = _all_capitals(pieces)
     for number, piece in enumerate(pieces):
         if piece.kind == "word" and piece.start not in taken:
             found += _of_word(pieces, number, alike)
+    if any(one.certain and one.meant == "OR" for one in found):
+        # "a, b or c": its commas mean OR too.
+        found = [one._replace(certain=True) if one.meant == _COMMA else one for one in found]
     return sorted(found)
 
 
@@ -140,6 +156,13 @@ def _brackets(pieces: Sequence[_Piece]) -> Iterator[NearMiss]:
         yield NearMiss(last.start, last.end, f"{last.text[:-1]})", message)
 
 
+def _divided(query: str) -> Iterator[NearMiss]:
+    """Invisible spaces within a word, which a page had for its line breaks. Scripts written without spaces need them."""
+    for one in _INVISIBLE_SPACE.finditer(query):
+        message = "an invisible space divides this word into two, which may be anywhere in the text"
+        yield NearMiss(one.start(), one.end(), "", message)
+
+
 def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Iterator[NearMiss]:
     piece = pieces[number]
     text = piece.text
@@ -173,6 +196,15 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
         yield miss(*known)
     elif _SIGN.search(plain):
         yield _split(piece, plain, alone=len(pieces) == 1)
+    elif _SEPARATED.fullmatch(text):
+        inner = re.sub(_SEPARATOR, " OR ", text)
+        meant = inner if len(pieces) == 1 else f"({inner})"
+        message = f"the words of {text} must be side by side; for any of them, write {meant}"
+        yield NearMiss(piece.start, piece.end, meant, message, certain=False)
+    elif (listed := _LISTED.fullmatch(text[-2:])) and _is_operand(pieces[number + 1 :]):
+        comma = f'"{listed["comma"]}" does not separate alternatives'
+        message = f"{comma}: all of these words are required; for any of them, write OR"
+        yield NearMiss(piece.end - 1, piece.end, _COMMA, message, certain=False)
     elif dashed := _DASHED.match(text):
         message = f"{dashed[0]} excludes nothing; the operator is NOT"
         yield NearMiss(piece.start, piece.start + 1, "NOT ", message)
@@ -275,6 +307,16 @@ def _split(piece: _Piece, plain: str, *, alone: bool) -> NearMiss:
     signs = " ".join(dict.fromkeys(_SIGN.findall(plain)))
     message = f"{signs} is not an operator here, but separates words like a hyphen; write {shown}"
     return NearMiss(piece.start, piece.end, shown, message)
+
+
+def _is_operand(rest: Sequence[_Piece]) -> bool:
+    """Whether the next piece begins an operand, and is not a word for an operator."""
+    if not rest or rest[0].kind == "close":
+        return False
+    word = rest[0].text.strip(",،、;；؛")
+    return rest[0].kind != "word" or not (
+        _OPERATOR.fullmatch(word) or _named(word, before=True, after=True, all_capitals=False)
+    )
 
 
 def _left(pieces: Sequence[_Piece], number: int) -> bool:
