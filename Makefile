@@ -4,6 +4,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The lists are complete, so pip need not look for more. (If it did, one older than 23.3 would warn that lxml has no extra
+# html_clean, which justext asks for: lxml calls it html-clean.) pip check then says if something is missing.
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
+CHECK := found=$$($(BIN)/pip check --disable-pip-version-check) || { echo "$$found" >&2; exit 1; }
 STAMP := $(VENV)/installed
 DEV := $(VENV)/installed-dev
 PYTEST ?= $(BIN)/pytest
@@ -38,15 +42,17 @@ $(VENV)/bin/python:
 
 $(STAMP): constraints.txt pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --require-hashes -r constraints.txt
+	@$(INSTALL) --no-build-isolation --editable .
+	@$(CHECK)
 	@touch $@
 
 dev: $(DEV)
 
 $(DEV): constraints-dev.txt $(STAMP)
 	@echo "installing what the tests need ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints-dev.txt
+	@$(INSTALL) --require-hashes -r constraints-dev.txt
+	@$(CHECK)
 	@touch $@
 
 format: dev ## format and mend what can be mended

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
 
 from benchmarks.results import load, machine, memory_gib
 
@@ -74,13 +72,19 @@ class Report:
         )
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which this share of the values lies, between two of them if need be. Raises if there are none."""
-    return float(np.quantile(values, share))
+def quantile(values: Iterable[float], share: float) -> float:
+    """``at_most`` of values that are there. Raises ValueError if there are none."""
+    found = at_most(values, share)
+    if found is None:
+        raise ValueError("no values")
+    return found
 
 
 def at_most(values: Iterable[float], share: float) -> float | None:
-    """One of the values, which this share of them does not exceed; None if there are none."""
+    """One of the values, which at least this share of them does not exceed; None if there are none.
+
+    All percentiles of all benches are measured values: none is interpolated.
+    """
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 

@@ -5,6 +5,7 @@ uvicorn and Starlette are imported when a server starts, so that commands that s
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
 CLOSING_S = 3
 HEADERS_S, IDLE_S = 10.0, 30.0
 MAX_SERVED, MAX_SILENT, MAX_SILENT_PER_PEER = 256, 256, 128
+
+
+def patient_protocol(
+    served: int = MAX_SERVED, silent: int = MAX_SILENT, silent_per_peer: int = MAX_SILENT_PER_PEER
+) -> type[asyncio.Protocol]:
+    """An HTTP protocol for uvicorn whose responses may take as long as they like, but not requests.
+
+    A connection that does not send a whole request is closed. ``served``: connections that have sent one, at once; the others
+    are ``silent``, of which ``silent_per_peer`` may come from one address.
+    """
+    return bounded_protocol(
+        Connections(served, silent, silent_per_peer), headers_s=HEADERS_S, idle_s=IDLE_S, a_request_proves=True
+    )
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -39,9 +53,8 @@ class ServerThread:
     """Serves ``application`` until closed, or until the process ends. The port is bound on creation.
 
     Plain functions as handlers run on separate threads, so a slow response does not delay the others. ``listening`` is
-    used in place of a new socket on ``host`` and ``port``, and closed at the end. ``options`` are uvicorn's. By
-    default, 256 connections are served at once, and 256 more may be silent for a while. Raises
-    OSError or OverflowError if the address can't be bound.
+    used in place of a new socket on ``host`` and ``port``, and closed at the end. ``options`` are uvicorn's; without
+    ``http``, it is ``patient_protocol``. Raises OSError or OverflowError if the address can't be bound.
     """
 
     def __init__(
@@ -59,12 +72,6 @@ class ServerThread:
         self._socket = listening or listening_socket(host, port)
         self.port = int(self._socket.getsockname()[1])
         defaults: dict[str, Any] = {
-            "http": bounded_protocol(
-                Connections(MAX_SERVED, MAX_SILENT, MAX_SILENT_PER_PEER),
-                headers_s=HEADERS_S,
-                idle_s=IDLE_S,
-                a_request_proves=True,
-            ),
             # If a WebSocket library is installed, it would take connections over from that.
             "ws": "none",
             "lifespan": "off",
@@ -75,6 +82,8 @@ class ServerThread:
             "server_header": False,
             "timeout_graceful_shutdown": CLOSING_S,
         }
+        if "http" not in options:
+            options["http"] = patient_protocol()
         self._server = uvicorn.Server(uvicorn.Config(application, **(defaults | options)))
         # A daemon thread, as are its workers: a process that does not close its server still exits.
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name=name, daemon=True)

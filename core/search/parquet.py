@@ -152,10 +152,8 @@ def _export_day(
         rows = 0
         with pq.ParquetWriter(part, kind.schema.with_metadata(metadata), compression="zstd") as writer:
             for batch in _batches(reader, kind, day):
-                if marked and "source" in kind.schema.names:
-                    # The store may not have removed all of them yet.
-                    _strip_texts(batch, texts)
-                writer.write_table(pa.Table.from_pylist(batch, schema=kind.schema))
+                # The store may not have removed all texts that are gone yet.
+                writer.write_table(_without_texts(pa.Table.from_pylist(batch, schema=kind.schema), marked, texts))
                 rows += len(batch)
         part.replace(path)
     return Written(path, rows, True)
@@ -192,10 +190,7 @@ def _kept(
         table = pq.read_table(path, partitioning=None)
         names = [name for name in ("id", "article") if name in table.column_names]
         left = [not any(row[name] in gone for name in names) for row in table.select(names).to_pylist()]
-        kept = table.filter(pa.array(left, pa.bool_()))
-        if marked_texts and "source" in kept.column_names:
-            _strip_texts(rows := kept.to_pylist(), texts)
-            kept = pa.Table.from_pylist(rows, schema=kept.schema.remove_metadata())
+        kept = _without_texts(table.filter(pa.array(left, pa.bool_())), marked_texts, texts)
         marked = metadata | {"rows": str(kept.num_rows), "takedowns": str(stamp)}
         marked |= {"texts": marked_texts} if marked_texts else {}
         kept = kept.replace_schema_metadata({f"wirewatch.{name}": value for name, value in marked.items()})
@@ -204,14 +199,18 @@ def _kept(
     return Written(path, kept.num_rows, True)
 
 
-def _strip_texts(rows: list[dict[str, Any]], texts: TextsGone) -> None:
-    """Take from the rows the texts that are gone, and what was matched in them."""
+def _without_texts(table: pa.Table, marked: str, texts: TextsGone) -> pa.Table:
+    """The rows of a day without the texts that are gone, and without what was matched in them. ``marked``: the day's mark."""
+    if not marked or "source" not in table.column_names:
+        return table
     gone = texts.limits.as_of(texts.at_ms)
+    rows = table.to_pylist()
     for row in rows:
         if gone(row["source"], to_ms(row["time"])):
             row |= {name: value for name, value in _NO_TEXT.items() if name in row}
             for name in ("topics", "subscriptions"):
                 row[name] = [one | {"matches": []} if isinstance(one, dict) else one for one in row.get(name) or ()]
+    return pa.Table.from_pylist(rows, schema=table.schema)
 
 
 def _metadata(path: Path) -> dict[str, str] | None:

@@ -89,8 +89,10 @@ def test_the_kept_figures_have_the_same_columns(path: Path) -> None:
     assert tuple(header(path)) == COLUMNS
 
 
-def test_quantiles_lie_between_values_and_others_are_values() -> None:
+def test_a_percentile_is_one_of_the_values() -> None:
     values = [0.4, 0.1, 0.3, 0.2]
-    assert [quantile(values, share) for share in (0.0, 0.5, 1.0)] == pytest.approx([0.1, 0.25, 0.4])
+    assert [quantile(values, share) for share in (0.0, 0.5, 0.99, 1.0)] == [0.1, 0.3, 0.4, 0.4]
+    with pytest.raises(ValueError, match="no values"):
+        quantile([], 0.5)
     assert [at_most(values, share) for share in (0.0, 0.5, 0.99, 1.0)] == [0.1, 0.3, 0.4, 0.4]
     assert at_most([], 0.5) is None

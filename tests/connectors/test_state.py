@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine
 
 from connectors.base import PollResult, SavedCursor, Source
 from connectors.feeds import FeedConnector, FeedCursor, FeedFacts, FeedItem, FeedPolicy, ItemState
@@ -28,6 +28,7 @@ from core.store import Store
 from core.store.metadata import metadata
 from tests.connectors.support import NOON, Clock, Site, after
 from tests.connectors.test_feed_connector import page, rss
+from tests.statements import statements
 
 URL = "https://ann:secret@a.example/rss"
 
@@ -119,13 +120,12 @@ def test_only_what_changed_is_written(engine: Engine, state: FeedRepository) -> 
     name = feed_id(URL)
     state.save(name, SavedCursor(), result(FeedCursor(items={f"k{n}": waiting(f"k{n}") for n in range(2_000)})))
     before = state.load(name)
-    statements: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    state.save(name, before, result(before.cursor))
-    assert [statement.split()[0] for statement in statements] == ["UPDATE"]
-    statements.clear()
-    state.save(name, SavedCursor(before.cursor, 2), result(replace(before.cursor, items={})))
-    assert {statement.split()[0] for statement in statements} == {"SELECT", "UPDATE", "DELETE"}
+    with statements(engine) as executed:
+        state.save(name, before, result(before.cursor))
+        assert [statement.split()[0] for statement in executed] == ["UPDATE"]
+        executed.clear()
+        state.save(name, SavedCursor(before.cursor, 2), result(replace(before.cursor, items={})))
+        assert {statement.split()[0] for statement in executed} == {"SELECT", "UPDATE", "DELETE"}
 
 
 def test_the_second_to_save_over_one_cursor_is_told_and_writes_nothing(state: FeedRepository) -> None:

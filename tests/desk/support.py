@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import sqlalchemy as sa
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
@@ -213,27 +212,6 @@ def desk_with_search(store: Store, clock: Clock, folder: Path, **changed: Any) -
         yield made
     finally:
         index.close()
-
-
-@contextmanager
-def statements(store: Store) -> Iterator[list[str]]:
-    """What the store is asked meanwhile: statements, and COMMIT for each transaction that writes."""
-    found: list[str] = []
-
-    def asked(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
-        found.append(statement)
-
-    def committed(connection: sa.Connection) -> None:
-        if connection.get_execution_options().get("wirewatch_write"):
-            found.append("COMMIT")
-
-    sa.event.listen(store.engine, "before_cursor_execute", asked)
-    sa.event.listen(store.engine, "commit", committed)
-    try:
-        yield found
-    finally:
-        sa.event.remove(store.engine, "before_cursor_execute", asked)
-        sa.event.remove(store.engine, "commit", committed)
 
 
 def add_people(desk: Desk) -> None:

@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from core.store import Store
 from desk.use_cases.desk import Desk
-from tests.desk.support import Wire, client_of, form_token, make_desk, statements
+from tests.desk.support import Wire, client_of, form_token, make_desk
+from tests.statements import statements
 from tests.waiting import until
 
 
@@ -131,7 +132,7 @@ def test_a_page_reads_the_joins_once(wire: Wire, as_editor: TestClient, desk: De
     story = wire.article("Flood in the valley")
     desk.follower.load(10)
     desk.marks.star(desk.accounts.known("editor").id, story, 5)
-    with statements(desk.store) as asked:
+    with statements(desk.store.engine, commits=True) as asked:
         assert as_editor.get(path.format(story=story)).status_code == 200
     # The desk's own look at the store, in the background, is not the page's.
     joins = [one for one in asked if "story_decisions.record" in one and "undoes IS NULL" in one]

@@ -23,6 +23,7 @@ from desk.views.rates import Counts
 from pipeline.ledger.ledger import RunLedger
 from tests.desk.support import Clock, Feeds, Wire, desk_with_search, sign_in
 from tests.pipeline.transforms.support import NOON_MS
+from tests.statements import before_statements
 from tests.waiting import until
 
 DAY_S = 86_400
@@ -162,7 +163,7 @@ def test_what_is_counted_is_found_by_an_index(store_url: str, kind: str) -> None
         wire.article("Aid reaches Syria", topics={"syria": ["Aid"]}, subscriptions={"ports": ["Aid"]}, language="en")
     said: list[str] = []
 
-    def explain(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+    def explain(_connection: sa.Connection, statement: str, parameters: Any) -> None:
         table = {"article": "versions.title", "alert": "alerts.subscription", "oldest": "min(versions"}[kind]
         if statement.startswith("SELECT") and table in statement:
             # The statement's own connection may have a cursor open.
@@ -176,10 +177,8 @@ def test_what_is_counted_is_found_by_an_index(store_url: str, kind: str) -> None
                 rows = other.exec_driver_sql(f"{word} {statement}", parameters).fetchall()
                 said.append(" ".join(str(row[-1]) for row in rows))
 
-    sa.event.listen(store.engine, "before_cursor_execute", explain)
-    clock = Clock(NOON_MS + 2 * HOUR_MS)
-    counted(store, clock)
-    sa.event.remove(store.engine, "before_cursor_execute", explain)
+    with before_statements(store.engine, explain):
+        counted(store, Clock(NOON_MS + 2 * HOUR_MS))
     assert said
     for plan in said:
         assert "ix_versions_run" in plan or "ix_alerts_run" in plan, plan

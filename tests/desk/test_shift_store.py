@@ -12,7 +12,7 @@ from core.store import tables as t
 from desk.live.marks import StoryMark, StoryMarks
 from desk.shifts import Hold, Note, Shift
 from tests.core.store.conftest import store, store_url
-from tests.desk.support import statements
+from tests.statements import statements
 
 __all__ = ["store", "store_url"]
 
@@ -139,7 +139,7 @@ def test_a_star_is_taken_away_in_one_transaction(store: Store) -> None:
     marks, (join, _) = StoryMarks(store, "live"), joined_and_undone(store)
     marks.star("ann", "part", 5)
     join()
-    with statements(store) as asked:
+    with statements(store.engine, commits=True) as asked:
         marks.star("ann", "whole", None)
     assert asked.count("COMMIT") == 1
     assert marks.starred("ann") == []

@@ -9,8 +9,9 @@ from core.store import Store
 from core.store.text_limits import keep_texts
 from desk.delivery.store.texts import FIRST, remove_quotations
 from pipeline.ledger.pruning import Keep, Pruning
-from tests.desk.support import Wire, statements
+from tests.desk.support import Wire
 from tests.pipeline.transforms.support import NOON_MS
+from tests.statements import statements
 
 TEXT = "The council of the town met on Monday and talked about the bridge for an hour."
 SAID = "The text was removed: its retention limit has passed."
@@ -37,14 +38,14 @@ def test_the_page_says_that_a_text_was_removed_and_keeps_title_and_topic(
 
 
 def test_without_limits_no_message_is_looked_at(store: Store) -> None:
-    with statements(store) as asked:
+    with statements(store.engine, commits=True) as asked:
         assert remove_quotations(store, NOON_MS, FIRST, 100) is None
     assert "COMMIT" not in asked
 
 
 def test_messages_without_a_text_that_is_over_are_only_read(store: Store) -> None:
     keep_texts(store, "a.example", 7, by="ann", now_ms=NOON_MS - DAY_MS)
-    with statements(store) as asked:
+    with statements(store.engine, commits=True) as asked:
         assert remove_quotations(store, NOON_MS, FIRST, 100) is None
     assert any("FROM deliveries" in one for one in asked)
     assert "COMMIT" not in asked

@@ -13,6 +13,8 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
+from tests.statements import before_statements
+
 _KINDS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 
 
@@ -52,12 +54,12 @@ def watched() -> Iterator[Plans]:
     """Collect the plans of all that is executed on any engine meanwhile."""
     plans = Plans()
 
-    def explain(connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+    def explain(connection: sa.Connection, statement: str, parameters: Any) -> None:
         if not statement.lstrip().upper().startswith(_KINDS):
             return
         raw = connection.connection.dbapi_connection
         assert isinstance(raw, psycopg.Connection)
-        given = parameters[0] if many and parameters else parameters
+        given = parameters[0] if isinstance(parameters, list) and parameters else parameters
         # The real one follows: whatever this one writes is taken back.
         with psycopg.ClientCursor(raw) as cursor:
             cursor.execute("SAVEPOINT plans")
@@ -67,11 +69,8 @@ def watched() -> Iterator[Plans]:
         assert found is not None
         plans.add(statement, found[0][0]["Plan"])
 
-    sa.event.listen(sa.Engine, "before_cursor_execute", explain)
-    try:
+    with before_statements(sa.Engine, explain):
         yield plans
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", explain)
 
 
 def _lines(plan: dict[str, Any], depth: int = 0) -> Iterator[str]:

@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from core.errors import StoreError
 from core.store import Store, online, open_store, upgrade
 from core.store.metadata import metadata
+from tests.statements import before_statements
 
 pytestmark = pytest.mark.usefixtures("real_migrations")
 
@@ -144,8 +145,7 @@ def test_services_of_the_version_before_go_on(postgres: str, monkeypatch: pytest
     services, dumping, dumped = Services(conninfo_of(postgres)), threading.Event(), threading.Event()
     tries: list[str] = []
 
-    @sa.event.listens_for(sa.Engine, "before_cursor_execute")
-    def tried(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+    def tried(_connection: sa.Connection, statement: str, _parameters: Any) -> None:
         if "ALTER TABLE contiguous_offsets" in statement:
             tries.append(statement)
             if len(tries) == 3:
@@ -158,7 +158,7 @@ def test_services_of_the_version_before_go_on(postgres: str, monkeypatch: pytest
             dumping.set()
             assert dumped.wait(60)
 
-    with ThreadPoolExecutor(5) as threads:
+    with before_statements(sa.Engine, tried), ThreadPoolExecutor(5) as threads:
         running = [threads.submit(work) for work in (services.write, services.reads, services.reads)]
         held = threads.submit(dump)
         assert dumping.wait(60)
@@ -170,7 +170,6 @@ def test_services_of_the_version_before_go_on(postgres: str, monkeypatch: pytest
         services.stop()
         for each in running:
             each.result()
-    sa.event.remove(sa.Engine, "before_cursor_execute", tried)
     assert len(tries) >= 3
     assert counts(stores[0]) == {
         "outcomes": ROWS + services.written,
@@ -245,14 +244,17 @@ def test_who_waits_for_another_migration_does_not_hold_it_up(postgres: str) -> N
     asked: list[str] = []
     twice = threading.Event()
 
-    @sa.event.listens_for(sa.Engine, "before_cursor_execute")
-    def asks(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+    def asks(_connection: sa.Connection, statement: str, _parameters: Any) -> None:
         if "pg_try_advisory_lock" in statement:
             asked.append(statement)
             if len(asked) == 2:
                 twice.set()
 
-    with psycopg.connect(conninfo_of(postgres), autocommit=True) as other, ThreadPoolExecutor(1) as threads:
+    with (
+        before_statements(sa.Engine, asks),
+        psycopg.connect(conninfo_of(postgres), autocommit=True) as other,
+        ThreadPoolExecutor(1) as threads,
+    ):
         other.execute("SELECT pg_advisory_lock(%s)", (upgrade._LOCK,))
         opening = threads.submit(open_store, postgres)
         assert twice.wait(60)
@@ -262,7 +264,6 @@ def test_who_waits_for_another_migration_does_not_hold_it_up(postgres: str) -> N
         other.execute("DROP INDEX ix_beside")
         other.execute("SELECT pg_advisory_unlock(%s)", (upgrade._LOCK,))
         opening.result(60).close()
-    sa.event.remove(sa.Engine, "before_cursor_execute", asks)
 
 
 def test_data_is_moved_in_batches(store_url: str, tmp_path: Path) -> None:

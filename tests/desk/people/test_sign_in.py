@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -19,6 +18,7 @@ from desk.people.store import OTHERS, REFUSALS_HOURLY
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from tests.desk.support import PASSWORD, Clock, add_people, client_of, form_token, make_desk, sign_in
+from tests.statements import statements
 
 NEW = "another twelve letters"
 
@@ -142,20 +142,10 @@ class Counting(PasswordHasher):
         return bool(super().verify(hash, password))  # type: ignore[arg-type]
 
 
-def statements(desk: Desk, name: str) -> list[str]:
-    """The SQL of a wrong try at a name, without its values."""
-    from sqlalchemy import event
-
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(desk.store.engine, "before_cursor_execute", note)
-    try:
+def statements_of_attempt(desk: Desk, name: str) -> list[str]:
+    """The SQL of a sign-in with a wrong password, without its values."""
+    with statements(desk.store.engine) as seen:
         assert desk.accounts.sign_in(name, "wrong password", address=f"192.0.2.{len(name)}", agent="") is None
-    finally:
-        event.remove(desk.store.engine, "before_cursor_execute", note)
     return seen
 
 
@@ -168,7 +158,7 @@ def test_a_name_that_nobody_has_takes_the_same_way_as_one_that_somebody_has(stor
     desk.accounts.add("closed", Role.READER, PASSWORD, COMMAND_LINE)
     desk.accounts.set_active(desk.accounts.known("closed"), active=False, by=COMMAND_LINE)
     hasher.asked.clear()
-    ways = {name: statements(desk, name) for name in ("reader", "proxied", "closed", "nobody of that name")}
+    ways = {name: statements_of_attempt(desk, name) for name in ("reader", "proxied", "closed", "nobody of that name")}
     assert len(hasher.asked) == len(ways)
     assert len(set(hasher.asked)) == 1, "one check of the same cost, whoever it is"
     assert len({tuple(way) for way in ways.values()}) == 1, "the same statements in the same order"

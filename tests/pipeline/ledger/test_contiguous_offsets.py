@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from core.store.counts import OUTCOMES, read_counts
 from pipeline.ledger.contiguous_offsets import uncovered
 from pipeline.ledger.ledger import RunLedger, WentBack
 from tests.pipeline.ledger.support import TWO, commit, lost, refused, state_of, told
+from tests.statements import statements
 
 
 @pytest.mark.parametrize(
@@ -142,15 +142,9 @@ def test_a_store_that_went_back_is_noticed_by_whoever_saw_it_ahead(store: Store,
 def test_a_window_is_loaded_without_titles_and_texts(store: Store, ledger: RunLedger) -> None:
     first = told(0)
     commit(ledger, [first, told(1, version=2, text="Another text."), told(2, TWO)])
-    asked: list[str] = []
-
-    def ask(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        asked.append(statement)
-
-    sa.event.listen(store.engine, "before_cursor_execute", ask)
     assert first.article is not None
-    context = ledger.begin([], [first.article.id], since_seq=-1, since_ms=0)
-    sa.event.remove(store.engine, "before_cursor_execute", ask)
+    with statements(store.engine) as asked:
+        context = ledger.begin([], [first.article.id], since_seq=-1, since_ms=0)
     assert len(context.entries) == 3
     assert [one.version for one in context.histories[first.article.id]] == [1, 2]
     assert context.texts == {first.article.id: ("Title 1", "Another text.")}

@@ -28,6 +28,7 @@ from pipeline.ledger.writer import RunWriter
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository
 from tests.pipeline.ledger.drafts import ANN, BOB, of_run, opened, taken, writer
 from tests.pipeline.transforms.support import NOON_MS, draft
+from tests.statements import statements
 from wirewatch.replay.as_of import AsOf
 from wirewatch.schema import metadata
 
@@ -239,20 +240,14 @@ def test_the_later_decision_is_undone_first(store: Store) -> None:
 def test_decisions_are_asked_for_only_if_the_run_was_written_meanwhile(store: Store) -> None:
     running = writer(store)
     running.write([report(1, 1)])
-    asked: list[str] = []
-
-    def asks(*what: Any) -> None:
-        asked.append(str(what[2]))
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", asks)
-    running.write([report(2, 1)])
+    with statements(sa.Engine) as asked:
+        running.write([report(2, 1)])
     about = [one for one in asked if "story_decisions" in one or "replays" in one]
     assert any("versions" in one for one in asked)
     assert about == []
     decide(store, "split", article=identity(2))
-    asked.clear()
-    running.write([report(3, 1)])
-    sa.event.remove(sa.Engine, "before_cursor_execute", asks)
+    with statements(sa.Engine) as asked:
+        running.write([report(3, 1)])
     assert [one for one in asked if "story_decisions" in one]
 
 

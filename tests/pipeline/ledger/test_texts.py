@@ -31,6 +31,7 @@ from pipeline.replay.runs import FINISHED, Replay, ReplayRepository
 from tests.laws import examples
 from tests.pipeline.ledger.drafts import ANN, story
 from tests.pipeline.transforms.support import NOON_MS, draft
+from tests.statements import before_statements
 
 DAY = 86_400
 RECORDS = st.lists(
@@ -211,13 +212,13 @@ def test_texts_are_looked_for_a_few_at_a_time_and_beside_writers(
     RunWriter(ledger, publish=False).write([one for one, _ in drafts_of([*records, (20 * DAY, 2, 0, False)])])
     looked: list[bool] = []
 
-    def note(connection: sa.Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
+    def note(connection: sa.Connection, statement: str, _parameters: Any) -> None:
         if "LIMIT" in statement and "FROM versions" in statement:
             looked.append(bool(connection.get_execution_options().get("wirewatch_write")))
 
-    sa.event.listen(store.engine, "before_cursor_execute", note)
     pruning = Pruning(ledger, Keep())
-    assert [pruning.step(NOON_MS + 400 * DAY_MS) for _ in range(5)] == [0, 2, 0, None, 0]
+    with before_statements(store.engine, note):
+        assert [pruning.step(NOON_MS + 400 * DAY_MS) for _ in range(5)] == [0, 2, 0, None, 0]
     assert looked == [False] * len(looked)
     assert len(looked) > 4
 
