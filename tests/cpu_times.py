@@ -1,7 +1,7 @@
 """A plug-in for pytest: what tests cost in seconds of CPU, their own and of processes they started, which a busy machine
-changes little; ``.venv/bin/python -m pytest -n 0 -p tests.cpu_times tests/core``.
+changes little; ``.venv/bin/python -m pytest -n 2 -p tests.cpu_times tests/core``.
 
-A server that several tests share counts for none of them.
+A server that several tests share counts for none of them. With pytest-xdist, the workers' figures are added up.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 from collections import Counter
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     finally:
         _spent[item.nodeid.partition("[")[0]] += _cpu_s() - before
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist sends its figures."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["cpu_times"] = dict(_spent)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take a worker's figures; a worker that was killed has none."""
+    _spent.update(getattr(node, "workeroutput", {}).get("cpu_times", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -359,7 +359,7 @@ REGISTRIES = (
 MACHINE = re.compile(r"""(?<![\w.~}/])/(?:%s)/[\w.]""" % "|".join(("work", "root", "home", "Users", "tmp")))  # noqa: UP031
 
 
-def test_no_file_names_a_registry_or_a_place_on_somebodys_machine() -> None:
+def test_no_file_names_a_registry_or_a_path_on_a_developers_machine() -> None:
     broken = []
     for path in tracked():
         data = path.read_bytes()

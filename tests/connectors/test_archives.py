@@ -149,7 +149,7 @@ def test_half_a_surrogate_pair_costs_one_character(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "https://outlet.example/a\nb", "data:text/html,x", " "])
-def test_what_is_no_address_of_a_page_is_refused(tmp_path: Path, url: str) -> None:
+def test_anything_but_the_address_of_a_page_is_refused(tmp_path: Path, url: str) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_text(json.dumps({"url": url, "text": "x"}))
     [item] = _read(path)

@@ -142,7 +142,7 @@ def test_two_kinds_may_poll_one_address(tmp_path: Path) -> None:
     assert not [row for row in state.listing() if row.active]
 
 
-def test_sources_whose_connector_is_not_installed_wait_and_hold_nobody_up(tmp_path: Path) -> None:
+def test_sources_whose_connector_is_not_installed_wait_and_delay_no_others(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/store.db")
     with_it = FeedRepository(store, kinds=KINDS)
     with_it.add("wire:/var/wire", "w", NOON, kind="wire")
@@ -247,7 +247,7 @@ def test_a_contract_lets_a_connector_ask_the_servers_that_it_names_and_no_others
         assert other.asked == []
 
 
-def test_what_the_contract_finds_is_said_in_words() -> None:
+def test_the_contracts_findings_are_sentences() -> None:
     # pytest explains an assert of a test's own module; in an installed package one without words says nothing.
     tree = ast.parse(Path(inspect.getfile(ConnectorContract)).read_text("utf-8"))
     bare = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert) and node.msg is None]

@@ -185,7 +185,7 @@ def replace_policy(*, jitter: float) -> FeedPolicy:
     return FeedPolicy(interval_s=300, jitter=jitter)
 
 
-def test_a_learnt_address_is_left_where_it_keeps_failing() -> None:
+def test_a_learnt_address_is_dropped_if_it_keeps_failing() -> None:
     facts = FeedFacts(moved_to="https://new.example/")
     assert decide.feed_address("https://old.example/", facts, 0, POLICY) == "https://new.example/"
     failing = replace(facts, failures=3)

@@ -123,7 +123,7 @@ def test_a_changed_item_is_fetched_again_an_unchanged_one_is_not(web: Site, http
     assert web.paths() == ["/rss"]
 
 
-def test_a_page_that_fails_is_tried_again_then_the_feed_has_to_do(web: Site, http: Http) -> None:
+def test_a_page_that_fails_is_tried_again_and_then_replaced_by_the_feeds_text(web: Site, http: Http) -> None:
     web.pages |= {"/rss": rss(web, "a", "b", more="<description>What the feed says.</description>"), "/b": page("b")}
     feed = Poller(web, http)
     feed.poll(NOON)
@@ -148,7 +148,7 @@ def test_a_page_without_any_text_anywhere_becomes_a_stub(web: Site, http: Http) 
     assert (stub.stub, stub.text, stub.html, stub.title) == ("fetch_failed", None, None, "About a")
 
 
-def test_what_is_no_page_is_not_taken_for_one(web: Site, http: Http) -> None:
+def test_other_content_is_not_mistaken_for_a_page(web: Site, http: Http) -> None:
     web.pages |= {
         "/rss": rss(web, "pdf", "empty", "plain"),
         "/pdf": Answer(b"%PDF", headers={"Content-Type": "application/pdf"}),
@@ -244,7 +244,7 @@ def test_a_failing_feed_backs_off_and_comes_back(web: Site, http: Http) -> None:
     assert feed.poll(after(70)).items[0].backfill
 
 
-def test_feed_and_pages_take_turns_where_the_host_allows_one_request_at_a_time(web: Site, http: Http) -> None:
+def test_feed_and_pages_take_turns_if_the_host_allows_one_request_at_a_time(web: Site, http: Http) -> None:
     web.pages |= {"/rss": rss(web, "b", "a"), "/a": page("a"), "/b": page("b")}
     feed = Poller(web, http, policy=FeedPolicy(jitter=0.0, interval_s=2), gap_s=5.0)
     for at in (0, 5, 10, 15, 20):
@@ -313,7 +313,7 @@ def raw_deflate(body: bytes) -> bytes:
         "said to be a page",
     ],
 )
-def test_what_is_said_of_the_bytes_is_false(
+def test_a_wrong_declaration_of_the_bytes_is_handled(
     web: Site, http: Http, pack: Callable[[bytes], bytes], headers: dict[str, str]
 ) -> None:
     web.pages["/rss"] = Answer(pack(rss(web, "a", "b").body), headers=headers)
@@ -345,7 +345,7 @@ def test_an_etag_without_quotes_is_given_back_as_it_came(web: Site, http: Http) 
     ],
     ids=["nothing", "a page", "an empty list"],
 )
-def test_after_an_answer_that_was_none_nothing_is_new_again(web: Site, http: Http, between: Answer) -> None:
+def test_after_a_failed_answer_no_item_is_new_again(web: Site, http: Http, between: Answer) -> None:
     good = rss(web, "a", "b")
     web.pages |= {"/rss": good, "/a": page("a"), "/b": page("b"), "/c": page("c")}
     feed = Poller(web, http)

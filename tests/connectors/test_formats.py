@@ -219,7 +219,7 @@ def test_discovery_tries_what_the_page_and_robots_name_at_the_hosts_pace(web: Si
     assert clock.waits == [2.0] * 5
 
 
-def test_discovery_tries_the_usual_places_where_nothing_is_named(web: Site, http: Http) -> None:
+def test_discovery_tries_the_usual_places_if_the_page_names_none(web: Site, http: Http) -> None:
     web.pages |= {"/": Answer(b"<html></html>"), "/feed.xml": rss(web, "a")}
     find, _ = finder(http)
     assert [(one.url, one.how) for one in find.find(web.url("/"))] == [(web.url("/feed.xml"), "at a usual place")]
@@ -251,7 +251,7 @@ def test_opml_in() -> None:
         ("<opml>" + "<outline>" * 1_000, "nested too deep"),
     ],
 )
-def test_what_is_no_opml_is_named(body: str, said: str) -> None:
+def test_a_file_that_is_not_opml_is_named(body: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         parse_opml(body.encode(), "list.opml")
 

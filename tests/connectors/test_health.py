@@ -44,7 +44,7 @@ def test_a_feed_that_does_as_it_always_did_is_ok() -> None:
     assert 6 < found.expected_per_day < 7.5
 
 
-def test_silence_gaps_failures_and_refused_pages_are_said_in_plain_words() -> None:
+def test_silence_gaps_failures_and_refused_pages_are_reported_in_plain_words() -> None:
     silent = health(hours=48)
     assert silent.state == "silent"
     assert silent.risks[0].startswith("silent since 2031-03-04 12:00 UTC, about 1")

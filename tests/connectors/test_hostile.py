@@ -162,7 +162,7 @@ def test_all_of_them_at_once_and_the_good_feed_s_news_arrive(
     assert all(isinstance(event, Polled) for event in world.events), "no connector broke"
 
 
-def test_tls_that_cannot_be_trusted_is_said(world: World, tmp_path: Path) -> None:
+def test_untrusted_tls_is_reported(world: World, tmp_path: Path) -> None:
     with (
         hostile.tls_site(tmp_path, rss(items(said("x"))).encode()) as secure,
         Http(allow_private=["127.0.0.1"]) as http,
@@ -239,7 +239,7 @@ def test_an_etag_that_lies_delays_news_by_hours_and_never_hides_it(world: World)
     assert sum("if-none-match" not in headers for headers in asked) == 2, "once at first, once after six hours"
 
 
-def test_304_for_ever_without_need_costs_nothing_but_requests(world: World) -> None:
+def test_answering_304_to_every_request_costs_only_requests(world: World) -> None:
     url = world.web.url("/feed")
     answers = iter([xml(rss(items(said("a"))), ETag='"1"')])
     world.web.pages["/feed"] = lambda _: next(answers, Answer(status=304))

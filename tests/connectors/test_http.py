@@ -66,7 +66,7 @@ def test_lasting_redirects_are_learnt_up_to_the_first_passing_one(web: Site, htt
     assert (page.url, page.moved_to, page.body) == (web.url("/5"), web.url("/3"), b"here")
 
 
-def test_five_redirects_are_followed_and_no_more(web: Site, http: Http) -> None:
+def test_at_most_five_redirects_are_followed(web: Site, http: Http) -> None:
     for n in range(9):
         web.pages[f"/{n}"] = Answer(status=302, headers={"Location": f"/{n + 1}"})
     web.pages["/9"] = Answer(b"end")
@@ -87,7 +87,7 @@ def test_five_redirects_are_followed_and_no_more(web: Site, http: Http) -> None:
         "?" + "x" * 70_000,
     ],
 )
-def test_redirects_to_what_is_no_web_address_fail(web: Site, http: Http, target: str) -> None:
+def test_redirects_to_anything_but_a_web_address_fail(web: Site, http: Http, target: str) -> None:
     web.pages["/r"] = Answer(status=302, headers={"Location": target})
     assert failed(http.fetch(web.url("/r"), now=NOON)).kind in (FailureKind.URL, FailureKind.REDIRECTS)
 
@@ -265,7 +265,7 @@ def test_a_resolver_that_hangs_is_not_waited_for() -> None:
     release.set()
 
 
-def test_no_such_host_and_nobody_listening() -> None:
+def test_an_unknown_host_and_a_closed_port() -> None:
     def unknown(host: str, port: int) -> Sequence[str]:
         raise OSError("no such host")
 
@@ -361,13 +361,13 @@ def test_the_pace_forgets_hosts_that_need_not_wait() -> None:
 @pytest.mark.parametrize(
     "named", ["UTF-8", "none", "binary", "aws-chunked", "8bit", "identity, utf-8", "ISO-8859-1", ""]
 )
-def test_what_is_no_coding_leaves_the_body_as_it_is(web: Site, http: Http, named: str) -> None:
+def test_an_unknown_coding_leaves_the_body_as_it_is(web: Site, http: Http, named: str) -> None:
     web.pages["/f"] = Answer(b"<rss/>", headers={"Content-Encoding": named})
     assert got(http.fetch(web.url("/f"), now=NOON)).body == b"<rss/>"
 
 
 @pytest.mark.parametrize("named", ["gzip", "GZIP", "utf-8, gzip", "gzip, aws-chunked"])
-def test_a_coding_counts_beside_what_is_none(web: Site, http: Http, named: str) -> None:
+def test_a_known_coding_counts_beside_an_unknown_one(web: Site, http: Http, named: str) -> None:
     web.pages["/f"] = Answer(gzip.compress(b"<rss/>"), headers={"Content-Encoding": named})
     assert got(http.fetch(web.url("/f"), now=NOON)).body == b"<rss/>"
 

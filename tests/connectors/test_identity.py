@@ -114,7 +114,7 @@ ONE_AT_A_TIME = {
 
 
 @pytest.mark.parametrize("shown", ONE_AT_A_TIME.values(), ids=ONE_AT_A_TIME.keys())
-def test_a_feed_of_one_item_loses_none(shown: list[FeedItem]) -> None:
+def test_a_feed_of_one_item_loses_no_item(shown: list[FeedItem]) -> None:
     assert len(play([[one] for one in shown]).titles) == len(shown)
 
 
@@ -127,7 +127,7 @@ def test_a_headline_that_is_rewritten_beside_a_new_guid_is_one_article() -> None
     assert played.titles[article_id("https://a.example/1")][-1] == "Title D"
 
 
-def test_a_link_that_comes_to_be_shared_keeps_the_article_that_it_had() -> None:
+def test_a_link_that_several_items_begin_to_share_keeps_its_article() -> None:
     one = item("https://a.example/live", "First", guid="g1")
     two = item("https://a.example/live", "Second", guid="g2")
     played = play([[one], [two, one], [two], [item("https://a.example/live", "Third", guid="g3"), two]])
@@ -165,7 +165,7 @@ def test_among_counters_an_item_whose_words_change_is_fetched_again() -> None:
     assert play(polls).pages.count("https://a.example/5") == 2 + 1, "for the correction, and for its end in this play"
 
 
-def test_summaries_that_are_written_anew_at_every_poll_are_left_after_some() -> None:
+def test_summaries_that_change_at_every_poll_are_ignored_after_some() -> None:
     words = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij"
     polls = [
         [item(f"https://a.example/{n}", f"T {n}", guid=f"g{n}", summary=words[poll]) for n in range(8)]

@@ -59,7 +59,7 @@ def test_no_feed_is_given_to_two_and_a_dead_one_is_replaced_after_its_lease(stor
     assert set(two.due(after(61), limit=9, skip=yours)) == set(mine), "one died: two has taken over"
 
 
-def test_a_lease_from_before_the_clock_was_set_back_holds_nobody_up(store: Store) -> None:
+def test_a_lease_from_before_the_clock_was_set_back_blocks_nothing(store: Store) -> None:
     one, two = process(store, "one"), process(store, "two")
     one.add(URLS[0], "s", NOON)
     # An hour ahead for a moment, and dead since.

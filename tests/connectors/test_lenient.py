@@ -115,7 +115,7 @@ def test_a_connection_is_used_again_and_bodies_that_look_like_heads_stay_whole(r
     ],
     ids=["no head", "two lengths that differ", "a head without an end", "cut short", "nothing"],
 )
-def test_what_is_no_answer_is_a_failure_in_words(raw: Raw, http: Http, answer: bytes) -> None:
+def test_an_invalid_answer_is_a_failure_with_a_reason(raw: Raw, http: Http, answer: bytes) -> None:
     raw.answers = [[answer]]
     failure = http.fetch(f"http://{raw.host}/feed", now=NOON)
     assert isinstance(failure, Failure)

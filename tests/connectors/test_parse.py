@@ -47,7 +47,7 @@ def test_case(name: str) -> None:
 
 
 @pytest.mark.parametrize("case", json.loads((CASES / "not_feeds.json").read_text()), ids=lambda case: case["about"])
-def test_what_is_no_feed_says_what_it_looks_like(case: dict[str, str]) -> None:
+def test_the_error_for_a_non_feed_says_what_it_looks_like(case: dict[str, str]) -> None:
     with pytest.raises(FeedError) as caught:
         parse_feed(case["body"].encode(), url="https://n.example/x")
     assert caught.value.problem.startswith(case["problem"])
@@ -69,7 +69,7 @@ def test_an_item_without_address_gets_a_made_up_one_without_credentials() -> Non
     assert not nameless[0].fetchable
 
 
-def test_keys_hang_on_guids_not_on_where_the_feed_lives() -> None:
+def test_keys_depend_on_guids_and_not_on_the_feeds_address() -> None:
     body, _ = load("guids")
     here, there = (parse_feed(body, url=url).items for url in ("http://g.example/a/rss", "https://h.example/rss"))
     assert [item.key for item in here if item.guid] == [item.key for item in there if item.guid]

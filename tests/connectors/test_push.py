@@ -182,7 +182,7 @@ def polled_at(world: World, second: int) -> FeedCursor:
     return FeedCursor(facts=replace(facts, asked_ms=to_ms(after(second)), poll_at_ms=to_ms(after(86_400))))
 
 
-def test_a_restart_in_the_middle_takes_the_hubs_answer_all_the_same(world: World, store: Store) -> None:
+def test_a_hubs_answer_is_still_accepted_after_a_restart(world: World, store: Store) -> None:
     world.subscriber.subscribe()
     with Http() as http:
         world.subscriber = WebSub(HubRepository(store), world.feeds, http, "https://us.example", clock=world.clock)
@@ -295,7 +295,7 @@ def test_a_callback_is_confirmed_for_an_hour_and_only_for_its_own_topic(world: W
 @pytest.mark.parametrize(
     ("asked", "given"), [("0", 300), ("9" * 40, 2_592_000), ("-5", LEASE_S), ("١٢", LEASE_S), ("1e9", LEASE_S)]
 )
-def test_a_hub_may_not_make_a_lease_of_a_moment_or_for_ever(world: World, asked: str, given: int) -> None:
+def test_a_hubs_lease_has_a_least_and_a_greatest_length(world: World, asked: str, given: int) -> None:
     world.subscriber.subscribe()
     assert world.verify(**{"hub.lease_seconds": asked}).status == 200
     assert world.row()["lease_until"] == to_ms(after(given))
@@ -409,7 +409,7 @@ def test_a_compressed_push_is_refused_in_words() -> None:
     assert (answer.status, sink.articles) == (415, [])
 
 
-def test_while_the_stream_is_away_the_sender_is_told_to_come_again() -> None:
+def test_while_the_stream_is_unavailable_senders_get_a_retry_after() -> None:
     sink = Sink()
     sink.away = True
     assert push(ArticlePush(TOKEN, sink, clock=lambda: NOON), line()).status == 503
@@ -451,7 +451,7 @@ def test_the_server_gives_requests_as_they_are(server: tuple[str, int]) -> None:
         (b"\x16\x03\x01 no http at all\r\n\r\n", b"400"),
     ],
 )
-def test_hostile_requests_are_answered_and_the_server_goes_on(
+def test_hostile_requests_are_answered_and_the_server_continues(
     server: tuple[str, int], sent: bytes, status: bytes
 ) -> None:
     with socket.create_connection(server, timeout=10) as connection:
@@ -634,7 +634,7 @@ def test_one_that_waits_for_its_signed_body_goes_last() -> None:
     assert [one.gone for one in (signed, idle, newest)] == [False, True, False]
 
 
-def test_more_pushes_than_are_served_at_once_are_told_to_come_again() -> None:
+def test_pushes_beyond_the_limit_get_a_retry_after() -> None:
     go, inside = threading.Event(), threading.Semaphore(0)
 
     def slow(_: Request) -> Response:

@@ -160,7 +160,7 @@ def test_a_process_that_is_killed_at_its_append(raw: Raw, *, appends: bool) -> N
     assert raw.states() == {APPENDED: COUNT}
 
 
-def test_a_process_that_stood_still_can_not_append_any_more(raw: Raw) -> None:
+def test_a_process_that_was_suspended_can_no_longer_append(raw: Raw) -> None:
     class Paused(_Dying):
         def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
             # While it stands still before its append, another one does the work.
@@ -171,7 +171,7 @@ def test_a_process_that_stood_still_can_not_append_any_more(raw: Raw) -> None:
     assert raw.named() == {str(one): 1 for one in raw.old}
 
 
-def test_what_the_stream_no_longer_holds_is_said_to_be_gone(raw: Raw) -> None:
+def test_records_that_the_stream_no_longer_holds_are_reported_as_gone(raw: Raw) -> None:
     beyond = Position(run=raw.run, stream=raw.uuid, partition=0, offset=1_000)
     other = Position(run=raw.run, stream="another", partition=0, offset=0)
     assert raw.ask([beyond, other]) == 2
@@ -185,7 +185,7 @@ def test_asking_twice_changes_nothing(raw: Raw) -> None:
     assert raw.states() == {ASKED: COUNT}
 
 
-def test_only_records_that_were_begun_are_looked_for(raw: Raw) -> None:
+def test_only_records_that_were_begun_are_searched_for(raw: Raw) -> None:
     with open_stream(raw.url, raw.name) as stream:
         stream.fence(writer_of(raw.run))
         assert found_again(stream, []) == {}

@@ -52,7 +52,7 @@ def robots(text: str, status: int = 200) -> Answer:
     return Answer(text.encode(), status, {"Content-Type": "text/plain"})
 
 
-def test_a_page_that_the_site_does_not_want_fetched_is_not_and_the_feed_text_has_to_do(web: Site, http: Http) -> None:
+def test_a_page_that_robots_txt_excludes_is_not_fetched_and_the_feeds_text_is_used(web: Site, http: Http) -> None:
     summary = "<description>What the feed says.</description>"
     web.pages |= {
         "/rss": rss(web, "private/b", "a", more=summary),

@@ -160,7 +160,7 @@ def test_a_stream_that_fails_for_good_ends_the_loop() -> None:
     assert world.repository.cursors == {}
 
 
-def test_a_connector_that_breaks_stops_nobody_else() -> None:
+def test_a_connector_that_fails_does_not_stop_the_others() -> None:
     class Broken(Scripted):
         def poll(self, cursor: ScriptCursor | None, now: datetime) -> PollResult[ScriptCursor]:
             raise KeyError("a bug")
@@ -173,7 +173,7 @@ def test_a_connector_that_breaks_stops_nobody_else() -> None:
     assert world.repository.problems == {"bad": "internal error: KeyError: 'a bug'"}
 
 
-def test_somebody_who_saved_first_wins() -> None:
+def test_the_first_to_save_wins() -> None:
     world = World(a=[ONE, EOF])
 
     def other_process(name: str) -> None:

@@ -83,7 +83,7 @@ def test_four_weeks_against_fixed_ten_minutes_half_the_delay_for_no_more_request
     assert statistics.median(delays) < statistics.median(waits_at_random) * 0.5
 
 
-def test_a_list_that_overruns_halves_the_wait_and_is_told() -> None:
+def test_a_list_that_overruns_halves_the_wait_and_is_reported() -> None:
     rhythm = observed(Rhythm(), Listed(), START, first=True)
     rhythm = observed(rhythm, Listed(0, 30, 30), START + HOUR, first=False)
     rhythm = Rhythm(**{**{name: getattr(rhythm, name) for name in rhythm.__struct_fields__}, "wait_ms": 4 * HOUR})
@@ -112,7 +112,7 @@ def test_whatever_is_seen_the_wait_lies_between_floor_and_ceiling(
         )
 
 
-def test_silence_is_told_from_a_quiet_night() -> None:
+def test_silence_is_distinguished_from_a_quiet_night() -> None:
     rng = random.Random(5)
     times = list(published(rng, 48, 30, by_day_only=True))
     *_, rhythm, _ = poll_all(times, 30)

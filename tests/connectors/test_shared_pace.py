@@ -72,7 +72,7 @@ def test_of_many_at_the_same_moment_one_gets_the_turn(store: Store) -> None:
     assert sorted(turns) == [False] * 5 + [True]
 
 
-def test_hosts_that_nobody_asks_are_forgotten(store: Store) -> None:
+def test_unused_hosts_are_forgotten(store: Store) -> None:
     pace = SharedPace(store)
     pace.take("a.example", NOON, after(5))
     pace.forget(NOON + timedelta(days=2))

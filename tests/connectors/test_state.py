@@ -128,7 +128,7 @@ def test_only_what_changed_is_written(engine: Engine, state: FeedRepository) -> 
         assert {statement.split()[0] for statement in executed} == {"SELECT", "UPDATE", "DELETE"}
 
 
-def test_the_second_to_save_over_one_cursor_is_told_and_writes_nothing(state: FeedRepository) -> None:
+def test_the_second_save_over_one_cursor_is_refused_and_writes_nothing(state: FeedRepository) -> None:
     state.add(URL, "a", NOON)
     name = feed_id(URL)
     both = state.load(name)

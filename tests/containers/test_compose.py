@@ -78,7 +78,7 @@ def test_an_upgrade_over_a_migration_keeps_what_was_there(here: Installation) ->
     assert "wirewatch-live running" in here.wirewatch("doctor")
 
 
-def test_services_have_no_rights_and_write_only_where_they_may(here: Installation) -> None:
+def test_services_have_no_privileges_and_cannot_write_to_the_image(here: Installation) -> None:
     for name in (*OURS, "workers"):
         assert here.dc("exec", "-T", name, "id", "-u").strip() == "10001"
         assert here.container(name)["HostConfig"]["ReadonlyRootfs"]
@@ -110,7 +110,7 @@ def test_a_killed_task_manager_and_a_killed_broker_lose_nothing(here: Installati
     here.until(here.healthy, "all healthy again", 1200)
 
 
-def test_a_job_goes_on_from_a_savepoint_and_on_two_task_managers(here: Installation) -> None:
+def test_a_job_continues_from_a_savepoint_and_on_two_task_managers(here: Installation) -> None:
     saved = (
         "dc exec -T pipeline flink-jobs http://jobmanager:8081 savepoint wirewatch-live file:///flink-data/savepoints"
     )

@@ -93,7 +93,7 @@ def test_headers_come_back_as_they_were(place: Place, headers: Headers) -> None:
     assert [one.headers for one in everything(stream)] == [headers, ()]
 
 
-def test_append_tells_where_each_record_lies(place: Place) -> None:
+def test_append_returns_the_position_of_each_record(place: Place) -> None:
     stream = place.make()
     records = number(50, keys=9)
     appended = stream.append(records)
@@ -191,7 +191,7 @@ def test_writers_of_other_names_and_of_none_are_not_fenced(place: Place) -> None
     assert [record.value for record in everything(free)] == [b"1", b"2", b"3", b"4"]
 
 
-def test_a_writer_goes_on_after_a_record_that_is_too_large(place: Place) -> None:
+def test_a_writer_continues_after_a_record_that_is_too_large(place: Place) -> None:
     stream = place.make(partitions=1)
     stream.fence("relay")
     with pytest.raises(RecordTooLarge):
@@ -397,7 +397,7 @@ def test_a_group_has_the_position_it_committed(place: Place) -> None:
 # --- identity
 
 
-def test_a_stream_made_anew_has_another_uuid(place: Place) -> None:
+def test_a_recreated_stream_has_another_uuid(place: Place) -> None:
     stream = place.make(partitions=2)
     stream.append(number(5))
     assert place.again(stream).uuid == place.make(stream.name).uuid == stream.uuid
@@ -436,7 +436,7 @@ def test_a_stream_needs_partitions(place: Place, partitions: int) -> None:
         create_stream(place.url, place.name(), partitions)
 
 
-def test_it_says_where_it_is(place: Place) -> None:
+def test_a_stream_knows_its_url(place: Place) -> None:
     stream = place.make()
     assert stream.url == place.url
     assert isinstance(stream, Stream)
@@ -453,7 +453,7 @@ def test_closing_twice_is_harmless(place: Place) -> None:
     stream.close()
 
 
-def test_what_cannot_be_reached_says_so(place: Place) -> None:
+def test_an_unreachable_server_is_reported(place: Place) -> None:
     with pytest.raises(StreamUnavailable) as caught:
         create_stream(place.nowhere, "news")
     assert caught.value.hint

@@ -82,7 +82,7 @@ def test_damaged_utf8_stays_utf8() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"caf\xe9", b"\xa9 2031", b"<p>\x96</p>", b"plain"])
-def test_a_byte_or_two_say_nothing(data: bytes) -> None:
+def test_one_or_two_bytes_decide_nothing(data: bytes) -> None:
     assert guess_charset(data) == "cp1252"
 
 
@@ -149,7 +149,7 @@ def test_the_table_is_whole() -> None:
         *("x-user-defined", "replacement", "mbcs", "", "\0", "klingon", "utf-8\0", "../latin1", "é" * 9),
     ],
 )
-def test_what_is_no_charset_of_texts_counts_as_none(label: str) -> None:
+def test_a_charset_that_is_not_for_texts_is_ignored(label: str) -> None:
     assert codec_of(label) is None
 
 

@@ -30,7 +30,7 @@ def test_function_words_are_common(language: str, words: set[str]) -> None:
 
 
 @pytest.mark.parametrize("language", [None, "", "xx", "zh", "not a code", "_", "en-"])
-def test_an_unknown_language_has_none(language: str | None) -> None:
+def test_an_unknown_language_has_no_common_words(language: str | None) -> None:
     assert common_words(language) == frozenset()
 
 

@@ -67,7 +67,7 @@ def test_toml_that_cannot_be_read_is_refused_in_time_that_grows_with_it(what: st
     assert time.process_time() - begun < 20
 
 
-def test_dots_in_strings_and_comments_are_no_keys() -> None:
+def test_dots_in_strings_and_comments_are_not_keys() -> None:
     text = "\n".join(
         [
             f"# {'a.' * 100}",

@@ -60,7 +60,7 @@ def test_attributes(inside: str, attributes: dict[str, str]) -> None:
     assert {name: value for name, value in found.items() if name != "odd"} == attributes
 
 
-def test_a_number_of_thousands_of_digits_is_no_error() -> None:
+def test_a_number_of_thousands_of_digits_is_not_an_error() -> None:
     assert unescaped(f"a&#{'9' * 5_000};b&#x{'f' * 5_000}") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"
 
 

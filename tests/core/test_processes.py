@@ -17,7 +17,7 @@ from core.processes import cpu_seconds, is_dead, process_name
 NAME = "from core.processes import process_name; print(process_name(), flush=True); input()"
 
 
-def test_a_process_is_dead_once_it_was_killed_also_before_anybody_waits_for_it() -> None:
+def test_a_killed_process_is_dead_even_before_its_parent_waits_for_it() -> None:
     child = subprocess.Popen([sys.executable, "-c", NAME], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdout
     name = child.stdout.readline().strip()
@@ -51,7 +51,7 @@ def test_another_user_s_process_lives() -> None:
 
 
 @given(st.text())
-def test_any_other_text_is_no_dead_process(text: str) -> None:
+def test_any_other_text_is_not_a_dead_process(text: str) -> None:
     assert not is_dead(text)
     host, machine, *_ = process_name().split(":")
     assert not is_dead(f"{host}:{machine}:{text}")

@@ -332,7 +332,7 @@ def test_what_the_guard_refuses_the_policies_refuse_too(address: str) -> None:
             assert any(mine in ipaddress.ip_network(part) for part in block["except"]), name
 
 
-def test_a_desk_behind_a_proxy_can_be_told_so() -> None:
+def test_deployment_files_name_the_setting_for_a_proxy() -> None:
     assert "WIREWATCH_DESK_PROXIES" in files.compose()["services"]["desk"]["environment"]
     for file in (
         files.KUBERNETES / "settings.env",

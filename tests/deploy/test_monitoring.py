@@ -105,7 +105,7 @@ def test_the_prometheus_operator_asks_the_pods_by_the_names_that_the_rules_go_by
     assert {port["port"] for port in open_to_it["ports"]} == {9464, told}
 
 
-def test_alertmanagers_example_tells_somebody_of_each_severity() -> None:
+def test_alertmanagers_example_has_a_receiver_for_each_severity() -> None:
     [config] = files.documents(PROMETHEUS / "alertmanager.example.yaml")
     jsonschema.Draft202012Validator(ALERTMANAGER).validate(config)
     receivers = [one["name"] for one in config["receivers"]]

@@ -392,7 +392,7 @@ def test_refusals_are_in_the_language_of_the_reader_and_of_programs_in_english(a
         ({"story": "x", "starred": "true", "seq": "1"}, None),
     ],
 )
-def test_what_is_wrong_with_a_form_is_said_in_the_language_of_the_reader(
+def test_an_error_in_a_form_is_shown_in_the_readers_language(
     as_reader: TestClient, values: dict[str, str], said: str | None
 ) -> None:
     data = {**values, "form_token": form_token(as_reader, "/account")}

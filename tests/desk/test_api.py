@@ -142,7 +142,7 @@ class Listener:
         return [kind for _, kind, _ in self.events]
 
 
-def test_the_stream_tells_and_resumes_without_a_gap(wire: Wire, desk: Desk) -> None:
+def test_the_stream_sends_and_resumes_without_a_gap(wire: Wire, desk: Desk) -> None:
     wire.article("Before")
     headers = token_of(desk)
     with served(create_app(desk)) as url:

@@ -263,7 +263,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     assert (answer.status_code, "make PDFs" in answer.text) == (400, True)
 
 
-def test_an_empty_one_says_so(wire: Wire, desk: Desk, as_reader: TestClient) -> None:
+def test_an_empty_briefing_says_that_it_is_empty(wire: Wire, desk: Desk, as_reader: TestClient) -> None:
     wire.article("A street market moves", "It is held beside the river now.", topics=())
     until(desk.board.snapshot, "the article on the board")
     assert "No story of a topic or a subscription is new or changed" in as_reader.get("/briefing").text

@@ -79,7 +79,7 @@ def test_only_what_the_filter_wants_arrives(room: Newsroom) -> None:
     expect(page.locator(".story h2")).to_have_text("Deutsch")
 
 
-def test_the_stream_goes_on_after_a_break(room: Newsroom) -> None:
+def test_the_stream_continues_after_a_break(room: Newsroom) -> None:
     page = room.page
     room.wire.article("Before the break")
     expect(page.locator("#pill")).to_have_text("1 new")

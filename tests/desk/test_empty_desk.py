@@ -57,7 +57,7 @@ def test_a_page_without_data_says_what_to_do_next(wire: Wire, desk: Desk, role: 
             assert role == "editor" or ADD not in answer.text, path
 
 
-def test_once_feeds_are_watched_a_page_says_where_to_see_how_they_do(wire: Wire, desk: Desk) -> None:
+def test_once_feeds_are_watched_a_page_links_to_their_state(wire: Wire, desk: Desk) -> None:
     desk.feed_port.add("https://a.example/feed.xml", "a.example")
     with client_of(desk) as client:
         assert sign_in(client, "editor").status_code == 303

@@ -122,7 +122,7 @@ def test_payloads_in_every_field_stay_text(wire: Wire, desk: Desk, as_editor: Te
             assert payload.split("\n")[0] in "".join(etree.fromstring(exported.content).itertext())
 
 
-def test_a_feed_watched_for_less_than_an_hour_is_no_verdict_on_the_coverage_page(
+def test_a_feed_watched_for_less_than_an_hour_has_no_verdict_on_the_coverage_page(
     desk: Desk, as_editor: TestClient
 ) -> None:
     assert isinstance(desk.feeds, Feeds)
@@ -266,7 +266,7 @@ def test_a_stranger_sends_no_long_body(path: str, long: int, short: int, headers
         assert one.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 %d" % long
 
 
-def test_whoever_is_known_sends_a_long_form(as_editor: TestClient) -> None:
+def test_a_known_person_may_send_a_long_form(as_editor: TestClient) -> None:
     given = {"form_token": form_token(as_editor), "text": "x" * 900_000}
     assert as_editor.post("/query/nothing", data=given).status_code == 404
     token = {"X-Form-Token": form_token(as_editor)}

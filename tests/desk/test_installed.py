@@ -66,7 +66,7 @@ def test_what_is_kept_has_another_name_once_any_of_it_changes(
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.xdist_group("browser")
-def test_without_a_connection_the_page_says_so_and_nothing_is_kept(desk: Desk, wire: Wire, browser: Browser) -> None:
+def test_without_a_connection_the_page_reports_it_and_nothing_is_kept(desk: Desk, wire: Wire, browser: Browser) -> None:
     wire.article("Grain at sea")
     with room_of(desk, browser) as room:
         page, url, context = room.page, room.url, room.page.context

@@ -320,7 +320,7 @@ def test_a_page_has_the_language_of_its_reader(client: TestClient, desk: Desk) -
     assert desk.accounts.known("reader").language is None
 
 
-def test_a_feeds_sentence_is_no_html(client: TestClient) -> None:
+def test_a_sentence_from_a_feed_is_not_html(client: TestClient) -> None:
     with speaking("de"):
         template = ENVIRONMENT.from_string("{{ _('Last article %(span)s ago', span=value) }}{{ value | translated }}")
         assert "<b>" not in template.render(value="<b>")
@@ -350,7 +350,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("query", BROKEN)
-def test_why_a_query_can_not_be_read_is_said_in_the_language_of_the_reader(as_editor: TestClient, query: str) -> None:
+def test_the_error_of_a_query_is_shown_in_the_readers_language(as_editor: TestClient, query: str) -> None:
     token = {"form_token": form_token(as_editor, "/account")}
     values = {"query": query, "new": "yes", "id": "", "name": "x"}
     german = {"accept-language": "de"}
@@ -371,7 +371,7 @@ def test_why_a_query_can_not_be_read_is_said_in_the_language_of_the_reader(as_ed
     assert unread(query, error) == lint(query)
 
 
-def test_a_failure_of_a_feed_is_said_in_the_language_of_the_reader(desk: Desk, as_editor: TestClient) -> None:
+def test_a_failure_of_a_feed_is_shown_in_the_readers_language(desk: Desk, as_editor: TestClient) -> None:
     assert isinstance(desk.feeds, Feeds)
     desk.feeds.lines = [
         FeedLine(

@@ -121,7 +121,7 @@ def test_an_hour_that_is_over_is_written_once_and_read_by_the_next_start(
         assert NOON_MS not in connection.execute(sa.select(hour_counts.c.hour_ms)).scalars().all()
 
 
-def test_a_desk_that_stood_still_counts_what_came_meanwhile(
+def test_a_desk_that_was_suspended_counts_what_arrived_in_that_time(
     store: Store, wire: Wire, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("desk.hour_counts.TRANSACTIONS", 3)
@@ -271,7 +271,9 @@ def test_the_page(wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient) -
     assert "New since your last visit (12:59)" in part(as_reader.get("/overview").text, "new")
 
 
-def test_a_young_store_says_so(wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient) -> None:
+def test_the_page_says_what_a_young_store_does_not_know_yet(
+    wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient
+) -> None:
     fill(wire)
     until(lambda: desk.hours.complete and desk.board.snapshot(), "the hours and the board")
     page = as_reader.get("/overview").text

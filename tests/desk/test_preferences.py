@@ -20,7 +20,7 @@ def send(client: TestClient, path: str, **values: str) -> int:
     return int(answer.status_code)
 
 
-def test_a_view_is_kept_without_where_someone_stood(store: Store) -> None:
+def test_a_view_is_kept_without_the_readers_position(store: Store) -> None:
     mine = Preferences(store)
     saved = mine.save_view("ann", "/search", "  State  press ", "q=a+b&label=state&cursor=x&at=5&done=Saved", now_ms=1)
     assert (saved.name, saved.address) == ("State press", "/search?label=state&q=a+b")

@@ -45,7 +45,7 @@ def test_kinds_records_and_one_press_for_a_kind(desk: Desk, wire: Wire, as_edito
     assert [row.state for row in Retries(desk.store, RUN).due(10)] == ["asked"] * 4
 
 
-def test_a_position_that_is_none_is_not_found(as_editor: TestClient, wire: Wire) -> None:
+def test_a_malformed_position_is_not_found(as_editor: TestClient, wire: Wire) -> None:
     reject(wire, 1)
     token = form_token(as_editor, "/rejected")
     for wrong in ("x", "0/99", "1/2/3/4/5", "other/0/1"):

@@ -127,7 +127,9 @@ def test_an_id_that_is_given_opens_everywhere(desk: Desk, editor: dict[str, str]
 
 
 @pytest.mark.parametrize("identity", ["a b", "a\u00a0b", ".", "..", "a" * 101, "a\tb", "a\x7fb", "a\u0085"])
-def test_one_rule_says_what_is_no_id(desk: Desk, as_editor: TestClient, editor: dict[str, str], identity: str) -> None:
+def test_one_rule_decides_what_is_not_an_id(
+    desk: Desk, as_editor: TestClient, editor: dict[str, str], identity: str
+) -> None:
     values = {"new": "yes", "boxes": "yes", "query": "grain", "id": identity, "form_token": form_token(as_editor, "/")}
     stripped = identity.strip()
     form = as_editor.post("/subscriptions/save", data=values)

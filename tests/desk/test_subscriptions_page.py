@@ -82,7 +82,7 @@ def test_a_query_is_judged_while_it_is_typed(wire: Wire, desk: Desk, as_editor: 
     assert "the same as before" in same
 
 
-def test_that_all_matches_were_there_before_is_said(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
+def test_a_label_says_that_all_matches_were_there_before(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
     wire.article("Grain one", "From Odesa by ship.", backfill=True)
     wire.article("Grain two", "From Odesa by rail.", backfill=True)
     indexed(desk)
@@ -126,7 +126,7 @@ def test_words_that_never_occurred_and_too_many_matches_are_warned_of(
     assert "matches 100 % of the 210 articles" in said
 
 
-def test_what_is_wrong_is_said_with_its_place_and_a_better_query(desk: Desk, as_editor: TestClient) -> None:
+def test_a_mistake_is_reported_with_its_place_and_a_better_query(desk: Desk, as_editor: TestClient) -> None:
     broken = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "grain AND ("}).text
     assert re.search(r"grain AND \(\n\s+\^", broken)
     assert 'data-severity="error"' in broken

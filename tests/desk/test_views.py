@@ -100,7 +100,7 @@ def test_a_snippet_holds_its_words_and_little_more(text: str, start: int, length
         ),
     ],
 )
-def test_how_a_subscription_tells_is_said_in_a_line(fields: dict[str, Any], said: str) -> None:
+def test_a_line_says_how_a_subscription_notifies(fields: dict[str, Any], said: str) -> None:
     assert told_words(Subscription(id="a", query="x", **fields)) == said
 
 
@@ -109,7 +109,7 @@ NEW = st.lists(st.sampled_from(["one", "two", "six", "15"]), max_size=80)
 
 
 @given(OLD, NEW)
-def test_a_difference_tells_both_versions(before: list[str], after: list[str]) -> None:
+def test_a_difference_names_both_versions(before: list[str], after: list[str]) -> None:
     old, new = " ".join(before), " ".join(after)
     parts = side_by_side(old, new, context=1_000)
     if old == new:
@@ -170,7 +170,7 @@ def canary(health: CanaryHealth, summary: str = "canary through") -> CanaryState
     return CanaryState(health=health, age_s=1, limit_s=2, summary=summary)
 
 
-def test_the_status_bar_tells_quiet_from_broken() -> None:
+def test_the_status_bar_distinguishes_quiet_from_broken() -> None:
     hour = 3_600_000
     feeds = FeedCounts(watched=3, failing=0, last_ok_ms=None)
     clock = Clock(NOON_MS, UTC)
@@ -272,7 +272,7 @@ def test_other_cells_stay_as_they_are(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [-5, 3, 1.5, None])
-def test_numbers_are_no_formulas(value: object) -> None:
+def test_numbers_are_not_formulas(value: object) -> None:
     assert csv_of(["a"], [["x", value]]).decode("utf-8-sig").endswith(f"x,{'' if value is None else value}\r\n")
 
 
@@ -292,7 +292,7 @@ def test_numbers_are_no_formulas(value: object) -> None:
         ),
     ],
 )
-def test_a_reader_is_told_of_a_text_that_is_not_whole(what: dict[str, Any], said: list[str]) -> None:
+def test_a_label_says_that_a_text_is_not_complete(what: dict[str, Any], said: list[str]) -> None:
     assert kept_short(msgspec.structs.replace(article("post/1", "A text."), **what)) == said
 
 

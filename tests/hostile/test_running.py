@@ -256,7 +256,7 @@ def test_12_headlines_that_are_formulas_in_any_width(services: Running) -> None:
     assert [one for one in exported() if one.lstrip(' \t”"')[:1] in ("=", "＝", "＠", "+")] == []
 
 
-def test_13_a_desk_that_searches_ends_when_it_is_told_to(services: Running) -> None:
+def test_13_a_desk_that_is_searching_stops_on_request(services: Running) -> None:
     port = free_port(0)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
     process = subprocess.Popen(

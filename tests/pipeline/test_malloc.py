@@ -19,6 +19,6 @@ def test_it_is_given_back_after_so_many_bytes_and_not_while_idle() -> None:
     assert begun == [0]
 
 
-def test_the_c_library_is_asked_where_there_is_one() -> None:
+def test_the_c_library_is_used_if_there_is_one() -> None:
     tidy_heaps()
     give_back()

@@ -34,7 +34,7 @@ def test_without_arguments_it_says_how_to_use_it() -> None:
 
 
 @pytest.mark.kafka
-def test_a_broker_that_ends_is_told_with_its_log(tmp_path: Path) -> None:
+def test_a_broker_that_exits_is_reported_with_its_log(tmp_path: Path) -> None:
     server = KafkaServer(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "meta.properties").write_text("version=1\ncluster.id=other\nnode.id=7\n")

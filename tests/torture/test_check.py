@@ -130,7 +130,7 @@ def test_an_article_that_never_reached_the_stream_is_found(settings: Settings, t
     assert problems == ["1 published, but not in the raw stream: (7, 2)"]
 
 
-def test_a_record_that_nobody_handled_and_an_alert_from_nowhere_are_found(settings: Settings, tmp_path: Path) -> None:
+def test_an_unhandled_record_and_an_alert_without_a_record_are_found(settings: Settings, tmp_path: Path) -> None:
     with open_stream(settings.stream, settings.raw_stream) as raw:
         raw.append([_record(COUNT)])
     with open_stream(settings.stream, "alerts") as alerts:
@@ -156,7 +156,7 @@ def test_an_older_version_relayed_behind_a_newer_one_is_found(settings: Settings
         (_lose_an_article, "1 articles of raw records that the store doesn't have"),
     ],
 )
-def test_behind_a_cut_what_is_missing_is_found_all_the_same(
+def test_missing_records_behind_a_cut_are_still_found(
     settings: Settings, tmp_path: Path, tamper: Callable[[Store], None], words: str
 ) -> None:
     assert verify(settings, SUBSCRIPTIONS, PUBLISHED, tmp_path, cuts=True).problems == []

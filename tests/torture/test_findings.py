@@ -50,7 +50,7 @@ def test_an_alert_names_the_same_outlets_however_the_work_is_cut(tmp_path: Path)
 
 
 @pytest.mark.parametrize("first", [0, 30, 60, 90])
-def test_an_alert_knows_the_one_before_it_also_where_both_are_of_one_millisecond(tmp_path: Path, first: int) -> None:
+def test_an_alert_knows_the_one_before_it_even_if_both_are_of_one_millisecond(tmp_path: Path, first: int) -> None:
     """Alerts of two versions of one millisecond had the same place: read again, either was the one before."""
     edits = [Told(first, version, "first", 0) for version in (1, 2, 3)]
     lines = (*edits, Told(first + 1, 1, "second", 5), Told(first + 2, 1, "third", 6))

@@ -42,7 +42,7 @@ def test_a_query_that_does_not_parse_is_named_with_its_position(tmp_path: Path) 
     assert "expected" in done.stderr
 
 
-def test_a_bad_document_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_bad_document_is_named_and_the_others_are_handled(tmp_path: Path) -> None:
     (tmp_path / "q.jsonl").write_text('{"id": "q", "query": "syria"}\n')
     (tmp_path / "d.jsonl").write_text('{"id": "d"\n{"id": "e", "text": "Syria"}\n')
     done = wirewatch("match", "--queries", "q.jsonl", "--docs", "d.jsonl", cwd=tmp_path)
@@ -51,7 +51,7 @@ def test_a_bad_document_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     assert "d.jsonl:1" in done.stderr
 
 
-def test_feed_parse_shows_a_feed_and_says_what_is_none(tmp_path: Path) -> None:
+def test_feed_parse_shows_a_feed_and_reports_what_is_not_one(tmp_path: Path) -> None:
     (tmp_path / "feed.xml").write_text(RSS)
     done = wirewatch("feed", "parse", "feed.xml", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -166,7 +166,7 @@ def test_direct_runner_is_refused_with_the_reason(tmp_path: Path) -> None:
     assert "keeps no order" in done.stderr
 
 
-def test_a_second_continuous_run_must_say_whether_people_are_told(tmp_path: Path) -> None:
+def test_a_second_continuous_run_must_say_whether_it_notifies_people(tmp_path: Path) -> None:
     """Its first start meets all that the stream holds: weeks of alerts that were sent already."""
     assert wirewatch("pipeline", "run", "--until-empty", cwd=tmp_path).returncode == 0
     again = ("pipeline", "run", "--until-empty")

@@ -13,7 +13,7 @@ import pytest
     ("words", "completed"),
     [("wirewatch sub", ["subscriptions"]), ("wirewatch feed disc", ["discover"]), ("wirewatch nothing", [])],
 )
-def test_bash_is_told_what_may_follow(words: str, completed: list[str]) -> None:
+def test_bash_gets_the_words_that_may_follow(words: str, completed: list[str]) -> None:
     asked = {"_WIREWATCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     answer = subprocess.run(
         [sys.executable, "-c", "import sys; sys.argv = ['wirewatch']; from wirewatch.cli import main; main()"],

@@ -76,7 +76,7 @@ def test_the_demo_shows_articles_and_alerts_and_ends(tmp_path: Path) -> None:
     assert not (tmp_path / "var").exists()
 
 
-def test_a_folder_that_somebody_chose_is_used_and_kept_and_a_store_in_it_is_left_alone(
+def test_a_given_folder_is_used_and_kept_and_a_store_in_it_is_not_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("WIREWATCH_DATA_DIR", raising=False)

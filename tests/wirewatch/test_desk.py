@@ -102,7 +102,7 @@ def test_it_ends_on_sigterm_while_costly_searches_run(tmp_path: Path) -> None:
     assert "Traceback" not in said.read_text()
 
 
-def test_it_is_not_opened_to_others_before_anybody_is_let_in(tmp_path: Path) -> None:
+def test_the_desk_is_not_opened_to_other_machines_before_it_has_an_account(tmp_path: Path) -> None:
     [port] = free_ports(1)
     refused = wirewatch("desk", "--host", "0.0.0.0", "--port", str(port), cwd=tmp_path)  # noqa: S104 - refused
     assert refused.returncode == 2
@@ -110,7 +110,7 @@ def test_it_is_not_opened_to_others_before_anybody_is_let_in(tmp_path: Path) -> 
     assert "wirewatch people add" in refused.stderr
 
 
-def test_the_demo_without_sign_in_is_no_option_of_its_own(tmp_path: Path) -> None:
+def test_the_desk_refuses_the_demo_option(tmp_path: Path) -> None:
     refused = wirewatch("desk", "--demo", cwd=tmp_path)
     assert refused.returncode == 2
     assert "--demo has no sign-in" in refused.stderr

@@ -99,7 +99,7 @@ def test_a_server_is_asked_itself(tmp_path: Path) -> None:
         require_store(Settings(data_dir=str(tmp_path)))
 
 
-def test_a_takedown_of_an_address_never_seen_says_so_and_still_holds(tmp_path: Path) -> None:
+def test_a_takedown_of_an_unknown_address_is_reported_and_still_holds(tmp_path: Path) -> None:
     wirewatch("subscriptions", "add", "syria", "--id", "s", cwd=tmp_path)
     done = wirewatch("takedown", "https://a.example/mistyped", "--reason", "court", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -43,7 +43,7 @@ def listed(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in people(folder, "list", "--json").out.splitlines()]
 
 
-def test_somebody_is_let_in_changed_and_closed_out(tmp_path: Path) -> None:
+def test_an_account_is_created_changed_and_closed(tmp_path: Path) -> None:
     assert listed(tmp_path) == []
     added = people(tmp_path, "add", "Ann", "--role", "admin", typed=f"{PASSWORD}\n")
     assert (added.code, "Ann can now use the desk as admin" in added.err) == (0, True)

@@ -80,7 +80,7 @@ def test_the_order_of_lines_changes_nothing_but_positions(tmp_path: Path) -> Non
     assert seen[0] == seen[1]
 
 
-def test_bad_input_ends_as_rejected_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_bad_input_is_rejected_and_the_rest_is_handled(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     good = {"url": "https://outlet.example/1", "text": TALKS}

@@ -38,7 +38,7 @@ PROBES = {"WIREWATCH_METRICS_PORT": "{probes}"}
     ],
     ids=["connectors", "listen", "delivery", "desk", "pipeline"],
 )
-def test_a_service_waits_and_says_so_in_one_line_and_at_its_probes(
+def test_a_waiting_service_reports_it_in_one_line_and_at_its_probes(
     tmp_path: Path, what: str, command: tuple[str, ...], settings: dict[str, str]
 ) -> None:
     port, probes = free_ports(2)

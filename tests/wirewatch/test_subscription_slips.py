@@ -55,7 +55,7 @@ def test_history_says_what_was_and_what_is_now_and_notes_stay_with_their_version
     assert "first" in oldest
 
 
-def test_outlets_are_looked_at_where_they_are_given_not_at_every_change(tmp_path: Path) -> None:
+def test_outlets_are_checked_when_given_and_not_at_every_change(tmp_path: Path) -> None:
     warning = "no feed or article has an outlet 'Mourning Post'"
     added = wirewatch("subscriptions", "add", "port*", "--id", "p", "--outlet", "Mourning Post", cwd=tmp_path)
     assert warning in added.stderr

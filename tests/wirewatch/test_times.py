@@ -87,7 +87,7 @@ def test_a_desk_in_no_zone_is_named() -> None:
         desk_zone(Settings(desk_zone="Europe/Nowhere"))
 
 
-def test_show_takes_and_tells_times_of_the_desk(tmp_path: Path) -> None:
+def test_show_reads_and_prints_times_in_the_desks_zone(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path / "var"), extraction_processes=0)
     url = "https://outlet.example/strike"
     text = "Dockers at the port of Varna began a strike over night pay on Monday, and cranes stood still for a day."

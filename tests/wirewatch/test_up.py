@@ -78,7 +78,7 @@ def test_a_second_one_in_the_folder_is_refused_with_one_line(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("setting", ["desk_port", "metrics_port"])
-def test_a_port_that_is_taken_is_said_before_any_address(
+def test_a_port_in_use_is_reported_before_any_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], taken: int, setting: str
 ) -> None:
     monkeypatch.setattr(up, "PORT_PATIENCE_S", 0.0)

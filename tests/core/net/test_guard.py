@@ -101,7 +101,7 @@ def test_feeds_and_channels_hold_to_the_table(caller: str, connected: list[str])
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_a_second_look_up_that_differs_gains_nobody_anything(caller: str, connected: list[str]) -> None:
+def test_a_second_lookup_with_another_address_gains_nothing(caller: str, connected: list[str]) -> None:
     answers: Iterator[list[str]] = iter([["93.184.216.34"], ["127.0.0.1"], ["127.0.0.1"]])
     CALLERS[caller](lambda host, port: next(answers))
     assert connected == ["93.184.216.34"]
@@ -128,7 +128,7 @@ def test_of_any_addresses_of_a_name_only_public_ones_are_tried_in_their_order(fo
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_a_resolver_that_never_answers_holds_nobody_up(caller: str) -> None:
+def test_a_resolver_that_never_answers_delays_no_other_request(caller: str) -> None:
     end = threading.Event()
 
     def hang(host: str, port: int) -> list[str]:
@@ -186,7 +186,7 @@ def test_other_threads_are_not_concerned() -> None:
     assert found
 
 
-def test_a_proxy_of_the_environment_may_be_private_but_is_no_target(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_may_be_private_but_is_not_a_target(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://proxy.internal.example:3128")
     with guarded_lookups(timeout_s=1, resolve=lambda host, port: ["10.0.0.9"]) as lookups:
         with pytest.raises(AddressRefused, match="private"):
@@ -207,7 +207,7 @@ class Sockets(httpcore.NetworkBackend):
         raise httpcore.ConnectError("nobody there")
 
 
-def test_a_name_that_resolves_anew_gains_nothing() -> None:
+def test_a_name_that_resolves_to_another_address_later_gains_nothing() -> None:
     """DNS rebinding: a public address when it is checked, this machine a moment later."""
     answers = iter([["93.184.216.34"], ["127.0.0.1"]])
     sockets = Sockets()

@@ -93,7 +93,7 @@ def test_a_long_phrase_of_one_word_is_linear() -> None:
     assert len(found) == 17_001
 
 
-def test_long_phrases_with_wildcards_and_gaps_are_found_where_they_are() -> None:
+def test_long_phrases_with_wildcards_and_gaps_are_found_in_their_places() -> None:
     words = [f"w{number}" for number in range(40)]
     text = "x " + " ".join(words) + " y " + " ".join(words[:-1])
     found = compile_query(parse(f'"{" ".join([*words[:20], "w*", *words[21:]])}"')).match(Document("", text))
@@ -101,7 +101,7 @@ def test_long_phrases_with_wildcards_and_gaps_are_found_where_they_are() -> None
     assert [one.text for one in found] == [" ".join(words)]
 
 
-def test_a_word_takes_so_many_wildcards_and_no_more() -> None:
+def test_a_word_takes_a_limited_number_of_wildcards() -> None:
     parse("a" + "?" * MAX_WILDCARDS)
     for query in ("a" + "?" * 64, "a*b*c*d*" * 2_000, f'"the a{"?" * 64}"'):
         with pytest.raises(QueryError, match=f"at most {MAX_WILDCARDS} in one word"):
@@ -146,7 +146,7 @@ def test_an_or_holds_by_what_costs_nothing_whatever_stands_first() -> None:
         assert document.budget.left == budget.MOST_STEPS
 
 
-def test_in_an_index_the_others_go_on() -> None:
+def test_the_other_queries_of_an_index_are_run() -> None:
     index = QueryIndex[str]()
     index.add("chain", parse(chain(20)))
     index.add("talks", parse("talks"))

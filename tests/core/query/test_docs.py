@@ -38,7 +38,7 @@ def imports() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(("query", "texts"), queries(), ids=[query for query, _ in queries()])
-def test_examples_find_what_they_are_said_to_find(query: str, texts: list[tuple[str, str]]) -> None:
+def test_examples_match_as_declared(query: str, texts: list[tuple[str, str]]) -> None:
     compiled = compile_query(parse(query))
     assert [one for one in lint(query) if one.severity == "error"] == []
     for what, text in texts:
@@ -87,7 +87,7 @@ def test_near_misses_of_the_table_are_named_and_mended(query: str, meant: str) -
 
 
 @pytest.mark.parametrize(("dialect", "query", "becomes"), imports(), ids=[one[0] for one in imports()])
-def test_imports_become_what_they_are_said_to_become(dialect: str, query: str, becomes: str) -> None:
+def test_imports_give_the_declared_queries(dialect: str, query: str, becomes: str) -> None:
     assert import_query(query, dialect).query == becomes
 
 

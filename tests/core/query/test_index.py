@@ -141,7 +141,7 @@ def test_a_long_text_is_cut_as_far_as_the_first_matches() -> None:
     assert document.fields[0].is_cut
 
 
-def test_filed_anew_a_query_still_matches_by_each_of_its_parts() -> None:
+def test_a_query_that_was_filed_again_still_matches_by_each_of_its_parts() -> None:
     index = QueryIndex[int]()
     query = parse("(government AND oslo) OR (the AND (fjord* OR skerry)) OR (source:post AND NOT (tax OR nav*))")
     index.add(0, query)
@@ -182,7 +182,7 @@ def test_filed_under_the_rarest_necessary_words(query: str, terms: set[str] | No
     assert (None if found is None else set(found)) == terms
 
 
-def test_a_query_tried_in_vain_is_filed_anew() -> None:
+def test_a_query_that_is_often_tried_without_a_match_is_filed_again() -> None:
     index = QueryIndex[str]()
     index.add("q", parse("government oslo"))
     assert index.required_terms("q") == ("government",)
@@ -203,7 +203,7 @@ def test_adding_an_id_again_replaces() -> None:
     index.remove("never there")
 
 
-def test_a_failing_query_is_reported_and_the_others_go_on() -> None:
+def test_a_failing_query_is_reported_and_the_others_are_run() -> None:
     index = QueryIndex[str]()
     index.add("monster", parse(f"({' NEAR/1000 '.join('abababab')}) NEAR/1 syria"))
     index.add("sound", parse("syria"))

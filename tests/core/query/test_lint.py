@@ -31,7 +31,7 @@ def test_findings(case: dict[str, Any]) -> None:
 
 @settings(max_examples=examples(150), deadline=None)
 @given(strategies.queries, strategies.texts, strategies.texts, strategies.metadata)
-def test_what_is_said_never_to_match_does_not(query: str, title: str, text: str, meta: Any) -> None:
+def test_queries_reported_as_never_matching_never_match(query: str, title: str, text: str, meta: Any) -> None:
     if any(one.severity == "error" and "steps" not in one.message for one in lint(query)):
         assert compile_query(parse(query)).match(Document(title, text, **meta._asdict())) is None
 

@@ -16,7 +16,7 @@ CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "query_near_misses.
 
 
 @pytest.mark.parametrize(("query", "meant"), CASES["told"])
-def test_a_near_miss_is_told_with_what_was_meant(query: str, meant: str) -> None:
+def test_a_near_miss_is_reported_with_the_likely_intention(query: str, meant: str) -> None:
     findings = [one for one in lint(query) if one.confirm or one.severity == "error"]
     assert findings or parse(query) == parse(meant)
     assert {one.suggestion for one in findings} <= {meant}

@@ -108,7 +108,7 @@ def test_meaning(query: str, meaning: str) -> None:
     assert show(parse(query).root) == meaning
 
 
-def test_nodes_know_where_they_stand() -> None:
+def test_nodes_know_their_place_in_the_query() -> None:
     query = 'iran AND ("peace talks" OR truce)'
     root = parse(query).root
     assert isinstance(root, And)

@@ -47,7 +47,7 @@ def test_every_field_says_what_it_means() -> None:
     assert silent == []
 
 
-def test_times_are_said_to_be_times() -> None:
+def test_times_are_declared_as_times() -> None:
     for contract in CONTRACTS:
         for field in msgspec.structs.fields(contract.kind):
             part = SCHEMAS[contract.name]["properties"][field.encode_name]

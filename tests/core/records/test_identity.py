@@ -86,7 +86,7 @@ def test_id_is_of_the_canonical_form() -> None:
     assert article_id("http://m.example.com/a/?utm_source=x") == article_id("https://example.com/a")
 
 
-def test_what_chooses_an_article_tells_ids_apart() -> None:
+def test_the_key_of_an_article_distinguishes_ids() -> None:
     urls = [
         "https://x.com/?p=5",
         "https://x.com/?p=6",

@@ -60,7 +60,7 @@ def test_a_takedown_goes(ledger: RunLedger, store: Store, reader: StoreReader, i
     assert urls(index) == ["https://a.example/2"]
 
 
-def test_what_left_the_store_while_nobody_followed(
+def test_rows_that_left_the_store_while_no_index_followed(
     ledger: RunLedger, store: Store, reader: StoreReader, tmp_path: Path
 ) -> None:
     commit(ledger, [told(1, "https://a.example/1"), told(2, "https://a.example/2")])
@@ -74,7 +74,7 @@ def test_what_left_the_store_while_nobody_followed(
     assert urls(second) == ["https://a.example/1"]
 
 
-def test_another_run_of_the_name_begins_anew(
+def test_another_run_of_the_same_name_starts_from_the_beginning(
     ledger: RunLedger, store: Store, reader: StoreReader, index: SearchIndex
 ) -> None:
     commit(ledger, [told(1, "https://a.example/1")])
@@ -232,7 +232,7 @@ def test_runs_are_apart(store: Store, ledger: RunLedger, reader: StoreReader, tm
     assert replay.folder.parent == live.folder.parent
 
 
-def test_search_goes_on_while_another_thread_refreshes(
+def test_search_works_while_another_thread_refreshes(
     ledger: RunLedger, reader: StoreReader, index: SearchIndex
 ) -> None:
     index.refresh(reader)

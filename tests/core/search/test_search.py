@@ -171,7 +171,7 @@ def test_period_and_filters(full: SearchIndex) -> None:
     ]
 
 
-def test_when_time_runs_out_the_page_goes_on_and_counts_are_no_promise(full: SearchIndex) -> None:
+def test_when_time_runs_out_the_page_continues_and_counts_are_estimates(full: SearchIndex) -> None:
     ticks = count()
     full._clock = lambda: float(next(ticks))
     try:
@@ -225,7 +225,7 @@ def test_texts_that_databases_and_terminals_choke_on(tmp_path: Path) -> None:
     assert index.search("").total.value == 2
 
 
-def test_of_very_many_hits_facets_and_volume_are_told_from_a_sample(
+def test_facets_and_volume_of_very_many_hits_are_estimated_from_a_sample(
     full: SearchIndex,
 ) -> None:
     exact = full.search("")

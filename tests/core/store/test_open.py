@@ -78,7 +78,7 @@ def test_a_store_of_a_later_version_is_left_alone(store_url: str) -> None:
     assert "upgrade Wirewatch" in str(caught.value)
 
 
-def test_a_file_that_is_no_store(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_store(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("No database, but long enough to be taken for one. " * 20)
     with pytest.raises(StoreError, match="not a database") as caught:
         open_store(f"sqlite:///{tmp_path}/notes.txt")
@@ -170,7 +170,7 @@ def test_a_database_that_is_not_there(postgres: str) -> None:
         f"postgresql+pg9://ann:{SECRET}@h/db",
     ],
 )
-def test_a_url_that_is_no_store(url: str) -> None:
+def test_a_url_that_is_not_a_store(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         open_store(url)
     assert caught.value.hint
@@ -249,7 +249,7 @@ def test_several_that_make_one_store_at_the_same_moment_all_open_it(tmp_path: Pa
             assert len(list(threads.map(opened, range(6)))) == 6
 
 
-def test_a_server_that_is_away_is_told_from_one_that_refuses(store_url: str) -> None:
+def test_an_unreachable_server_is_distinguished_from_one_that_refuses(store_url: str) -> None:
     with pytest.raises(StoreUnavailable):
         open_store("postgresql://me@127.0.0.1:1/none")
     with pytest.raises(StoreUnavailable):

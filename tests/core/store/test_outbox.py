@@ -31,7 +31,7 @@ def left(store: Store) -> int:
         return int(connection.execute(sa.select(sa.func.count()).select_from(t.outbox)).scalar_one())
 
 
-def test_what_a_bundle_tells_lies_there_in_its_order(store: Store, ledger: RunLedger) -> None:
+def test_the_records_of_a_bundle_are_in_its_order(store: Store, ledger: RunLedger) -> None:
     batch = [told(0, subscriptions=(match("ann"),)), refused(1), told(2, version=2)]
     commit(ledger, batch, [alert(batch[0])], publish=True)
     commit(ledger, [told(3)], publish=False)
@@ -48,7 +48,7 @@ def test_what_a_bundle_tells_lies_there_in_its_order(store: Store, ledger: RunLe
     assert decode(rows[3].payload.encode(), Alert) == alert(batch[0])
 
 
-def test_two_runs_tell_one_stream_under_different_keys() -> None:
+def test_two_runs_send_to_one_stream_under_different_keys() -> None:
     batch = [told(0, subscriptions=(match("ann"),)), refused(1)]
     live, replay = (outbox_rows(run, batch, [alert(batch[0])]) for run in ("live", "november"))
     assert [id_of(row.key) for row in live] == [id_of(row.key) for row in replay]
@@ -93,7 +93,7 @@ def test_rows_of_a_worker_that_died_elsewhere_are_free_after_its_lease(store: St
     assert Outbox(store, "third").take(9, now_ms=1_001 + LEASE_MS) == []
 
 
-def test_a_worker_that_came_back_goes_on_with_its_own_rows_at_once(store: Store) -> None:
+def test_a_worker_that_came_back_continues_with_its_own_rows_at_once(store: Store) -> None:
     fill(store, 3)
     Outbox(store, "relay").take(2, now_ms=0)
     assert keys(Outbox(store, "relay").take(9, now_ms=1)) == [0, 1, 2]
@@ -109,7 +109,7 @@ def test_only_rows_for_the_destinations_asked_for_are_taken(store: Store) -> Non
     assert (relay.waiting({"alerts"}), relay.waiting({"people"}), left(store)) == (False, True, 2)
 
 
-def test_rows_of_a_run_come_in_order_whoever_had_taken_them(store: Store) -> None:
+def test_rows_of_a_run_come_in_order_whichever_process_claimed_them(store: Store) -> None:
     fill(store, 3, "alerts")
     fill(store, 1, "enriched")
     fill(store, 1, "people")

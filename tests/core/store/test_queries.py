@@ -83,7 +83,7 @@ def test_a_file_of_subscriptions_holds_from_the_beginning(queries: SubscriptionS
     assert versions(queries) == [("ann", 1, 0, True, "syria")]
 
 
-def test_what_no_database_takes_is_saved_once_all_the_same(queries: SubscriptionStore) -> None:
+def test_characters_that_no_database_takes_are_still_saved_once(queries: SubscriptionStore) -> None:
     odd = Subscription(id="a\0b\ud800", query='"x\0y"', name="half \udcff")
     assert [queries.save_subscriptions([odd], now_ms=now) for now in (1, 2)] == [1, 0]
     assert [queries.save_topics({"t\0": "te\0xt"}, now_ms=now) for now in (1, 2)] == [1, 0]

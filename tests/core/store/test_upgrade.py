@@ -138,7 +138,7 @@ def conninfo_of(url: str) -> str:
 
 
 @pytest.mark.postgres
-def test_services_of_the_version_before_go_on(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_of_the_version_before_continue(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(online, "LOCK_WAIT_MS", 100)
     monkeypatch.setattr(online, "PAUSE_S", 0.05)
     filled(postgres)

@@ -45,7 +45,7 @@ def test_what_starts_all_parts_makes_the_streams_by_the_command() -> None:
     assert "wirewatch streams create" in (files.DEPLOY / "local/up.sh").read_text("utf-8")
 
 
-def test_whoever_uses_kafka_on_kubernetes_speaks_tls_and_trusts_its_authority() -> None:
+def test_every_client_of_kafka_on_kubernetes_uses_tls_and_trusts_its_authority() -> None:
     [kafka] = [one for one in files.manifests() if one["kind"] == "Kafka"]
     [listener] = kafka["spec"]["kafka"]["listeners"]
     assert listener["tls"] is True

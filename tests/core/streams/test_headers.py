@@ -31,7 +31,7 @@ def test_the_trace_is_the_article_s(value: bytes) -> None:
 
 
 @pytest.mark.parametrize("article", [None, "", "0" * 32, ID.upper(), ID + "0", "doc-1"])
-def test_what_is_no_trace_gives_none(article: str | None) -> None:
+def test_an_invalid_trace_header_gives_no_trace(article: str | None) -> None:
     assert headers_of("Outcome", 1, article, b"x") == (("schema", b"wirewatch.Outcome/1"),)
 
 
@@ -59,6 +59,6 @@ def test_the_relay_writes_them(destination: str, payload: dict[str, object], kin
     assert record.headers == headers_of(kind, int(str(payload["schema"])), article, text.encode(), alert)
 
 
-def test_a_payload_that_can_t_be_read_is_relayed_all_the_same() -> None:
+def test_a_payload_that_cannot_be_read_is_still_relayed() -> None:
     record = _record(TakenRow(1, ENRICHED, "live/x", "no JSON"))
     assert (record.value, record.headers) == (b"no JSON", (("schema", b"wirewatch.Article/1"),))

@@ -142,7 +142,7 @@ def test_transactions_leave_gaps(kafka_server: str, bootstrap: str, name: str) -
         assert list(stream.read({0: 4})) == []
 
 
-def test_a_limit_lowered_meanwhile_is_noticed(kafka_server: str, admin: Any, name: str) -> None:
+def test_a_limit_lowered_in_between_is_noticed(kafka_server: str, admin: Any, name: str) -> None:
     with create_stream(kafka_server, name, 1) as stream:
         value = os.urandom(stream.max_value_bytes)
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"max.message.bytes": "100000"})])
@@ -162,7 +162,7 @@ def test_a_larger_limit_of_the_topic_is_used(kafka_server: str, admin: Any, name
         assert [len(r.value) for r in stream.read({0: 0}, max_bytes=10 << 20)] == [len(value), 4]
 
 
-def test_a_stream_made_anew_is_not_mistaken_for_the_old_one(kafka_server: str, name: str) -> None:
+def test_a_recreated_stream_is_not_mistaken_for_the_old_one(kafka_server: str, name: str) -> None:
     with create_stream(kafka_server, name, 1) as stream:
         stream.append([NewRecord(b"", b"")] * 3)
         assert len(stream.read({0: 0})) == 3

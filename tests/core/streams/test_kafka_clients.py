@@ -62,7 +62,7 @@ def test_a_stream_that_stays_unknown_is_gone(monkeypatch: pytest.MonkeyPatch, ad
     assert cluster.asked > 2
 
 
-def test_a_stream_that_nobody_has_shown_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, admin: KafkaAdmin) -> None:
+def test_a_stream_that_was_never_seen_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, admin: KafkaAdmin) -> None:
     cluster = Cluster(monkeypatch, kafka_errors.UnknownTopicOrPartitionError("news"))
     with pytest.raises(StreamError, match="no such stream"):
         admin.describe()
@@ -99,7 +99,7 @@ class Sender(threading.Thread):
         self._forced.set()
 
 
-def test_a_producer_with_a_record_on_its_way_is_ended_all_the_same() -> None:
+def test_a_producer_with_a_record_in_flight_is_still_closed() -> None:
     sender = Sender()
     sender.start()
     closed: list[float] = []

@@ -162,5 +162,5 @@ def test_a_mechanism_alone_means_tls() -> None:
         ("kafka://h?client_id=news", "", "news"),
     ],
 )
-def test_brokers_are_told_what_a_client_does(place: str, role: str, client_id: str) -> None:
+def test_a_client_id_tells_brokers_what_the_client_does(place: str, role: str, client_id: str) -> None:
     assert KafkaLocation.parse(place, role).client_id == client_id

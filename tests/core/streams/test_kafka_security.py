@@ -77,7 +77,7 @@ def test_a_certificate_of_ours_is_enough(place: Place) -> None:
     works(place.mtls(ssl_certfile=certificate, ssl_keyfile=key), "by-certificate")
 
 
-def test_a_locked_key_is_opened_by_its_password_and_nobody_is_asked_for_it(place: Place) -> None:
+def test_a_locked_key_is_opened_by_its_password_without_a_prompt(place: Place) -> None:
     certificate, key = place.authority.issue("desk", PASSWORD)
     files = {"ssl_certfile": certificate, "ssl_keyfile": key}
     works(place.mtls(**files, ssl_password=PASSWORD), "by-locked-key")
@@ -87,7 +87,7 @@ def test_a_locked_key_is_opened_by_its_password_and_nobody_is_asked_for_it(place
 
 # Again and again, since the refusal may come together with the end of the connection.
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"] * 3)
-def test_a_wrong_password_is_said_at_the_first_try(place: Place, mechanism: str) -> None:
+def test_a_wrong_password_is_reported_at_the_first_attempt(place: Place, mechanism: str) -> None:
     refused(place.sasl(password=WRONG, sasl_mechanism=mechanism), StreamError, "SaslAuthenticationFailed", "password")
 
 
@@ -95,7 +95,7 @@ def test_a_mechanism_that_the_broker_lacks_is_named(place: Place) -> None:
     refused(place.sasl(sasl_mechanism="SCRAM-SHA-256"), StreamError, "UnsupportedSaslMechanism")
 
 
-def test_a_user_without_rights_is_told_so(place: Place) -> None:
+def test_a_user_without_rights_gets_a_clear_error(place: Place) -> None:
     refused(place.sasl(STRANGER), StreamError, "AuthorizationFailed", "permissions")
 
 
@@ -103,7 +103,7 @@ def test_another_authority_is_not_believed(place: Place) -> None:
     refused(place.sasl(ssl_cafile=place.other.ca), StreamError, "certificate is not trusted", "ssl_cafile")
 
 
-def test_the_systems_authorities_are_asked_where_none_is_named(place: Place) -> None:
+def test_the_systems_authorities_are_used_if_none_is_named(place: Place) -> None:
     url = place.sasl().replace(f"ssl_cafile={quote(str(place.authority.ca))}&", "")
     refused(url, StreamError, "certificate is not trusted")
 
@@ -124,12 +124,12 @@ def test_tls_to_a_plain_port_says_that_the_handshake_failed(place: Place) -> Non
 
 
 @pytest.mark.parametrize("file", ["missing.pem", "words.pem"])
-def test_a_file_that_is_no_certificate_is_named(place: Place, tmp_path: Path, file: str) -> None:
+def test_a_file_that_is_not_a_certificate_is_named(place: Place, tmp_path: Path, file: str) -> None:
     (tmp_path / "words.pem").write_text("no certificate")
     refused(place.sasl(ssl_cafile=tmp_path / file), UsageError, "ssl_cafile", file)
 
 
-def test_an_open_stream_says_so_when_its_rights_are_gone(place: Place) -> None:
+def test_an_open_stream_reports_that_its_rights_are_gone(place: Place) -> None:
     works(place.sasl(), "no-rights")
     with pytest.raises(StreamError, match="AuthorizationFailed"):
         open_stream(place.sasl(STRANGER), "no-rights")

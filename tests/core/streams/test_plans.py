@@ -91,7 +91,7 @@ def test_policies_are_the_same_in_any_order() -> None:
     assert differences(plan, as_planned(plan, **{"cleanup.policy": "delete, compact"})) == []
 
 
-def test_copies_differ_only_where_they_were_asked_for() -> None:
+def test_copies_differ_only_in_the_requested_places() -> None:
     assert differences(replace(PLAN, copies=3), as_planned(PLAN, 1)) == [Difference("copies", "1", "3")]
 
 
@@ -131,7 +131,7 @@ def test_old_records_go_once_they_were_read(stream: SqliteStream) -> None:
     assert stream.start_offsets([0, 1]) == {0: 7, 1: 2}
 
 
-def test_old_records_that_nobody_has_read_stay(stream: SqliteStream) -> None:
+def test_unread_old_records_stay(stream: SqliteStream) -> None:
     plan = replace(PLAN, retention_ms=3 * DAY_MS)
     assert retain(stream, plan, 10 * DAY_MS, {0: 10, 1: 1}) == 5 + 1
     assert stream.start_offsets([0, 1]) == {0: 5, 1: 1}

@@ -205,7 +205,7 @@ def test_a_newer_file_is_refused(file: Path, stream: SqliteStream) -> None:
         SqliteStream.open(f"sqlite:///{file}", "news", clock=lambda: 0)
 
 
-def test_damage_is_told_with_its_place(stream: SqliteStream) -> None:
+def test_damage_is_reported_with_its_place(stream: SqliteStream) -> None:
     stream.append([NewRecord(b"", b"a" * 1000, partition=1)] * 2)
     stream._connection.execute("UPDATE records SET value = x'00ff' WHERE \"offset\" = 1")
     with pytest.raises(StreamError, match="offset 1 of partition 1 is damaged"):
@@ -213,7 +213,7 @@ def test_damage_is_told_with_its_place(stream: SqliteStream) -> None:
     assert len(stream.read({1: 0}, max_bytes=1)) == 1, "what is before it can be read"
 
 
-def test_a_closed_stream_says_so(stream: SqliteStream) -> None:
+def test_a_closed_stream_raises(stream: SqliteStream) -> None:
     stream.close()
     calls: list[Callable[[], object]] = [
         lambda: stream.read({0: 0}),
@@ -226,7 +226,7 @@ def test_a_closed_stream_says_so(stream: SqliteStream) -> None:
 
 
 @pytest.mark.parametrize("anew", [False, True])
-def test_a_file_removed_below_it_is_noticed(file: Path, stream: SqliteStream, anew: bool) -> None:
+def test_an_open_file_that_is_removed_is_noticed(file: Path, stream: SqliteStream, anew: bool) -> None:
     stream.append([NewRecord(b"", b"")])
     for part in file.parent.glob(f"{file.name}*"):
         part.unlink()

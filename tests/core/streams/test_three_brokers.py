@@ -93,9 +93,7 @@ def test_streams_are_made_with_three_copies_of_which_two_must_hold_a_record(
         assert differences(plan, facts) == []
 
 
-def test_fewer_copies_are_to_be_had_and_are_told_where_nobody_asked_for_them(
-    brokers: ThreeBrokers, settings: Settings
-) -> None:
+def test_fewer_copies_are_possible_and_are_reported_unless_requested(brokers: ThreeBrokers, settings: Settings) -> None:
     plan = raw_plan(settings)
     create_planned(f"{settings.stream}&replication_factor=1", plan).close()
     assert len(brokers.partition(plan.name)["replica_nodes"]) == 1
@@ -260,7 +258,7 @@ def producers() -> set[threading.Thread]:
 # --- the pipeline
 
 
-def test_the_pipeline_goes_on_through_a_leaders_death_with_one_outcome_a_record(
+def test_the_pipeline_survives_a_leaders_death_with_one_outcome_a_record(
     brokers: ThreeBrokers, settings: Settings, threads: ThreadPoolExecutor
 ) -> None:
     raw = create_planned(settings.stream, raw_plan(settings))

@@ -27,7 +27,7 @@ def scorer() -> Tagger:
     return Tagger(msgspec.structs.replace(topic, threshold=1e-9) for topic in TOPICS)
 
 
-def test_every_language_has_articles_of_every_topic_and_of_none() -> None:
+def test_every_language_has_articles_of_every_topic_and_of_no_topic() -> None:
     assert {file.stem for file in FILES} == {"en", "ar", "fa", "ru", "uk", "tr", "fr", "de", "es", "zh"}
     for file in FILES:
         articles = tomllib.loads(file.read_text("utf-8"))["article"]

@@ -28,7 +28,7 @@ def test_a_costly_query_is_not_loaded_and_the_file_and_query_are_named(folder: P
             load(folder)
 
 
-def test_looking_at_it_says_so(folder: Path) -> None:
+def test_a_costly_topic_has_a_finding(folder: Path) -> None:
     (folder / "dear.toml").write_text(DEAR)
     found = {topic.name: [finding.severity for _, _, finding in costs(topic)] for topic in topics_at(folder)}
     assert found == {"cheap": [], "costly": ["error"]}

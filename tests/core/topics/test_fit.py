@@ -120,7 +120,7 @@ def test_groups() -> None:
     assert len({groups[0], groups[2], groups[4]}) == 3
 
 
-def test_an_outlet_with_most_of_the_examples_is_no_group() -> None:
+def test_an_outlet_with_most_of_the_examples_is_not_a_group() -> None:
     texts = ["bread prices rose in many towns", "museums reopen after long works", "rowing clubs win quiet races"]
     assert len(set(group_examples([Labelled(text=text, source="agency") for text in texts]))) == 3
 

@@ -93,7 +93,7 @@ def test_without_what_a_topic_needs_nothing_is_added() -> None:
     assert points("Uno", f"{FILLER} Duo.", rule("one"), needs=("two",)) == 4.0
 
 
-def test_evidence_is_the_words_where_a_rule_holds() -> None:
+def test_evidence_is_the_words_at_which_a_rule_holds() -> None:
     found = score("Uno", body("Uno and duo.", "Uno."), rule("one", "two"))
     assert found is not None
     assert [(match.field, match.text) for match in found.matches] == [

@@ -44,7 +44,7 @@ def body(*paragraphs: str) -> str:
         ("", "", 0.0),
     ],
 )
-def test_where_the_words_stand(title: str, text: str, expected: float) -> None:
+def test_the_score_depends_on_the_place_of_the_words(title: str, text: str, expected: float) -> None:
     assert score(title, text, query("syria")) == expected
 
 

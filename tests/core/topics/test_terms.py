@@ -69,7 +69,7 @@ def test_phrases_that_do_not_count_may_hold_one_another() -> None:
 
 
 @pytest.mark.parametrize("term", ["*", "a*b", "?x", "sy?ia", "...", "!"])
-def test_a_term_that_is_none_is_named(term: str) -> None:
+def test_an_invalid_term_is_named(term: str) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(term))):
         list(cut_terms(f"train, {term}", "en"))
 
@@ -89,7 +89,7 @@ def test_countries_have_the_names_of_the_articles_language() -> None:
         st.lists(st.sampled_from(["a", "b", "c", "ab", "a*", "ab*"]), min_size=1, max_size=3), min_size=1, max_size=4
     ),
 )
-def test_terms_are_found_where_their_words_stand_side_by_side(words: list[str], terms: list[list[str]]) -> None:
+def test_terms_are_found_if_their_words_are_adjacent(words: list[str], terms: list[list[str]]) -> None:
     def fits(word: str, wanted: str) -> bool:
         return word.startswith(wanted[:-1]) if wanted.endswith("*") else word == wanted
 

@@ -94,7 +94,7 @@ def serving(answer: Answer, greeting: bytes = b"") -> Iterator[tuple[int, thread
 
 @pytest.mark.parametrize("scheme", ["json", "http"])
 @pytest.mark.parametrize("how", ANSWERS)
-def test_a_receiver_that_answers_for_ever_or_with_too_much_ends(how: str, scheme: str) -> None:
+def test_an_endless_or_oversized_answer_of_a_receiver_is_cut_off(how: str, scheme: str) -> None:
     with serving(ANSWERS[how]) as (port, over):
         # Whether the message was taken over before is another matter: with a whole head it was, for a webhook.
         with contextlib.suppress(Trouble):

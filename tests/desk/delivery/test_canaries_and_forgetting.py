@@ -51,7 +51,7 @@ def state(store: Store, clock: Clock) -> CanaryState:
     return canary_state(store, "live", now_ms=clock(), interval_s=INTERVAL_S, channels=any_active(store))
 
 
-def test_a_delivery_that_stops_is_heard_of_for_as_long_as_it_stands(any_store: Store, clock: Clock) -> None:
+def test_a_stopped_delivery_is_reported_until_it_continues(any_store: Store, clock: Clock) -> None:
     """Canaries come every five minutes; the service works for an hour, stands for ten days, and comes back."""
     work = service(any_store, clock, canaries=CanaryRepository(any_store, "live"))
     for number in range(12):
@@ -82,7 +82,7 @@ def all_of(store: Store) -> list[sa.Row[tuple[object, ...]]]:
         return list(connection.execute(sa.select(canaries)).all())
 
 
-def test_without_channel_and_service_delivery_is_no_part_of_the_way(store: Store, clock: Clock) -> None:
+def test_without_a_channel_and_a_service_delivery_is_not_part_of_the_path(store: Store, clock: Clock) -> None:
     canary(store, clock, "c")
     clock.pass_(minutes=1)
     assert state(store, clock).health is CanaryHealth.OK
@@ -112,7 +112,7 @@ def test_neither_end_hides_the_silence_of_the_other(store: Store, clock: Clock) 
     work.close()
 
 
-def test_a_canary_is_marked_after_the_outbox_that_held_it_and_sent_to_nobody(
+def test_a_canary_is_marked_after_the_outbox_that_held_it_and_is_not_delivered(
     store: Store, clock: Clock, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscribe(store, subscription())
@@ -243,7 +243,7 @@ def test_what_was_sent_long_ago_is_forgotten_and_nothing_else(
     work.close()
 
 
-def test_a_story_that_goes_on_keeps_what_was_told_of_it(any_store: Store, clock: Clock, receiver: Receiver) -> None:
+def test_a_story_that_continues_keeps_what_its_alerts_said(any_store: Store, clock: Clock, receiver: Receiver) -> None:
     """Or a retraction would not find whom it was told, and a repeat in the outbox would be sent again."""
     subscribe(any_store, subscription())
     hook(any_store, receiver.url)
@@ -258,7 +258,7 @@ def test_a_story_that_goes_on_keeps_what_was_told_of_it(any_store: Store, clock:
     assert (deliveries(any_store), forget_sent(any_store, before_ms=clock(), limit=10)) == ({}, 0)
 
 
-def test_the_service_forgets_in_batches_once_an_hour_and_never_where_all_is_kept(
+def test_the_service_prunes_in_batches_once_an_hour_and_never_if_all_is_kept(
     store: Store, clock: Clock, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []

@@ -121,7 +121,7 @@ def test_options_are_those_of_the_kind() -> None:
         configured("https://hooks.outlet.example/", {"secret": "short"})
 
 
-def test_a_kind_that_is_not_installed_says_so() -> None:
+def test_a_kind_that_is_not_installed_is_an_error() -> None:
     with pytest.raises(UsageError, match="there is no kind of channel 'telex'"):
         kind_named("telex")
 

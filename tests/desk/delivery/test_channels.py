@@ -197,7 +197,7 @@ def test_starttls_is_asked_for_and_mail_never_goes_in_the_open() -> None:
     assert box.mails == []
 
 
-def test_a_server_with_a_certificate_that_nobody_vouches_for_is_not_trusted(tmp_path: Path) -> None:
+def test_a_server_with_a_certificate_of_an_unknown_authority_is_not_trusted(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*self_signed(tmp_path))
     with mail_server(tls_context=context) as box, pytest.raises(Trouble, match="TLS"):
@@ -331,7 +331,7 @@ def fails(host: str, port: int) -> list[str]:
         ("syslog://", "syslog: not a service"),
     ],
 )
-def test_an_address_that_can_not_be_is_said_without_showing_it(url: str, said: str) -> None:
+def test_an_impossible_address_is_reported_without_showing_it(url: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         kind_of(url)
     assert "hunter22" not in str(caught.value)

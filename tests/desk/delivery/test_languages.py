@@ -45,7 +45,7 @@ def body(mail: EmailMessage, kind: str) -> str:
         ("ar", "rtl", ["السبب: mine", "رُصد 2026-03-02 12:00"]),
     ],
 )
-def test_a_message_is_in_the_language_that_is_spoken(code: str, direction: str, said: list[str]) -> None:
+def test_a_message_is_in_the_chosen_language(code: str, direction: str, said: list[str]) -> None:
     with language.speaking(code):
         made = notice(title="A <b> title", sources=3, outlets=("a.example", "b.example"))
         text, page, chat = made.text, made.html, made.chat

@@ -155,7 +155,7 @@ def test_a_retraction_of_what_is_held_takes_it_back_and_says_nothing() -> None:
     assert [(one.status, one.why) for one in plan.deliveries] == [("withdrawn", UNSENT)]
 
 
-def test_a_retraction_that_concerns_another_article_is_no_kill_notice() -> None:
+def test_a_retraction_of_another_article_is_not_a_kill_notice() -> None:
     background = known(subscription())
     planned(background, alert(1, story="story0"))
     plan = planned(background, retraction(0))

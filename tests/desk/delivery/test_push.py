@@ -115,7 +115,7 @@ def test_a_device_whose_subscription_has_ended_is_removed_and_the_others_are_not
     assert statuses(store) == {"sent": 3, "failed": 2}
 
 
-def test_a_device_that_was_registered_again_meanwhile_stays(store: Store, push: PushService, key: str) -> None:
+def test_a_device_that_was_registered_again_in_between_stays(store: Store, push: PushService, key: str) -> None:
     old, new = push.browser(), push.browser()
     device(store, old, "Phone")
     (before,) = DeviceRepository(store).devices("id-ann")
@@ -188,7 +188,7 @@ def test_a_browser_notifies_one_person_and_a_person_has_so_many_devices(store: S
     assert len(names(store)) == 3
 
 
-def test_whose_tokens_go_is_notified_no_more(store: Store, push: PushService) -> None:
+def test_a_person_without_devices_is_no_longer_notified(store: Store, push: PushService) -> None:
     device(store, push.browser(), "Phone")
     device(store, push.browser(), "Phone", person="bob")
     with store.writing() as connection:
@@ -244,7 +244,7 @@ def opened(url: str) -> Any:
 
 
 @pytest.mark.parametrize("url", REFUSED)
-def test_an_endpoint_that_is_no_push_service_is_refused(url: str) -> None:
+def test_an_endpoint_that_is_not_a_push_service_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match=REFUSED[url]):
         opened(url)
 
@@ -385,5 +385,5 @@ def test_a_shortened_text_is_whole_clusters(text: str, most: int) -> None:
         ("a" + "\u0301" * 5_000, 10, "a\u0301\u0301\u0301…"),
     ],
 )
-def test_texts_are_cut_where_readers_see_a_character_end(text: str, most: int, expected: str) -> None:
+def test_texts_are_cut_between_visible_characters(text: str, most: int, expected: str) -> None:
     assert shortened(text, most) == expected

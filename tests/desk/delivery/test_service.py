@@ -120,9 +120,7 @@ def test_a_message_that_is_refused_holds_up_no_other_and_stays_to_be_seen(
     assert statuses(store) == {"sent": 2}
 
 
-def test_a_message_that_the_receiver_stumbles_over_lets_others_pass(
-    store: Store, clock: Clock, receiver: Receiver
-) -> None:
+def test_a_message_that_the_receiver_fails_on_lets_others_pass(store: Store, clock: Clock, receiver: Receiver) -> None:
     subscribe(store, subscription())
     hook(store, receiver.url)
     put(store, alert(0), alert(1))
@@ -230,7 +228,7 @@ def test_a_backlog_is_sent_while_it_is_planned(store: Store, clock: Clock, recei
     assert len(deliveries_in(store)) == most + 1
 
 
-def test_more_on_one_story_comes_together(store: Store, clock: Clock, receiver: Receiver) -> None:
+def test_more_articles_on_one_story_are_grouped(store: Store, clock: Clock, receiver: Receiver) -> None:
     subscribe(store, subscription(schedule=Schedule(gather_s=600)))
     hook(store, receiver.url)
     put(store, alert(0, story="x"))
@@ -259,7 +257,7 @@ def test_mutes_hold_for_a_story_and_end(store: Store, clock: Clock, receiver: Re
     assert book.mutes(now_ms=clock.now_ms) == []
 
 
-def test_a_kill_notice_follows_and_never_overtakes(store: Store, clock: Clock, receiver: Receiver) -> None:
+def test_a_kill_notice_never_overtakes_its_alert(store: Store, clock: Clock, receiver: Receiver) -> None:
     subscribe(store, subscription())
     hook(store, receiver.url)
     put(store, alert(0))
@@ -283,7 +281,7 @@ def take_down(store: Store, url: str) -> None:
         connection.execute(h.takedowns.insert(), [row | {"stamp": 1}])
 
 
-def test_a_takedown_is_told_to_those_who_had_the_article(store: Store, clock: Clock, receiver: Receiver) -> None:
+def test_a_takedown_is_sent_to_those_who_had_the_article(store: Store, clock: Clock, receiver: Receiver) -> None:
     url = "https://outlet.example/0"
     subscribe(store, subscription(), subscription("held", schedule=Schedule(kind="daily")))
     hook(store, receiver.url)

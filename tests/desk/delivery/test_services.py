@@ -160,7 +160,9 @@ def test_no_parameter_is_an_address_or_a_file(service: Service, scheme: str, mon
 
 
 @every
-def test_words_do_not_tell_what_is_inside(service: Service, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_do_not_reveal_private_addresses(
+    service: Service, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = address(service, scheme)
     inside = Network(lambda _: [PRIVATE]).trouble(url, monkeypatch)
     unknown = Network(lambda _: []).trouble(url, monkeypatch)
@@ -194,7 +196,7 @@ def test_a_listed_server_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     assert network.connected == [PRIVATE]
 
 
-def test_a_header_may_be_set_where_the_service_has_headers_but_not_the_host() -> None:
+def test_a_header_may_be_set_if_the_service_has_headers_but_not_the_host() -> None:
     plugin_of("jsons://hooks.example/in?+X-Token=abc")
     for name in ("+Host", "+host", "%2BHost", "+hOsT "):
         with pytest.raises(UsageError):

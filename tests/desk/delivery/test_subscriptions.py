@@ -168,7 +168,7 @@ def test_an_export_holds_no_defaults_and_nothing_of_its_store() -> None:
         (b"\xff", True, "x: "),
     ],
 )
-def test_a_file_that_is_wrong_is_said_where(data: bytes, toml: bool, said: str) -> None:
+def test_an_error_in_a_file_is_reported_with_its_place(data: bytes, toml: bool, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         read(data, "x", toml=toml)
 
@@ -290,7 +290,7 @@ def test_the_feed_of_a_subscription() -> None:
     assert alerts_feed(subscription(), [], self_url="x").startswith(b"<?xml")
 
 
-def test_a_wrong_query_tells_its_place(store: Store, clock: Clock, receiver: Receiver) -> None:
+def test_an_invalid_query_is_reported_with_its_place(store: Store, clock: Clock, receiver: Receiver) -> None:
     hook(store, receiver.url)
     with pytest.raises(QueryError) as caught:
         people(store, clock).save(subscription(query="mine AND (pit OR"), by="ann")

@@ -93,7 +93,7 @@ def test_quiet_hours(quiet: str, zone: str, now: str, until: str | None) -> None
         Schedule(per_hour=-1),
     ],
 )
-def test_what_can_not_be_read_is_said(wrong: Schedule) -> None:
+def test_unreadable_input_is_reported(wrong: Schedule) -> None:
     with pytest.raises(UsageError):
         check_schedule(wrong)
 

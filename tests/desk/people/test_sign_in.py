@@ -28,7 +28,7 @@ def at(desk: Desk, address: str) -> TestClient:
     return TestClient(create_app(desk), base_url="http://127.0.0.1:8642", client=(address, 5))
 
 
-def test_a_stranger_elsewhere_locks_nobody_out(desk: Desk, client: TestClient) -> None:
+def test_wrong_passwords_from_elsewhere_do_not_lock_an_account(desk: Desk, client: TestClient) -> None:
     assert sign_in(client, "reader").status_code == 303
     for number in range(1, 40):
         stranger = at(desk, f"192.0.2.{number}")
@@ -149,7 +149,7 @@ def statements_of_attempt(desk: Desk, name: str) -> list[str]:
     return seen
 
 
-def test_a_name_that_nobody_has_takes_the_same_way_as_one_that_somebody_has(store: Store) -> None:
+def test_a_sign_in_takes_the_same_steps_whether_or_not_the_account_exists(store: Store) -> None:
     hasher = Counting(time_cost=1, memory_cost=8, parallelism=1)
     hasher.asked = []
     desk = make_desk(store, passwords=Passwords(hasher))
@@ -164,7 +164,7 @@ def test_a_name_that_nobody_has_takes_the_same_way_as_one_that_somebody_has(stor
     assert len({tuple(way) for way in ways.values()}) == 1, "the same statements in the same order"
 
 
-def test_a_session_that_somebody_else_chose_or_has_is_never_taken_over(desk: Desk, client: TestClient) -> None:
+def test_a_session_chosen_or_owned_by_another_is_never_taken_over(desk: Desk, client: TestClient) -> None:
     attacker = client_of(desk)
     assert sign_in(attacker, "reader").status_code == 303
     planted = attacker.cookies["wirewatch"]
@@ -217,7 +217,7 @@ def test_a_new_password_ends_tokens_unless_they_are_kept_on_purpose(
     assert line.detail == ("tokens kept: 2" if keep else "tokens deleted: 2")
 
 
-def test_the_place_of_whoever_had_the_old_password_is_strange_again(desk: Desk, client: TestClient) -> None:
+def test_after_a_new_password_every_place_is_unknown_again(desk: Desk, client: TestClient) -> None:
     intruder = at(desk, "192.0.2.1")
     assert sign_in(intruder, "reader").status_code == 303
     desk.accounts.set_password(desk.accounts.known("reader"), NEW, COMMAND_LINE)
@@ -259,7 +259,7 @@ def test_two_headers_that_name_a_person_are_refused(proxied: tuple[Desk, TestCli
     assert (line.action, line.address) == ("proxy sign-in refused", "192.0.2.7")
 
 
-def test_a_name_that_the_proxy_says_and_nobody_has_is_in_the_trail(proxied: tuple[Desk, TestClient]) -> None:
+def test_a_name_from_the_proxy_without_an_account_is_in_the_trail(proxied: tuple[Desk, TestClient]) -> None:
     desk, proxy = proxied
     for _ in range(3):
         assert proxy.get("/", headers={"x-forwarded-user": "mallory"}).status_code == 403

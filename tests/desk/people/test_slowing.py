@@ -61,7 +61,7 @@ def suffer(tries: Tries, attack: list[tuple[str, str, int, int]]) -> None:
 
 @settings(max_examples=examples(60), deadline=None)
 @given(attack=attacks, wrong=st.integers(0, 9))
-def test_nobody_elsewhere_keeps_a_person_out_of_a_place_that_is_theirs(
+def test_attempts_from_elsewhere_do_not_lock_a_person_out_of_a_known_place(
     attack: list[tuple[str, str, int, int]], wrong: int
 ) -> None:
     tries = Tries()

@@ -48,7 +48,7 @@ def test_what_is_kept_is_found_and_replaced_and_only_its_owner_can_read_it(file:
     assert stat.S_IMODE(file.path.parent.stat().st_mode) == 0o700
 
 
-def test_the_oldest_go_when_there_is_no_room(tmp_path: Path) -> None:
+def test_the_oldest_are_dropped_if_there_is_no_room(tmp_path: Path) -> None:
     file = DraftFile(tmp_path / "drafts.db", MIB)
     keys = [put(file, number, bytes([number % 256]) * 3_000) for number in range(1_000)]
     found = [number for number, key in enumerate(keys) if file.find(key) is not None]
@@ -103,7 +103,7 @@ def test_a_takedown_leaves_no_byte_and_holds_for_what_comes_later(file: DraftFil
     later.close()
 
 
-def test_a_takedown_that_cannot_be_carried_out_says_so(tmp_path: Path) -> None:
+def test_a_takedown_that_cannot_be_carried_out_is_reported(tmp_path: Path) -> None:
     file = DraftFile(tmp_path / "drafts.db", MIB)
     put(file, 1, article="taken")
     file.close()
@@ -120,7 +120,7 @@ def test_a_takedown_that_cannot_be_carried_out_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "another database", "emptied"])
-def test_a_damaged_file_is_begun_again_with_one_line(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_file_is_started_again_and_logged_once(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "drafts.db"
     first = DraftFile(path, 8 * MIB)
     keys = [put(first, number, b"x" * 2_000) for number in range(200)]
@@ -152,7 +152,7 @@ def test_a_damaged_file_is_begun_again_with_one_line(tmp_path: Path, damage: str
     file.close()
 
 
-def test_a_folder_that_cannot_be_written_stops_nothing_and_is_said_once(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_stops_nothing_and_is_logged_once(tmp_path: Path) -> None:
     (tmp_path / "no-folder").write_text("a file stands here")
     now_s = 0.0
     file = DraftFile(tmp_path / "no-folder" / "drafts.db", MIB, monotonic=lambda: now_s)
@@ -210,7 +210,7 @@ def test_processes_write_at_once(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_a_file_that_somebody_deletes_is_made_again(file: DraftFile) -> None:
+def test_a_deleted_file_is_created_again(file: DraftFile) -> None:
     key = put(file, 1)
     for path in list(file.path.parent.iterdir()):
         path.unlink()

@@ -78,7 +78,7 @@ def test_replays_with_kept_drafts_and_without_are_equal_byte_by_byte(world: Worl
     assert said[1:] == said[:1] * 3
 
 
-def test_a_takedown_empties_them_and_a_replay_keeps_none_again(world: World, tmp_path: Path) -> None:
+def test_a_takedown_empties_them_and_a_replay_does_not_restore_them(world: World, tmp_path: Path) -> None:
     keeping = Keeping(str(tmp_path / FILE), 64 << 20)
     world.replay(keeping=keeping)
     gone = samples()[3]

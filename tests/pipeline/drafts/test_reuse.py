@@ -95,7 +95,7 @@ def test_reuse_and_preparing_give_equal_drafts(keeping: Keeping, raw: RawArticle
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda some: b'{"url":"' + some))
-def test_bytes_that_are_no_raw_record_are_kept_nowhere(keeping: Keeping, value: bytes) -> None:
+def test_bytes_that_are_not_a_raw_record_are_kept_nowhere(keeping: Keeping, value: bytes) -> None:
     work = RecordWork(keeping=keeping, vectors=False)
     work.do(envelope(value))
     assert not work.do(envelope(value)).reused
@@ -186,7 +186,7 @@ def test_a_damaged_draft_is_prepared_again_with_one_line(own: Keeping, damage: s
     assert work.do(envelope(raw())).reused
 
 
-def test_nothing_is_kept_with_a_bound_of_none(tmp_path: Path) -> None:
+def test_a_bound_of_zero_keeps_nothing(tmp_path: Path) -> None:
     work = RecordWork(keeping=Keeping(str(tmp_path / "drafts.db"), 0), vectors=False)
     work.do(envelope(raw()))
     assert not work.do(envelope(raw())).reused

@@ -68,7 +68,7 @@ def numbers(envelopes: list[Envelope]) -> list[int]:
     return [one.number for one in envelopes]
 
 
-def test_a_slow_record_is_waited_for_a_moment_then_those_before_it_go_and_those_behind_it_are_begun() -> None:
+def test_after_a_short_wait_for_a_slow_record_those_before_it_are_stored_and_those_behind_it_begun() -> None:
     stream, pool = Stream(map(envelope, range(9))), Pool({2: 40})
     slices = ahead(stream, pool)
     assert numbers(slices.take(LIMITS, wait_ms=500)) == [0, 1]
@@ -84,7 +84,7 @@ def test_a_slow_record_is_waited_for_a_moment_then_those_before_it_go_and_those_
     assert [wait for wait in stream.waits if wait] == [500, 500]
 
 
-def test_a_stream_that_is_away_is_told_of_once_all_that_was_read_is_returned() -> None:
+def test_an_unavailable_stream_raises_after_all_that_was_read_is_returned() -> None:
     stream, pool = Stream(map(envelope, range(6))), Pool()
     slices = ahead(stream, pool)
     assert numbers(slices.take(LIMITS, wait_ms=1)) == [0, 1, 2, 3]

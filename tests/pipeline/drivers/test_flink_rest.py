@@ -34,7 +34,7 @@ def test_all_that_is_left_of_a_run_is_cancelled_and_nothing_else(cluster: Cluste
     }
 
 
-def test_nothing_to_cancel_is_no_error(cluster: Cluster) -> None:
+def test_nothing_to_cancel_is_not_an_error(cluster: Cluster) -> None:
     assert FlinkJobs(cluster.url).cancel("wirewatch-live") == []
     assert cluster.cancelled == []
 

@@ -19,7 +19,7 @@ class Desk:
         return self.handled
 
 
-def test_reading_stops_at_the_limit_and_goes_on_when_the_ledger_does() -> None:
+def test_reading_stops_at_the_limit_and_continues_when_the_ledger_does() -> None:
     desk = Desk()
     for number in range(4):
         assert not desk.watch.full()
@@ -63,7 +63,7 @@ def test_a_record_that_never_comes_is_named_once() -> None:
     assert (alarm["record"], alarm["number"], alarm["log_level"]) == ("second", 1, "error")
 
 
-def test_a_runner_that_went_back_is_counted_anew() -> None:
+def test_a_runner_that_went_back_is_counted_again() -> None:
     desk = Desk()
     for number in range(3):
         desk.watch.add(number, 30, f"r{number}")

@@ -49,7 +49,7 @@ def live(tmp_path: Path, clock: Clock) -> Iterator[LiveRun]:
     made.close()
 
 
-def test_a_run_that_stands_still_asks_the_ledger_every_five_seconds(
+def test_an_idle_run_reads_the_ledger_every_five_seconds(
     live: LiveRun, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It used to ask at every turn of the driver, since only a commit counted as having looked."""
@@ -72,9 +72,7 @@ def test_a_run_that_stands_still_asks_the_ledger_every_five_seconds(
     assert asked[-1] == clock()
 
 
-def test_the_position_is_mirrored_at_most_every_five_seconds_and_only_where_it_moved(
-    live: LiveRun, clock: Clock
-) -> None:
+def test_the_position_is_mirrored_at_most_every_five_seconds_and_only_if_it_moved(live: LiveRun, clock: Clock) -> None:
     live.raw.append([NewRecord(b"k", b"v", partition=0)])
     group = group_of("live")
     live.mirror({0: 1})
@@ -98,7 +96,7 @@ def test_a_run_that_ends_leaves_its_last_position(tmp_path: Path) -> None:
             assert raw.committed(group_of("live")) == raw.end_offsets([0, 1])
 
 
-def test_a_run_that_tells_nobody_stores_all_the_same(tmp_path: Path) -> None:
+def test_a_run_without_notifications_still_stores(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path), extraction_processes=0)
     with create_stream(settings.stream, settings.raw_stream, settings.partitions) as raw:
         raw.append([NewRecord(key.encode(), encode(article)) for key, article in raw_articles(0, 3)])

@@ -18,7 +18,7 @@ from tests.pipeline.flink.articles import raw_articles
 HOURS_2 = 7_200_000
 
 
-def test_a_run_begun_after_the_clock_was_set_right_handles_everything(tmp_path: Path) -> None:
+def test_a_run_that_begins_after_the_clock_was_corrected_handles_everything(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path), partitions=3, extraction_processes=0)
     clock = Clock(wall_ms() + HOURS_2)
     handled = []

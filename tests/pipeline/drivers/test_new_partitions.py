@@ -61,7 +61,7 @@ def test_a_run_begins_where_the_log_begins(store: Store, offsets: RunOffsets) ->
     assert taken(store).first({0: 90, 1: 90}) == {0: 7, 1: 0}
 
 
-def test_a_partition_that_came_while_nobody_ran_belongs_to_the_run_from_its_first_record(
+def test_a_partition_that_appeared_while_no_process_ran_belongs_to_the_run_from_its_first_record(
     store: Store, offsets: RunOffsets
 ) -> None:
     offsets.first({0: 7})
@@ -115,7 +115,7 @@ def test_a_partition_that_could_not_be_stored_is_not_read_until_it_is(store: Sto
 
 
 @pytest.mark.kafka
-def test_partitions_made_on_a_real_broker_while_a_run_goes_on(
+def test_partitions_added_on_a_real_broker_during_a_run(
     kafka_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_module, "PARTITIONS_EVERY_MS", 0)

@@ -53,7 +53,7 @@ def test_the_skew_goes_by_the_kind_of_stream(url: str, ms: int) -> None:
     assert skew_ms(url) == ms
 
 
-def test_a_backlog_is_handed_out_at_once_although_a_partition_is_idle() -> None:
+def test_a_backlog_is_returned_at_once_although_a_partition_is_idle() -> None:
     s = scene()
     s.stream.put(0, *range(NOW - 5_000, NOW - 4_000, 100))
     assert s.take(wait_ms=250) == [(0, offset) for offset in range(10)]
@@ -69,7 +69,7 @@ def test_partitions_are_merged_by_time() -> None:
     assert s.take() == [(0, 0), (2, 0), (1, 0), (1, 1), (0, 1), (0, 2), (1, 2)]
 
 
-def test_a_fetch_that_brings_one_partition_only_is_no_end() -> None:
+def test_a_fetch_that_returns_only_one_partition_is_not_the_end() -> None:
     # next() said None although records were there, and a run until empty stopped before its end.
     s = scene(4)
     for partition in range(4):
@@ -96,7 +96,7 @@ def test_a_wait_is_as_long_as_the_clock_needs_and_no_longer() -> None:
     assert s.clock.now_ms == NOW - 100 + SKEW + 1
 
 
-def test_a_record_that_arrives_while_waiting_is_handed_out_by_the_same_call() -> None:
+def test_a_record_that_arrives_while_waiting_is_returned_by_the_same_call() -> None:
     s = scene()
     s.stream.at(NOW + 200, lambda: s.stream.put_now(1))
     found = s.reader.next(wait_ms=250)
@@ -104,7 +104,7 @@ def test_a_record_that_arrives_while_waiting_is_handed_out_by_the_same_call() ->
     assert s.clock.now_ms == NOW + 200 + SKEW + 1
 
 
-def test_a_wait_in_vain_ends() -> None:
+def test_a_wait_ends_at_its_limit() -> None:
     s = scene()
     assert s.reader.next(wait_ms=250) is None
     assert s.clock.now_ms == NOW + 250
@@ -134,7 +134,7 @@ def test_a_record_that_appears_between_clock_and_end_offsets_is_not_passed_over(
     assert s.take() == [(1, 0)]
 
 
-def test_an_end_that_moved_after_the_clock_was_read_is_none() -> None:
+def test_an_end_that_moved_after_the_clock_was_read_does_not_count() -> None:
     s = scene()
     s.stream.put(0, NOW - 1_000)
     reading = s.stream.read
@@ -149,7 +149,7 @@ def test_an_end_that_moved_after_the_clock_was_read_is_none() -> None:
     assert s.take() == [(1, 0), (0, 0)]
 
 
-def test_a_late_record_is_handed_out_all_the_same() -> None:
+def test_a_late_record_is_still_returned() -> None:
     s = scene()
     s.stream.put(0, NOW - 1_000)
     assert s.take() == [(0, 0)]
@@ -188,7 +188,7 @@ def test_a_clock_that_steps_back_does_not_hide_new_partitions() -> None:
     assert s.take() == [(1, 0)]
 
 
-def test_a_clock_that_comes_back_from_far_ahead_makes_nobody_wait_for_it() -> None:
+def test_a_clock_set_back_from_far_ahead_delays_nothing() -> None:
     s = scene()
     s.clock.now_ms = NOW + 3_600_000
     assert s.take(wait_ms=250) == []
@@ -264,7 +264,7 @@ def test_new_partitions_are_found_from_their_start() -> None:
     assert s.lost == []
 
 
-def test_what_retention_deleted_is_told_once() -> None:
+def test_records_deleted_by_retention_are_reported_once() -> None:
     s = scene(start={0: 3, 1: 0})
     s.stream.retain(0, 10)
     s.stream.put(0, 50)
@@ -274,7 +274,7 @@ def test_what_retention_deleted_is_told_once() -> None:
     assert s.lost == [(0, 3, 9)]
 
 
-def test_what_had_an_outcome_before_retention_deleted_it_is_not_lost() -> None:
+def test_a_record_with_an_outcome_that_retention_deleted_is_not_lost() -> None:
     # The range held offsets that the ledger had an outcome for: they would have ended twice.
     s = scene(start={0: 3, 1: 0}, done={0: [5, 6, 9]})
     s.stream.retain(0, 10)
@@ -282,7 +282,7 @@ def test_what_had_an_outcome_before_retention_deleted_it_is_not_lost() -> None:
     assert s.lost == [(0, 3, 4), (0, 7, 8)]
 
 
-def test_a_loss_that_could_not_be_recorded_is_told_again() -> None:
+def test_a_loss_that_could_not_be_recorded_is_reported_again() -> None:
     s = scene(1)
     s.stream.retain(0, 10)
     calls = []
@@ -313,7 +313,7 @@ def test_an_offset_past_the_end_is_an_error() -> None:
         s.take()
 
 
-def test_gaps_between_records_are_no_loss() -> None:
+def test_gaps_between_records_are_not_a_loss() -> None:
     s = scene()
     s.stream.put(0, 10)
     s.stream.gap(0, 3)
@@ -398,7 +398,7 @@ def test_a_slow_fetch_is_not_taken_for_a_gap() -> None:
     assert [s.take() for _ in range(3)] == [[], [], [(1, 0), (0, 0)]]
 
 
-def test_records_below_a_gap_that_could_be_read_after_all_are_handed_out() -> None:
+def test_records_below_a_gap_that_become_readable_are_returned() -> None:
     # A transaction that was open: its records appear below an end that was told before.
     s = scene()
     s.stream.gap(1, 2)

@@ -94,7 +94,7 @@ def test_a_new_reader_gives_what_was_stamped_ahead_and_all_that_follows(
     ]
 
 
-def test_every_restart_goes_on_at_once(embedded: SqliteStream, clock: Clock) -> None:
+def test_every_restart_continues_at_once(embedded: SqliteStream, clock: Clock) -> None:
     clock.now_ms = NOW + HOURS_2
     append(embedded, 0, b"a")
     clock.now_ms = NOW
@@ -134,7 +134,7 @@ def test_those_of_true_times_keep_theirs_and_none_is_held_up_or_late() -> None:
     assert [one.key for one in found] == sorted(one.key for one in found)
 
 
-def test_identical_ones_are_told_apart(embedded: SqliteStream, clock: Clock) -> None:
+def test_identical_records_get_different_keys(embedded: SqliteStream, clock: Clock) -> None:
     clock.now_ms = NOW + HOURS_2
     append(embedded, 0, b"a", b"a", b"a")
     append(embedded, 1, b"a")

@@ -51,7 +51,7 @@ def come(s: Scene, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 3, 9], ids=["as many as were lost", "one more", "many"])
-def test_a_cut_is_told_before_what_came_in_its_place(count: int) -> None:
+def test_a_cut_is_reported_before_the_records_that_replaced_it(count: int) -> None:
     s = five_read()
     s.stream.elect(0, 4, end=3)
     come(s, count)
@@ -65,7 +65,7 @@ def test_a_cut_is_told_before_what_came_in_its_place(count: int) -> None:
 
 
 @pytest.mark.parametrize("epoch", [4, 7])
-def test_an_election_that_loses_nothing_is_no_cut(epoch: int) -> None:
+def test_an_election_that_loses_nothing_is_not_a_cut(epoch: int) -> None:
     s = five_read()
     s.stream.elect(0, epoch)
     come(s, 2)
@@ -76,7 +76,7 @@ def test_an_election_that_loses_nothing_is_no_cut(epoch: int) -> None:
     assert s.take() == []
 
 
-def test_epochs_that_pass_in_one_read_are_all_told() -> None:
+def test_all_epochs_that_pass_in_one_read_are_reported() -> None:
     s = five_read()
     for epoch in (4, 5, 6):
         s.stream.elect(0, epoch)
@@ -85,7 +85,7 @@ def test_epochs_that_pass_in_one_read_are_all_told() -> None:
     assert s.epochs == [(0, 3), (0, 4), (0, 5), (0, 6)]
 
 
-def test_marks_of_transactions_and_retention_are_no_cut() -> None:
+def test_transaction_markers_and_retention_are_not_a_cut() -> None:
     s = five_read()
     # The new leader begins with a mark, which is no record.
     s.stream.elect(0, 4)
@@ -98,7 +98,7 @@ def test_marks_of_transactions_and_retention_are_no_cut() -> None:
     assert s.take() == [11, 12]
 
 
-def test_a_reader_made_from_a_mark_sees_the_cut_that_happened_meanwhile() -> None:
+def test_a_reader_made_from_a_mark_sees_a_cut_made_since() -> None:
     # As a job that Flink restarts from its checkpoint.
     s = five_read()
     mark = s.reader.merge.mark()
@@ -121,7 +121,7 @@ def test_streams_without_epochs_are_never_asked() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.booleans(), st.booleans()), max_size=8))
-def test_what_is_handed_out_is_what_is_there(steps: list[tuple[int, int, bool, bool]]) -> None:
+def test_the_reader_returns_what_the_stream_holds(steps: list[tuple[int, int, bool, bool]]) -> None:
     """Whatever is appended and cut off, and wherever a reader resumes from its mark: until a cut is told, all that was handed
     out is on the stream at its offset.
     """

@@ -49,7 +49,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_the_service_goes_on_without_what_hangs_or_dies_in_the_ordered_stage(tmp_path: Path) -> None:
+def test_the_service_continues_without_records_that_hang_or_crash_the_ordered_stage(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path), partitions=1, extraction_processes=0)
     store = open_store(settings.store)
     SubscriptionStore(store).save_subscriptions(

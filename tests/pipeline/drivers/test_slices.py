@@ -31,7 +31,7 @@ def slices_of(stream: ScriptedStream) -> StreamSlices:
     return StreamSlices(MergingReader(stream, merge, clock_ms=stream.clock, skew=300), "run")
 
 
-def test_envelopes_say_where_their_records_lie() -> None:
+def test_envelopes_contain_the_positions_of_their_records() -> None:
     stream = ScriptedStream(Clock())
     stream.put(1, 10, value=b"body", key=b"a" * 32)
     (one,) = slices_of(stream).take(SliceLimits(), wait_ms=0)
@@ -107,7 +107,7 @@ def test_records_of_just_now_are_waited_for_by_a_run_until_empty() -> None:
     assert graph.slices == [[0]]
 
 
-def test_the_loop_stops_when_told() -> None:
+def test_the_loop_stops_on_request() -> None:
     stream = ScriptedStream(Clock())
     stream.put(0, *range(10))
     graph = NotingGraph()

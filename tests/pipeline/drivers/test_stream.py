@@ -118,7 +118,7 @@ def test_a_store_behind_the_runner_starts_a_new_job() -> None:
     assert (len(jobs), first.relayed, second.relayed) == (2, 1, 1)
 
 
-def test_a_run_that_is_given_up_between_two_questions_is_no_takeover() -> None:
+def test_a_run_released_between_two_queries_is_not_a_takeover() -> None:
     # The kill harness found it: a worker saw that the log was cut while the driver was asking for the position.
     first, second = Live("me", UNOWNED), Live("me")
     first.fenced = True
@@ -145,7 +145,7 @@ def test_a_job_that_fails_and_is_restarted_is_left_to_the_cluster(failure: str) 
     assert on_cluster.return_value.failures.call_count == 2
 
 
-def test_a_job_of_an_earlier_owner_that_appears_late_is_cancelled_and_ours_begins_again() -> None:
+def test_a_late_job_of_an_earlier_owner_is_cancelled_and_ours_restarts() -> None:
     # Its submitter stood still between taking the run and sending the job off, so there was nothing to cancel then.
     first, second = Live("me", "me", "me"), Live("me", "me")
     jobs, on_cluster = drive(

@@ -72,7 +72,7 @@ def brokers(tmp_path: Path) -> Iterator[tuple[KafkaServer, KafkaServer]]:
 
 @pytest.mark.kafka
 @pytest.mark.slow
-def test_the_run_goes_on_in_the_mirrored_stream(brokers: tuple[KafkaServer, KafkaServer], tmp_path: Path) -> None:
+def test_the_run_continues_in_the_mirrored_stream(brokers: tuple[KafkaServer, KafkaServer], tmp_path: Path) -> None:
     source, target = brokers
     before = Settings(stream_url=source.url, data_dir=str(tmp_path / "data"), partitions=2, extraction_processes=0)
     after = Settings(stream_url=target.url, data_dir=str(tmp_path / "data"), partitions=2, extraction_processes=0)

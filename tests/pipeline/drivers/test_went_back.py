@@ -152,7 +152,7 @@ def read_all(reading: _Read, mark: Cell) -> list[Envelope]:
     return found
 
 
-def test_a_runner_that_goes_on_in_a_stream_made_anew_asks_for_a_new_start(settings: Settings) -> None:
+def test_a_runner_in_a_recreated_stream_asks_for_a_new_start(settings: Settings) -> None:
     append(settings, 0, 3)
     live = LiveRun(settings, wall_ms)
     try:

@@ -73,7 +73,7 @@ def test_a_worker_that_cannot_be_started_is_an_answer(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("params", "whose"), [({}, "an unknown version"), ({PARAMETER: "0.2.0+0badcafe"}, "0.2.0+0badcafe")]
 )
-def test_a_job_of_another_version_gets_no_worker_and_is_told_why(
+def test_a_job_of_another_version_gets_no_worker_but_the_reason(
     monkeypatch: pytest.MonkeyPatch, params: dict[str, str], whose: str
 ) -> None:
     started: list[object] = []
@@ -104,7 +104,7 @@ def test_a_job_carries_its_submitter_s_version_to_the_pool(given: str, config: d
     assert json.loads(again.environment_config) == config
 
 
-def test_other_environments_are_left_alone_and_broken_ones_are_told() -> None:
+def test_other_environments_are_left_alone_and_broken_ones_are_reported() -> None:
     for options in ([], ["--environment_type=LOOPBACK"], ["--environment_type=DOCKER", "--environment_config=image"]):
         assert with_version(options) == options
     with pytest.raises(UsageError, match="is not JSON"):
@@ -166,7 +166,7 @@ def test_a_neighbour_is_gone_once_it_was_missed_for_a_minute_in_a_row(
         (["50000", "--beside", "localhost:http"], "'http' is not a port"),
     ],
 )
-def test_wrong_arguments_are_told(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_are_reported(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         workers.main(arguments)
     assert ended.value.code == 2

@@ -116,7 +116,7 @@ def test_the_article_in_a_script_when_the_page_is_put_together_in_the_browser() 
     assert run(html).text.startswith("\n".join(PARAGRAPHS))
 
 
-def test_the_feeds_text_when_the_page_has_none() -> None:
+def test_the_feeds_text_is_used_if_the_page_has_none() -> None:
     summary = " ".join(PARAGRAPHS)
     assert run("<html><body><div id='app'></div></body></html>", summary_hint=f"<p>{summary}</p>").text == summary
     assert run(page(), summary_hint="Short.").text == "\n".join(PARAGRAPHS)
@@ -153,7 +153,7 @@ def test_ruby_readings_stay_in_the_line() -> None:
 
 
 @pytest.mark.parametrize("html", ["<RUBY><RT><RT>", "<ruby><rt><rt><rt>", "<ruby><rt><b><rt></b></ruby>"])
-def test_readings_left_open_are_no_failure(html: str) -> None:
+def test_readings_left_open_are_not_a_failure(html: str) -> None:
     assert reason(html) == "no_text"
 
 

@@ -244,7 +244,7 @@ def test_a_headline_that_was_cut_is_completed(head: str) -> None:
 
 
 @pytest.mark.parametrize("logo", ["World News", "The Outlet", "Hi, I'm the logo"])
-def test_a_logo_is_no_headline(logo: str) -> None:
+def test_a_logo_is_not_a_headline(logo: str) -> None:
     html = page(window=f"{TITLE} | The Outlet").replace("<main>", f"<header><h1>{logo}</h1></header><main>")
     assert run(html).title == TITLE
 

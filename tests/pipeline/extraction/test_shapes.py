@@ -67,7 +67,7 @@ def test_paragraphs_are_the_pages(body: str) -> None:
         "<table><tr><td><a href=/1>Home</a></td><td><h1>{title}</h1>{body}</td><td>12 degrees</td></tr></table>",
     ],
 )
-def test_where_the_article_stands(around: str) -> None:
+def test_the_article_is_found_in_any_element(around: str) -> None:
     assert text_of("".join(f"<p>{line}</p>" for line in P), around=around) == TEXT
 
 

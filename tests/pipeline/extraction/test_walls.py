@@ -31,7 +31,7 @@ def page(case: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("hint", [None, HEADLINE], ids=["alone", "with a feed's headline"])
 @pytest.mark.parametrize("case", CASES["wall"], ids=[f"{case['kind']} {case['language']}" for case in CASES["wall"]])
-def test_a_wall_is_no_article(case: dict[str, Any], hint: str | None) -> None:
+def test_a_wall_is_not_an_article(case: dict[str, Any], hint: str | None) -> None:
     with pytest.raises(ExtractionError) as caught:
         extract(page(case), url=URL, fetched_at=FETCHED, title_hint=hint)
     assert (caught.value.reason, caught.value.detail) == ("wall", case["kind"])

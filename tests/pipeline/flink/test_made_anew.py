@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.flink]
 FIRST, SECOND = 40, 90
 
 
-def test_a_job_over_a_stream_that_was_made_anew_begins_at_its_start(kafka_server: str, tmp_path: Path) -> None:
+def test_a_job_over_a_recreated_stream_begins_at_its_start(kafka_server: str, tmp_path: Path) -> None:
     settings = Settings(
         stream_url=kafka_server,
         store_url=f"sqlite:///{tmp_path / 'store.db'}",

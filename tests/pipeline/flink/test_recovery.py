@@ -90,7 +90,7 @@ def test_a_killed_python_worker_loses_nothing_and_repeats_nothing(
     _check(reader, _reference(kafka_server, tmp_path, "worker-kill"))
 
 
-def test_a_killed_flink_goes_on_from_the_ledger(kafka_server: str, tmp_path: Path) -> None:
+def test_a_killed_flink_continues_from_the_ledger(kafka_server: str, tmp_path: Path) -> None:
     raw, reader = _prepare(kafka_server, tmp_path, "flink-kill")
     settings = _settings(kafka_server, tmp_path, "flink-kill", "flink")
     done = 0

@@ -44,7 +44,7 @@ def ends(results: Results) -> Counter[str]:
     return Counter(str(outcome["kind"]) for outcome in results["outcomes"])
 
 
-def test_the_day_has_every_end_and_alerts(in_one_piece: Results) -> None:
+def test_the_day_has_every_kind_of_outcome_and_alerts(in_one_piece: Results) -> None:
     assert set(ends(in_one_piece)) == {"published", "updated", "duplicate", "unchanged", "rejected"}
     assert {str(outcome["stage"]) for outcome in in_one_piece["outcomes"] if outcome["kind"] == "rejected"} == {
         "read",

@@ -55,7 +55,7 @@ def test_the_forms_of_one_page_are_one_article_in_any_order(order: tuple[str, ..
     assert known == dict.fromkeys(others, article_id(order[0]))
 
 
-def test_two_that_were_told_apart_stay_two() -> None:
+def test_two_that_were_distinguished_stay_two() -> None:
     page = article(0, PRINT, canonical_url=MAIN)
     both = {article_id(PRINT), article_id(MAIN)}
     assert joined(page, {}, both.__contains__) == (article_id(PRINT), ())
@@ -63,7 +63,7 @@ def test_two_that_were_told_apart_stay_two() -> None:
     assert joined(third, {}, both.__contains__) == (article_id(MAIN), (Alias(article_id(SHARE), article_id(MAIN)),))
 
 
-def test_versions_are_joined_and_a_form_that_differs_for_good_is_no_news(tmp_path: Path) -> None:
+def test_versions_are_joined_and_a_form_that_always_differs_is_not_news(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         writer = RunWriter(taken(store), publish=False)
         writer.write([shown(0, PRINT), shown(1, MAIN, 1), shown(2, PRINT), shown(3, MAIN, 1)])

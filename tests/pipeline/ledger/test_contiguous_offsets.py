@@ -121,7 +121,7 @@ def test_how_far_an_epoch_is_takes_its_newest_commit(store: Store, ledger: RunLe
     assert (ledger.handled(1), ledger.handled(2)) == (-1, 3)
 
 
-def test_a_store_that_went_back_is_noticed_by_whoever_saw_it_ahead(store: Store, ledger: RunLedger) -> None:
+def test_a_store_that_went_back_is_noticed_by_a_process_that_saw_it_ahead(store: Store, ledger: RunLedger) -> None:
     for number in range(3):
         commit(ledger, [refused(number)])
     with store.writing() as connection:

@@ -177,7 +177,9 @@ def test_undone_all_is_as_before(store: Store) -> None:
     assert StoryDecisions(store, "live").undone([1, 3]) == {1, 3}
 
 
-def test_a_joined_story_alerts_nobody_again_and_a_split_one_those_that_the_merge_had_kept_it_from(store: Store) -> None:
+def test_a_joined_story_raises_no_second_alert_and_a_split_one_raises_those_that_the_merge_held_back(
+    store: Store,
+) -> None:
     kept = writer(store)
     kept.write([report(0, 1, ANN), report(1, 2, ANN, BOB)])
     assert decide(store, "join", story=identity(1), into=identity(0)).alerts == 0
@@ -237,7 +239,7 @@ def test_the_later_decision_is_undone_first(store: Store) -> None:
     assert stories(store) == {identity(number): identity(number) for number in range(3)}
 
 
-def test_decisions_are_asked_for_only_if_the_run_was_written_meanwhile(store: Store) -> None:
+def test_decisions_are_queried_only_if_the_run_was_written_in_between(store: Store) -> None:
     running = writer(store)
     running.write([report(1, 1)])
     with statements(sa.Engine) as asked:

@@ -125,7 +125,7 @@ def test_a_writer_arms_the_clock_with_its_limit(tmp_path: Path, monkeypatch: pyt
     assert set(armed) == {7.0}
 
 
-def test_the_clock_is_armed_anew_only_when_a_quarter_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_timer_is_set_again_only_after_a_quarter(monkeypatch: pytest.MonkeyPatch) -> None:
     armed: list[float] = []
     monkeypatch.setattr(in_hand.faulthandler, "dump_traceback_later", lambda limit, **_how: armed.append(limit))
     monkeypatch.setattr(in_hand.faulthandler, "cancel_dump_traceback_later", lambda: armed.append(0.0))

@@ -51,7 +51,7 @@ def test_an_earlier_owner_is_fenced_everywhere_and_writes_nothing(store: Store, 
     assert contents(store) == before
 
 
-def test_a_run_that_nobody_took_belongs_to_nobody(store: Store) -> None:
+def test_a_run_that_no_process_took_has_no_owner(store: Store) -> None:
     with pytest.raises(Fenced):
         RunLedger(store, "live", "me").begin([], [], since_seq=-1, since_ms=0)
 

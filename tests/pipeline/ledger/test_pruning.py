@@ -148,7 +148,7 @@ def test_a_story_goes_whole_once_nothing_came_for_it(store: Store, ledger: RunLe
     assert len(offsets_of(store)) == 6
 
 
-def test_a_run_that_stands_still_keeps_what_it_has(store: Store, ledger: RunLedger) -> None:
+def test_an_idle_run_keeps_its_state(store: Store, ledger: RunLedger) -> None:
     commit(ledger, [told(0, ONE), told(DAY, TWO)])
     ledger.offsets("stream").save({0: 2 * DAY})
     assert pruned(ledger, outcomes=2, articles=7, now_ms=at_ms(5_000)) == 0
@@ -160,7 +160,7 @@ def test_a_place_from_a_clock_that_ran_ahead_makes_nothing_old(store: Store, led
     assert pruned(ledger, outcomes=2, articles=7, now_ms=at_ms(1)) == 0
 
 
-def test_a_bundle_that_was_decided_by_what_was_pruned_meanwhile_begins_again(store: Store, ledger: RunLedger) -> None:
+def test_a_bundle_decided_from_rows_that_were_then_pruned_is_decided_again(store: Store, ledger: RunLedger) -> None:
     commit(ledger, [told(0, ONE), told(1, TWO)])
     commit(ledger, [told(20 * DAY, THREE)])
     begun = state_of(ledger)
@@ -200,7 +200,7 @@ def test_settings_that_prune_what_still_decides_are_refused(name: str) -> None:
     assert Keep.of_settings(Settings(**{name: 0.0})) is not None
 
 
-def test_a_batch_a_second_and_then_a_rest(store: Store, ledger: RunLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_each_second_and_then_a_pause(store: Store, ledger: RunLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.ledger.pruning.OUTCOMES_AT_ONCE", 2)
     commit(ledger, [told(number * DAY, f"https://a.example/{number}") for number in range(8)])
     ledger.offsets("stream").save({0: 9 * DAY})

@@ -34,13 +34,13 @@ def test_what_went_before_the_first_note_is_unknown(store: Store) -> None:
     assert story_rules(store, "live") == (UNKNOWN_RULE, "2")
 
 
-def test_a_replay_by_another_rule_says_so() -> None:
+def test_a_replay_by_another_rule_is_reported() -> None:
     assert other_stories(spec("2"), ("2",)) is None
     assert other_stories(spec("2"), ()) is None
     assert "by rule 2, 'live' by 1, 2" in (other_stories(spec("2"), ("1", "2")) or "")
     assert "story_vectors" in (other_stories(spec("2"), ("2+0db566fd",)) or "")
 
 
-def test_a_replay_goes_on_by_its_own_rule_only() -> None:
+def test_a_replay_is_continued_only_by_its_own_rule() -> None:
     assert spec("2").differences(spec("2+0db566fd")) == ["story_vectors or the version"]
     assert spec("2").differences(spec("2")) == []

@@ -142,7 +142,7 @@ def test_title_link_and_facts_stay_of_each_outlet_by_its_own_limit(store: Store,
     assert removed(store, ledger) == 0
 
 
-def test_a_replay_that_goes_on_keeps_its_texts_and_a_finished_one_does_not(store: Store, ledger: RunLedger) -> None:
+def test_a_running_replay_keeps_its_texts_and_a_finished_one_does_not(store: Store, ledger: RunLedger) -> None:
     keep_texts(store, DEFAULT, 7, by="", now_ms=NOON_MS - DAY_MS)
     drafts = [one for one, _ in drafts_of([(1, 0, 0, False), (20 * DAY, 1, 0, False)])]
     RunWriter(ledger, publish=False).write(drafts)

@@ -107,7 +107,7 @@ def test_walls_of_feeds_are_asked_for_again_until_they_are_articles(tmp_path: Pa
         assert not PageRequests(store, "again").counts(), "a replay asks for nothing"
 
 
-def test_sightings_go_only_where_no_replay_can_ask_for_them(tmp_path: Path) -> None:
+def test_sightings_are_removed_only_if_no_replay_can_need_them(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         ledger = taken(store)
         writer, now_ms = RunWriter(ledger, publish=False), NOON_MS + 40 * DAY_S * 1_000

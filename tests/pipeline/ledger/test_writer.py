@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield made
 
 
-def test_a_quiet_day_has_every_kind_of_end_and_some_alerts() -> None:
+def test_a_quiet_day_has_every_kind_of_outcome_and_some_alerts() -> None:
     kinds = Counter(one.kind for one in without()["outcomes"])
     assert set(kinds) == set(OutcomeKind) - {OutcomeKind.LOST}
     assert kinds.total() == len(day())
@@ -89,7 +89,7 @@ def test_two_writers_of_one_run_in_turn_come_to_the_same(store: Store) -> None:
     assert results(store) == without()
 
 
-def test_a_writer_that_is_overtaken_begins_anew_with_what_the_other_wrote(
+def test_a_writer_that_is_overtaken_starts_again_from_what_the_other_wrote(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = taken(store)
@@ -113,7 +113,7 @@ def test_a_writer_that_is_overtaken_begins_anew_with_what_the_other_wrote(
     assert results(store) == without()
 
 
-def test_a_writer_that_is_always_overtaken_gives_up_and_can_go_on_later(store: Store) -> None:
+def test_a_writer_that_is_always_overtaken_gives_up_and_can_continue_later(store: Store) -> None:
     kept = writer(store, plan=["stale"] * writer_module.TRIES)
     with pytest.raises(Stale):
         kept.write(day())
@@ -158,7 +158,7 @@ def test_a_second_owner_fences_the_first(store: Store) -> None:
     assert results(store) == without()
 
 
-def test_nothing_is_put_into_the_outbox_of_a_run_that_tells_nobody(store: Store) -> None:
+def test_the_outbox_of_a_run_without_notifications_stays_empty(store: Store) -> None:
     writer(store, publish=False).write(day())
     assert results(store) == {**without(), "outbox": {}}
 
@@ -168,7 +168,7 @@ def test_a_run_without_an_owner_has_no_writer() -> None:
         shared_writer(WritePlan("sqlite://", "live", "", publish=False))
 
 
-def test_a_draft_that_comes_too_late_stands_behind_the_last(store: Store) -> None:
+def test_a_draft_that_comes_too_late_is_placed_after_the_last(store: Store) -> None:
     kept = writer(store)
     on_time, late = draft(5, "https://a.example/0", text=story(0)), draft(3, "https://b.example/0", text=story(0))
     kept.write([on_time])
@@ -197,7 +197,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, int, int]]:
 
 @given(histories())
 @settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_any_history_comes_to_the_same_results(history: list[tuple[str, int, int]]) -> None:
+def test_every_history_gives_the_same_results(history: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store:
         ledger = taken(store)
         mine, other = RunWriter(ledger, publish=True), RunWriter(ledger, publish=True)

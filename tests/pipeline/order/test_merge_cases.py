@@ -82,7 +82,7 @@ def test_twins_are_counted_across_a_mark() -> None:
     assert [one.key.occurrence for one in iter(again.pop, None)] == [2]
 
 
-def test_twins_are_counted_across_a_new_start_that_is_told_the_last_place() -> None:
+def test_twins_are_counted_across_a_restart_that_gets_the_last_place() -> None:
     # Without it the second twin had the first one's key, and was taken for a late record.
     own = record(0, 0, 10)
     last = OrderKey(10, article(0), raw_hash(own.value))
@@ -119,13 +119,13 @@ def test_a_new_partition_holds_the_others_back_until_it_was_read() -> None:
     assert offsets_out(merge) == [(1, 7), (0, 0)]
 
 
-def test_a_partition_added_twice_stays_where_it_is() -> None:
+def test_a_partition_added_twice_keeps_its_position() -> None:
     merge = Merge({0: 5})
     merge.add_partition(0, 0)
     assert merge.next_offsets() == {0: 5}
 
 
-def test_a_merge_of_no_partitions_hands_out_nothing() -> None:
+def test_a_merge_of_no_partitions_returns_nothing() -> None:
     merge = Merge({})
     assert merge.pop() is None
     assert merge.blocking() == []
@@ -141,7 +141,7 @@ def test_held_bytes_are_those_of_what_waits() -> None:
     assert (merge.held, merge.held_bytes) == (1, 5)
 
 
-def test_what_was_skipped_leaves_out_what_had_left_already() -> None:
+def test_missing_ranges_exclude_records_already_returned() -> None:
     merge = Merge({0: 3}, done={0: [5, 6, 9, 12]})
     assert merge.missing(0, 10) == [(3, 4), (7, 8)]
     merge.skip_to(0, 10)

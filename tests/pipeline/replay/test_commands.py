@@ -84,7 +84,7 @@ def test_a_replay_of_files_beside_an_empty_store_compared_and_dropped(folder: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_replay_that_is_killed_goes_on_by_the_same_command(folder: Path, how: signal.Signals) -> None:
+def test_a_killed_replay_is_continued_by_the_same_command(folder: Path, how: signal.Signals) -> None:
     command = ["replay", "--run", "slow", "--source", "day.jsonl", "--subscriptions", "queries.jsonl", "--json"]
     whole = wirewatch(*[part if part != "slow" else "whole" for part in command], cwd=folder)
     store = open_store(f"sqlite:///{folder}/var/store.db")
@@ -191,7 +191,7 @@ def test_never_seen_says_why_it_may_be(tmp_path: Path) -> None:
     assert found["feeds"][0]["polls"][0]["new"] == 1
 
 
-def test_a_feed_tells_its_last_polls_only_where_it_never_named_the_article(tmp_path: Path) -> None:
+def test_a_trace_shows_the_last_polls_of_a_feed_only_if_it_never_listed_the_article(tmp_path: Path) -> None:
     for number in range(4):
         wirewatch("feed", "add", f"https://www.outlet.test/{number}.xml", cwd=tmp_path)
     url = "https://outlet.test/missed"

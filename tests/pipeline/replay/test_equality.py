@@ -93,7 +93,7 @@ def test_a_replay_of_a_replay_is_the_same_too(world: World) -> None:
     assert world.results(second) == world.results("live")
 
 
-def test_a_replay_that_is_stopped_again_and_again_goes_on_where_it_was(world: World) -> None:
+def test_a_replay_that_is_stopped_repeatedly_continues_where_it_was(world: World) -> None:
     name, row = world.replay(slices=2)
     assert row.state == STOPPED
     starts = 1
@@ -230,7 +230,7 @@ def test_what_was_known_at_a_moment(own: World) -> None:
     assert len(list(before.alerts())) < len(list(far.alerts()))
 
 
-def test_a_takedown_is_heeded_by_a_pipeline_that_is_at_work(own: World) -> None:
+def test_a_running_pipeline_observes_a_takedown(own: World) -> None:
     [record] = [one for one in late_records() if b"late-port" in one[2]]
     take_down(own.store, "https://late.test/late-port", "wrong", by="", now_ms=END_MS)
     own.append([dataclasses.astuple(_Again(*record))])

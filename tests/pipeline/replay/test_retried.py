@@ -126,7 +126,7 @@ def killed_by_the_system(desk: Desk) -> None:
         pytest.param(1_000, killed_by_the_system, "sqlite", id="1000 records, real processes", marks=pytest.mark.slow),
     ],
 )
-def test_rejected_mended_retried_and_killed_meanwhile(
+def test_rejected_fixed_retried_and_killed_in_between(
     request: pytest.FixtureRequest, tmp_path: Path, count: int, killed: Callable[[Desk], None], stream: str
 ) -> None:
     desk = Desk(tmp_path, request.getfixturevalue("kafka_server") if stream == "kafka" else "")

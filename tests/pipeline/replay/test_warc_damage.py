@@ -129,6 +129,6 @@ def test_responses_that_are_not_http(tmp_path: Path) -> None:
     assert bad == {len(first): "a response that is not HTTP"}
 
 
-def test_other_records_are_no_pages_and_no_problems(tmp_path: Path) -> None:
+def test_other_records_are_neither_pages_nor_problems(tmp_path: Path) -> None:
     others = [record(1, rec_type="metadata"), record(2, kind="image/png"), record(3, rec_type="conversion")]
     assert read(tmp_path / "a.warc.gz", record(0), *others) == (["0"], {})

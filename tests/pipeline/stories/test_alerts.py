@@ -168,7 +168,7 @@ def test_only_the_news_that_a_subscription_wants(kind: NewsKind, text: str) -> N
     assert [alert.subscription for alert in desk.alerts] == ["s", "t", "s"]
 
 
-def test_a_paused_subscription_hears_of_no_correction() -> None:
+def test_a_paused_subscription_gets_no_correction() -> None:
     desk = Desk()
     desk.tell(article(A, ONE, at_ms=0, subscriptions=["s"]))
     desk.wanted = {"s": replace(subscription("s"), state="paused")}
@@ -205,7 +205,7 @@ def test_independent_sources_alert_at_five_ten_and_thirty() -> None:
     assert len(alerts[3].outlets) == 20
 
 
-def test_copies_are_no_independent_sources() -> None:
+def test_copies_are_not_independent_sources() -> None:
     assert [alert.reason for alert in told(40, duplicate_of="x")] == ["story"]
 
 
@@ -254,7 +254,7 @@ def test_a_retraction_beside_the_article_takes_back_its_outlets_alerts_only() ->
     assert [(alert.subscription, alert.reason, alert.withdrawn) for alert in third] == [("s", "retraction", (mine.id,))]
 
 
-def test_an_alert_tells_of_its_article() -> None:
+def test_an_alert_describes_its_article() -> None:
     desk = Desk()
     desk.wanted = {"s": replace(subscription("s"), query='aid OR ("no such" AND words)', delivery=("mail",))}
     text = f"The aid came late. {ONE}"
@@ -280,6 +280,6 @@ def test_a_late_article_is_raised_at_the_time_of_its_place() -> None:
     assert desk.alerts[1].raised_at == from_ms(late.key.time_ms) == from_ms(1)
 
 
-def test_an_article_without_a_story_alerts_nobody() -> None:
+def test_an_article_without_a_story_raises_no_alert() -> None:
     one = article(A, ONE, subscriptions=["s"])
     assert AlertRule({}, lambda *_: None).alerts_of(one, one.key) == []

@@ -71,7 +71,7 @@ def test_ways_of_writing_one_figure(language: str, kind: str, row: list[str]) ->
 
 
 @pytest.mark.parametrize(("language", "kind", "text"), rows(FIGURES, "none"))
-def test_what_is_no_figure(language: str, kind: str, text: str) -> None:
+def test_what_does_not_count_as_a_figure(language: str, kind: str, text: str) -> None:
     assert [text[one.start : one.end] for one in figures_in(text, language)] == []
 
 
@@ -111,7 +111,7 @@ def test_an_edits_figures_far_down_are_whole(before: str, after: str, figures: s
 @pytest.mark.parametrize(
     "line", ["Updated 12:31", "1,204 comments", "5 minutes ago", "Last updated: 12 March 2026, 14:02"]
 )
-def test_clockwork_at_the_top_of_a_page_is_no_figure(line: str) -> None:
+def test_a_clock_at_the_top_of_a_page_is_not_a_figure(line: str) -> None:
     assert facts_of("T", f"{line}\n{WORDS}", language="en").figures == ()
 
 
@@ -125,7 +125,7 @@ def test_no_pattern_goes_through_a_hostile_text_from_each_of_its_places(unit: st
     assert all(0 <= start < end <= len(text) for start, end in places)
 
 
-def test_the_month_may_is_no_verb() -> None:
+def test_the_month_may_is_not_a_verb() -> None:
     for text in ("12 may have died in the blast", "Some 12 may be dead"):
         assert [text[one.start : one.end] for one in figures_in(text, "en")] == ["12"]
     assert not list(figures_in("They met on 12 May in Geneva", "en"))

@@ -99,7 +99,7 @@ def filled(change: dict[int, str]) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_the_same_told_otherwise_contradicts_nothing(name: str) -> None:
+def test_the_same_facts_in_other_words_contradict_nothing(name: str) -> None:
     at, instead = SAME[name]
     assert points(filled({}), filled({at: instead})) == 0
 

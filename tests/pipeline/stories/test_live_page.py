@@ -47,7 +47,7 @@ def test_news_of_a_live_page_come_every_ten_minutes() -> None:
     assert min((b - a).total_seconds() for a, b in pairwise(late)) >= 600
 
 
-def test_small_edits_and_a_running_clock_are_no_news() -> None:
+def test_small_edits_and_a_running_clock_are_not_news() -> None:
     base = prose(1, 300)
     versions = [
         f"Updated {12 + number // 30:02}:{number * 2 % 60:02}\n{edited(base, 2 + number % 3)}" for number in range(40)
@@ -65,12 +65,12 @@ def test_a_correction_of_a_live_page_comes_at_once() -> None:
 
 
 @pytest.mark.parametrize("every_ms", [10 * MINUTE, 60 * MINUTE])
-def test_an_article_that_is_updated_now_and_then_is_told_each_time(every_ms: int) -> None:
+def test_an_article_that_is_updated_now_and_then_is_reported_each_time(every_ms: int) -> None:
     versions = [f"{10 + seed} people were killed. {prose(1, 200)}" for seed in range(8)]
     assert [alert.reason for alert in told(versions, every_ms=every_ms)] == ["story", *["figures"] * 7]
 
 
-def test_what_was_held_back_is_told_when_the_page_is_looked_at_again() -> None:
+def test_held_back_articles_are_announced_when_the_page_is_visible_again() -> None:
     versions = live_page([prose(seed, 90) for seed in range(12)])
     toll = "17 people were killed there."
     versions = [f"{toll}\n{text}" if number >= 8 else text for number, text in enumerate(versions)]

@@ -78,7 +78,7 @@ def test_walls_are_known_from_the_third_address_on(case: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("case", CASES["article"], ids=[case["title"] for case in CASES["article"]])
-def test_a_short_true_article_at_many_addresses_is_none(case: dict[str, str]) -> None:
+def test_a_short_true_article_at_many_addresses_is_not_boilerplate(case: dict[str, str]) -> None:
     title, text = case["title"], case["text"]
     pages = [Page(f"/{place}/a", text, f"{title} {'(updated)' * (place % 2)}") for place in range(8)]
     assert not any(judged(pages))
@@ -108,7 +108,7 @@ def test_addresses_without_words_and_titles_need_more_of_them() -> None:
     assert doubtful("https://a.example/7", NOTICE, title=None, headline="", claims_facts=True) is None
 
 
-def test_one_article_at_many_addresses_is_none() -> None:
+def test_one_article_at_many_addresses_is_not_boilerplate() -> None:
     # Its text takes up nothing of its headline, and it is carried in two sections, for print, for mobiles, anew.
     title = "Pomp and reflection in the capital"
     text = "Four days of parades, street parties and concerts recall the end of the fighting."
@@ -118,7 +118,7 @@ def test_one_article_at_many_addresses_is_none() -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_flash_given_again_below_another_headline_is_none(times: int) -> None:
+def test_a_text_repeated_below_another_headline_is_not_boilerplate(times: int) -> None:
     text = "The ferry ran aground at dawn. All passengers are safe."
     pages = [Page(f"/{place}", text, "Accident at sea near the islands") for place in range(times)]
     pages.append(Page("/again", text, "Coastguard rescues hundreds of travellers"))

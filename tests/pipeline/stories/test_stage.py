@@ -107,20 +107,20 @@ LITTLE = {
 
 
 @pytest.mark.parametrize("text", LITTLE.values(), ids=LITTLE.keys())
-def test_a_text_that_says_too_little_is_nobodys_copy(text: str) -> None:
+def test_a_text_that_is_too_short_is_never_a_copy(text: str) -> None:
     desk = Desk()
     told = [desk.tell(article(url, text, at_ms=hour)) for hour, url in enumerate((A, B, C))]
     assert ends(told) == [P, P, P]
 
 
-def test_one_word_over_and_over_is_no_copy_of_another_word() -> None:
+def test_one_repeated_word_is_not_a_copy_of_another_word() -> None:
     desk = Desk()
     texts = [word * 400 for word in ("news ", "video ", "live ")]
     told = [desk.tell(article(f"post/{n}", text, at_ms=n)) for n, text in enumerate(texts)]
     assert ends(told) == [P, P, P]
 
 
-def test_one_long_word_is_no_copy_of_another() -> None:
+def test_one_long_word_is_not_a_copy_of_another() -> None:
     desk = Desk()
     told = [desk.tell(article(f"post/{n}", letter * 5_000, at_ms=n)) for n, letter in enumerate("abc")]
     assert ends(told) == [P, P, P]
@@ -241,7 +241,7 @@ def test_positions_with_a_result_give_nothing_and_move_nothing() -> None:
     assert (nothing.decided, nothing.last_key) == ([], None)
 
 
-def test_an_own_earlier_text_is_no_reason_to_be_a_copy() -> None:
+def test_an_outlets_own_earlier_text_does_not_make_a_copy() -> None:
     desk = Desk()
     told = [desk.tell(article(A, ONE, at_ms=1)), desk.tell(article(A, edited(ONE, 5), at_ms=2))]
     assert ends(told) == [P, U]

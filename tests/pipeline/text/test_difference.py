@@ -70,7 +70,7 @@ def test_white_space_and_forms_of_characters_make_no_version() -> None:
     assert settled("A  ferry\n\nsank\u00a0here") == settled("A ferry sank here")
 
 
-def test_changes_are_told_by_words() -> None:
+def test_changes_are_shown_word_by_word() -> None:
     told = difference(("Fire kills 3", "Three people died."), ("Fire kills 5", "Five people died, police said."))
     assert told.changes == (
         WordChange("title", 2, "3", "5"),

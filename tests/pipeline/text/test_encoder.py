@@ -73,7 +73,7 @@ def test_any_text_has_a_vector_of_small_whole_numbers(title: str, text: str) -> 
 
 
 @pytest.mark.parametrize(("title", "text"), [("", ""), ("", " \n\t "), ("", "\ud800")])
-def test_a_text_that_says_nothing_is_no_error(title: str, text: str) -> None:
+def test_a_text_without_content_is_not_an_error(title: str, text: str) -> None:
     assert encoder().vector(title, text).shape == (DIMENSIONS,)
 
 

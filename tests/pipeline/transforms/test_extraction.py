@@ -101,7 +101,7 @@ def test_a_hostile_page_fails_alone_and_the_others_of_its_bundle_come_in_order(
     assert [future.result().item for future in futures] == [page(each).url for each in names]
 
 
-def test_a_pool_goes_on_after_every_kind_of_hostile_page_at_once(two: PoolExtraction) -> None:
+def test_a_pool_continues_after_every_kind_of_hostile_page_at_once(two: PoolExtraction) -> None:
     futures = [begin(two, page(each)) for name, _ in HOSTILE for each in (name, f"a-{name}")]
     assert [reason(future) for future in futures] == [each for _, why in HOSTILE for each in (why, "done")]
 
@@ -159,7 +159,7 @@ def test_a_process_is_replaced_after_so_many_pages(monkeypatch: pytest.MonkeyPat
     assert (len(set(ids)), ids[0] == ids[1], ids[2] == ids[3]) == (3, True, True)
 
 
-def test_processes_that_cannot_start_are_no_fault_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_cannot_start_are_not_the_pages_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_process, "serve", _no_start)
     pool = pool_of(1, spares=0)
     try:
@@ -174,7 +174,7 @@ def _no_start(*_: object) -> None:
     os._exit(4)
 
 
-def test_a_record_that_was_begun_ahead_is_done_once(one: PoolExtraction) -> None:
+def test_a_record_that_was_begun_early_is_done_once(one: PoolExtraction) -> None:
     first, second = envelope(page("a-1"), number=1), envelope(page("a-2"), number=2)
     for each in (first, second):
         one.submit_ahead(each)
@@ -241,7 +241,7 @@ def test_a_draft_says_why_in_words_that_json_can_hold() -> None:
     assert draft.problem.reason.encode().startswith(b"extractor_failed: KeyError")
 
 
-def test_a_record_falls_back_to_its_text_where_the_page_gives_none() -> None:
+def test_a_record_falls_back_to_its_text_if_the_page_has_none() -> None:
     text = "The council of the port agreed on Monday to mend the northern pier."
     both = replace(page("a"), html="<html><body></body></html>", text=text)
     assert extract_raw(both).text == text

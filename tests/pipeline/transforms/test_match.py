@@ -97,9 +97,7 @@ def test_a_subscription_holds_for_articles_from_its_saving_plus_the_margin(
     ]
 
 
-def test_an_edit_and_an_end_hold_from_their_own_times_for_whoever_asks_and_whenever(
-    queries: CountingStore, clock: Clock
-) -> None:
+def test_an_edit_and_an_end_hold_from_their_own_times_in_every_query(queries: CountingStore, clock: Clock) -> None:
     edit, end = NOON_MS + 60_000, NOON_MS + 120_000
     queries.save_subscriptions([ANN], now_ms=NOON_MS)
     queries.save_subscriptions([replace(ANN, query="closed")], now_ms=edit)
@@ -114,9 +112,7 @@ def test_an_edit_and_an_end_hold_from_their_own_times_for_whoever_asks_and_whene
     assert met(forward, news(times[1], "The harbour is open.")) == []
 
 
-def test_labels_hold_from_their_own_times_for_whoever_asks_and_whenever(
-    queries: CountingStore, clock: Clock, store: Store
-) -> None:
+def test_labels_hold_from_their_own_times_in_every_query(queries: CountingStore, clock: Clock, store: Store) -> None:
     queries.save_subscriptions([replace(ANN, query="harbour AND kind:state")], now_ms=0, from_the_beginning=True)
     queries.save_subscriptions([replace(ANN, id="bob", query="harbour NOT kind:state")], now_ms=0)
     labels = OutletLabels(store)
@@ -147,9 +143,7 @@ def test_a_matcher_that_runs_sees_what_is_saved_before_it_must_match_with_it(
     assert found == list(range(20_000 + MARGIN_MS, 60_000, 100))
 
 
-def test_a_saving_that_takes_its_time_is_seen_all_the_same(
-    queries: CountingStore, clock: Clock, matcher: Matcher
-) -> None:
+def test_a_slow_save_is_still_seen(queries: CountingStore, clock: Clock, matcher: Matcher) -> None:
     # The clock was read at noon; until the commit, almost a second later, others read the store.
     clock.now_ms = NOON_MS + FRESH_MS - 1
     assert met(matcher, news(clock.now_ms)) == []
@@ -195,7 +189,7 @@ def test_a_store_that_was_away_is_asked_again(queries: CountingStore, matcher: M
     assert met(matcher, news(NOON_MS)) == [("ann", 1)]
 
 
-def test_a_query_that_does_not_parse_is_left_out_and_said_once(
+def test_a_query_that_does_not_parse_is_left_out_and_logged_once(
     queries: CountingStore, clock: Clock, matcher: Matcher
 ) -> None:
     bad = Subscription(id="bad", query="NEAR/(")
@@ -210,7 +204,7 @@ def test_a_query_that_does_not_parse_is_left_out_and_said_once(
     ]
 
 
-def test_a_topic_that_cannot_be_read_is_left_out_and_said_once(
+def test_a_topic_that_cannot_be_read_is_left_out_and_logged_once(
     queries: CountingStore, clock: Clock, matcher: Matcher
 ) -> None:
     good = TOPIC.format(name="ports", query="harbour")
@@ -228,7 +222,7 @@ def test_a_topic_that_cannot_be_read_is_left_out_and_said_once(
     ]
 
 
-def test_a_query_that_costs_too_much_is_counted_and_the_others_go_on(
+def test_a_query_that_costs_too_much_is_counted_and_the_others_are_run(
     queries: CountingStore, clock: Clock, matcher: Matcher
 ) -> None:
     chain = " NEAR/1000 ".join(["t*", "a*", "s*", "c*", "b*"] * 4)

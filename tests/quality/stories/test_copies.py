@@ -140,7 +140,7 @@ def test_the_same_url_with_tracking_is_the_same_article() -> None:
 
 
 @pytest.mark.parametrize("language", TEMPLATES)
-def test_reports_from_one_template_are_no_copies(language: str) -> None:
+def test_reports_from_one_template_are_not_copies(language: str) -> None:
     told = Teller().tell(articles(machine_reports(language, 12)))
     assert {one.outcome.kind for one in told} == {OutcomeKind.PUBLISHED}
 

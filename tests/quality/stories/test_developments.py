@@ -41,7 +41,7 @@ def test_each_event_of_a_template_alerts() -> None:
     assert lost == []
 
 
-def test_an_event_that_was_merged_alerts_all_the_same() -> None:
+def test_an_event_that_was_merged_still_raises_its_alert() -> None:
     lost = [pair.name for pair in template_pairs() if len(forced(pair.first, pair.second)) != 2]
     assert lost == []
 
@@ -56,7 +56,7 @@ def test_it_alerts_as_a_development_if_no_other_news_is_wanted() -> None:
     assert {name: reasons for name, reasons in told.items() if reasons != ["story", "development"]} == {}
 
 
-def test_a_copy_is_no_development() -> None:
+def test_a_copy_is_not_a_development() -> None:
     told = [pair.name for pair in copy_pairs() if len(forced(pair.first, pair.second, news=("developments",))) != 1]
     assert told == []
 
@@ -105,7 +105,7 @@ def test_it_gives_way_if_they_say_all_of_it() -> None:
     assert {one.kind for one in second.news} == {"figures"}
 
 
-def test_what_was_told_is_told_once() -> None:
+def test_each_alert_is_sent_once() -> None:
     """The first event again, then the second one again: both are known, only a fifth source is news."""
     both = (ONE, OTHER, ONE, OTHER, ONE)
     again = [told(n, title, text + " More will follow.") for n, (title, text) in enumerate(both)]
@@ -143,7 +143,7 @@ def test_a_leads_background_is_news_only_in_a_text_worded_like_an_earlier_one() 
     assert [alert.reason for alert in forced(one, two, three, news=wanted)] == ["story", "figures"]
 
 
-def test_an_edit_is_no_development() -> None:
+def test_an_edit_is_not_a_development() -> None:
     desk = Desk()
     first = matching(told(0, *ONE))
     second = matching(told(0, *OTHER))
@@ -153,7 +153,7 @@ def test_an_edit_is_no_development() -> None:
 
 
 @pytest.mark.parametrize("language", ["de", "ar"])
-def test_a_text_in_another_language_is_no_development_by_its_words(language: str) -> None:
+def test_a_text_in_another_language_is_not_a_development_by_its_words(language: str) -> None:
     other = told(1, "Sorge um Anna Falk", "Die Polizei sucht seit Sonntag nach der Rentnerin aus Torvik.", language)
     assert [one.reason for one in forced(told(0, *ONE), other)] == ["story"]
 

@@ -60,7 +60,7 @@ def test_the_cases_are_many() -> None:
     assert sum(size == 1 for size in sizes) >= 5
 
 
-def test_events_are_told_apart_and_together() -> None:
+def test_events_are_separated_and_grouped() -> None:
     every, found = [], []
     for language in LANGUAGES:
         told = Teller().tell(articles(language))
@@ -88,7 +88,7 @@ def test_the_harder_sets_are_many() -> None:
 
 
 @pytest.mark.parametrize("which", SETS)
-def test_harder_events_are_told_apart_and_together(which: str) -> None:
+def test_harder_events_are_separated_and_grouped(which: str) -> None:
     every, found = [], []
     for language in SETS[which]:
         told = Teller().tell(articles(language, which))

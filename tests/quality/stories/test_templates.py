@@ -34,7 +34,7 @@ def test_the_tables_are_many() -> None:
     assert len(copy_pairs()) >= 900
 
 
-def test_no_event_told_from_a_template_is_a_copy_and_few_join() -> None:
+def test_no_event_written_from_a_template_is_a_copy_and_few_join() -> None:
     copies, joined = [], []
     for pair in template_pairs():
         together, copied = told(pair.first, pair.second)

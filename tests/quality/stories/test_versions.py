@@ -134,7 +134,7 @@ def test_a_copy_without_the_credit_has_the_origin_of_the_text_that_it_copies() -
     assert [one.outcome.kind for one in told] == [P, D, P]
 
 
-def test_an_own_text_is_an_independent_source_and_a_version_is_no_article() -> None:
+def test_an_own_text_is_an_independent_source_and_a_version_is_not_another_article() -> None:
     others = [each for each in events("en") if each["event"] == "ferry-lorne"]
     told = Teller().tell(
         [

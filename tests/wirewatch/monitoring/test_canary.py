@@ -132,7 +132,7 @@ def test_people_never_meet_one(desk: Desk, tmp_path: Path) -> None:
     assert [alert.subscription for alert in hidden.alerts()] == ["wirewatch-canary"]
 
 
-def test_a_rejected_one_shows_to_nobody_but_the_operator(desk: Desk) -> None:
+def test_a_rejected_article_shows_only_to_the_operator(desk: Desk) -> None:
     canary = desk.book.claim("t", now_ms=wall_ms(), interval_s=300)
     assert canary is not None
     empty = msgspec.structs.replace(canary_page("t", from_ms(canary.made_ms)), html="<html></html>")
@@ -168,7 +168,7 @@ def test_no_two_are_alike_and_none_joins_a_story(tmp_path: Path) -> None:
         assert not {alert.source for alert in run.reader.alerts()} & {"wirewatch-canary"}
 
 
-def test_one_is_made_in_each_interval_whoever_asks(desk: Desk) -> None:
+def test_one_is_made_in_each_interval_for_all_processes(desk: Desk) -> None:
     moment = datetime(2026, 5, 1, 12, tzinfo=UTC)
     times = iter(moment + timedelta(seconds=30 * turn) for turn in range(1000))
     now = next(times)
@@ -210,7 +210,7 @@ def test_one_that_could_not_be_appended_comes_again_with_its_own_bytes(desk: Des
     assert silent.passed.keys() == {"made"}
 
 
-def test_a_canary_that_nobody_made_changes_nothing(desk: Desk) -> None:
+def test_an_unknown_canary_changes_nothing(desk: Desk) -> None:
     forged = canary_page("guessed", from_ms(wall_ms()))
     desk.raw.append(to_records((forged,), desk.raw.max_value_bytes)[0])
     assert desk.handle() == 1

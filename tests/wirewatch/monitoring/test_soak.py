@@ -52,7 +52,7 @@ def test_idle_is_of_our_own_processes() -> None:
     assert idle_of([]) == {}
 
 
-def test_two_figures_are_no_slope() -> None:
+def test_two_figures_give_no_slope() -> None:
     assert slope_of(_rows()[:2], "pipeline_pss_mb") is None
     assert slope_of(_rows(), "workers_pss_mb") is None
 
@@ -93,7 +93,7 @@ def test_the_pipelines_figures_become_columns() -> None:
     assert figures(text) == {"outcomes": 5.0, "lag_records": 1.0, "index_mb": 2.0}
 
 
-def test_pages_are_large_and_what_is_told_comes_out() -> None:
+def test_pages_are_large_and_the_text_is_extracted() -> None:
     index = QueryIndex[str]()
     for one in SUBSCRIPTIONS:
         index.add(one.id, parse(one.query))

@@ -53,7 +53,7 @@ def _append(settings: Settings, start: int, end: int) -> None:
     create_stream(settings.stream, settings.raw_stream).append([record(number) for number in range(start, end)])
 
 
-def test_status_tells_quiet_from_broken(tmp_path: Path) -> None:
+def test_status_distinguishes_quiet_from_broken(tmp_path: Path) -> None:
     settings = _settings(tmp_path)
     _append(settings, 0, 4)
     run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
@@ -99,7 +99,7 @@ def test_doctor_lists_channels_that_may_not_be_any_more(tmp_path: Path) -> None:
     assert "JHMHI8" not in channels["facts"]
 
 
-def test_status_whose_stream_is_away_says_so_and_exits_1(tmp_path: Path) -> None:
+def test_status_reports_an_unavailable_stream_and_exits_with_1(tmp_path: Path) -> None:
     where = {"WIREWATCH_DATA_DIR": str(tmp_path), "WIREWATCH_STREAM_URL": "kafka://127.0.0.1:9?timeout_s=2"}
     open_store(_settings(tmp_path).store).close()
     done = wirewatch("status", "--json", cwd=tmp_path, **where)
@@ -141,7 +141,7 @@ def _get(port: int, path: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> None:
+def test_connectors_report_what_they_did_and_whether_they_progress(tmp_path: Path) -> None:
     [port] = free_ports(1)
     now = NOON
     store = open_store(_settings(tmp_path).store)

@@ -56,7 +56,7 @@ def test_what_a_case_becomes_means_the_same_with_more_white_space(dialect: str) 
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_changes_stand_where_they_first_occur(dialect: str) -> None:
+def test_changes_are_placed_where_they_first_occur(dialect: str) -> None:
     for case in CASES[dialect]:
         if "becomes" in case:
             positions = [change.position for change in import_query(case["query"], dialect).changes]
