@@ -6,7 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The lists are complete, so pip need not look for more. (If it did, one older than 23.3 would warn that lxml has no extra
 # html_clean, which justext asks for: lxml calls it html-clean.) pip check then says if something is missing.
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
+# What has no wheel is built by the setuptools of the lists, so nothing else is downloaded.
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --use-pep517
 CHECK := found=$$($(BIN)/pip check --disable-pip-version-check) || { echo "$$found" >&2; exit 1; }
 STAMP := $(VENV)/installed
 DEV := $(VENV)/installed-dev
@@ -42,8 +43,10 @@ $(VENV)/bin/python:
 
 $(STAMP): constraints.txt pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV) ..."
+	@awk '/^[^ ]/ { wanted = /^setuptools==/ } wanted' constraints.txt > $(VENV)/setuptools.txt
+	@$(INSTALL) --require-hashes -r $(VENV)/setuptools.txt
 	@$(INSTALL) --require-hashes -r constraints.txt
-	@$(INSTALL) --no-build-isolation --editable .
+	@$(INSTALL) --editable .
 	@$(CHECK)
 	@touch $@
 

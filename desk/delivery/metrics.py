@@ -71,18 +71,20 @@ class DeliveryMetrics(Collector):
         for name, status, count in messages:
             family.add_metric([name, status], count)
         yield family
-        family = GaugeMetricFamily("wirewatch_deliveries", "Alerts that are not over, by status.", labels=["status"])
+        family = GaugeMetricFamily(
+            "wirewatch_deliveries", "Alerts whose delivery is not finished, by status.", labels=["status"]
+        )
         found: dict[str, int] = {row.status: row.number for row in deliveries}
         for status in OPEN:
             family.add_metric([status], found.get(status, 0))
         yield family
         yield GaugeMetricFamily(
             "wirewatch_delivery_oldest_seconds",
-            "Age of the oldest message that is due and not sent, where its channel is not in trouble.",
+            "Age of the oldest message that is due and not sent, on channels that are not failing.",
             value=0 if oldest is None else max(0, now_ms - oldest) / 1_000,
         )
         yield GaugeMetricFamily("wirewatch_delivery_unplanned", "Alerts not planned yet.", value=unplanned)
-        trouble = GaugeMetricFamily("wirewatch_channel_failing", "1 for a channel in trouble.", labels=["channel"])
+        trouble = GaugeMetricFamily("wirewatch_channel_failing", "1 for a channel that is failing.", labels=["channel"])
         for name, state, _ in health:
             trouble.add_metric([name], int(state == "failing"))
         yield trouble

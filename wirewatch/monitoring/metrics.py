@@ -102,7 +102,7 @@ class RunMetrics(Collector):
             buckets = [("+Inf" if bound == float("inf") else f"{bound:g}", count) for bound, count in one.buckets]
             latency.add_metric([one.stage], buckets, one.sum_s)
         yield latency
-        yield GaugeMetricFamily("wirewatch_store_seq", "Sink transactions of the run.", value=seq)
+        yield GaugeMetricFamily("wirewatch_store_seq", "Transactions of the run so far.", value=seq)
         yield GaugeMetricFamily(
             "wirewatch_outbox_waiting",
             f"Records waiting to be relayed; counted up to {MOST_COUNTED}.",

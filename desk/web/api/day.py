@@ -116,7 +116,7 @@ def day(desk: TheDesk) -> Response:
 @router.get("/briefing", responses=gives(Briefing))
 @allow(Role.READER)
 def morning(
-    desk: TheDesk, hours: Annotated[int, Query(ge=1, le=LONGEST_HOURS, description="So many hours up to now.")] = 24
+    desk: TheDesk, hours: Annotated[int, Query(ge=1, le=LONGEST_HOURS, description="The last so many hours.")] = 24
 ) -> Response:
     """The briefing of the last hours."""
     now_ms = desk.clock_ms()

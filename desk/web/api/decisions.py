@@ -98,7 +98,7 @@ def undo(desk: TheDesk, by: TheActor, wanted: Annotated[Undoing, body(Undoing)])
 @router.get("/decisions", responses=gives(Decisions))
 @allow(Role.READER)
 def decisions(desk: TheDesk, story: Word = None, limit: Limit = 50) -> Response:
-    """Decisions about stories; ``story``: those about one."""
+    """Decisions about stories, or only about ``story``."""
     found = story_decisions.decisions(desk, story=story or "", limit=limit)[:limit]
     return answer({"items": [DECISION.of(one.decision, one.undone) for one in found]})
 

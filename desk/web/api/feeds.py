@@ -49,13 +49,13 @@ def feeds(desk: TheDesk) -> Response:
 @router.post("/feeds", responses=gives(Added, 400), openapi_extra=takes(FeedIn))
 @allow(Role.EDITOR)
 def add(desk: TheDesk, by: TheActor, feed: Annotated[FeedIn, body(FeedIn)]) -> Response:
-    """Watch a feed. What it holds at first is stored, never alerted."""
+    """Watch a feed. Articles that it already has are stored, but never alerted."""
     return answer(Added(use_case.add(desk, by, feed.url, feed.source)))
 
 
 @router.delete("/feeds", responses=gives(None, 404), status_code=204)
 @allow(Role.EDITOR)
 def remove(desk: TheDesk, by: TheActor, url: Annotated[str, Query(max_length=2_000)]) -> Response:
-    """Stop watching a feed. What it brought stays."""
+    """Stop watching a feed. Its articles stay."""
     use_case.remove(desk, by, url)
     return Response(status_code=204)

@@ -74,7 +74,7 @@ def hold(
     story: Annotated[str, Path(max_length=100)],
     wanted: Annotated[Taking, body(Taking)],
 ) -> Response:
-    """Claim a story, mark it as done, or give it back. 409: another took it meanwhile."""
+    """Claim a story, mark it as done, or give it back. 409: someone else has just claimed it."""
     act = {"claimed": shifts.claim, "done": shifts.finish, "open": shifts.give_back}[wanted.state]
     act(desk, by, story, over=wanted.over or "")
     return Response(status_code=204)

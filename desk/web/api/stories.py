@@ -113,7 +113,7 @@ def articles(
     limit: Limit = 50,
     cursor: CursorText = None,
 ) -> Response:
-    """Current versions of articles, the newest first, copies too."""
+    """Current versions of articles, the newest first, including copies."""
     before = read_cursor(cursor, _PLACE)
     rows = desk.reader.articles(source=source, story=story, since_ms=since_ms, before=before, limit=limit + 1)
     more = cursor_of(rows[limit - 1].place) if len(rows) > limit else None
@@ -181,7 +181,7 @@ def stories(
     limit: Limit = 50,
     cursor: CursorText = None,
 ) -> Response:
-    """Stories, the one that changed last first; of each filter any of its values."""
+    """Stories, the most recently changed first. If a filter has several values, one of them must match."""
     chosen = LiveFilter(
         topic=tuple(topic),
         subscription=tuple(subscription),
@@ -216,13 +216,15 @@ async def stream(
     request: Request,
     desk: TheDesk,
     caller: TheCaller,
-    since: Annotated[int | None, Query(ge=0, lt=1 << 53, description="Begin after this event id; else: now.")] = None,
+    since: Annotated[
+        int | None, Query(ge=0, lt=1 << 53, description="Start after this event id; by default, with the next event.")
+    ] = None,
 ) -> Response:
-    """Events ``article``, ``story`` and ``alert``: their data is what the lists give for one item.
+    """Events ``article``, ``story`` and ``alert``. Their data has the form of an item of the lists.
 
-    An event's id is the number of the transaction that stored it; come back with it as ``Last-Event-ID`` (or ``since``) and
-    nothing is missed. At least once: a break within a transaction gives its events again. What changed several times
-    meanwhile comes once, as it is now.
+    An event's id is the number of the transaction that stored it. If you reconnect with it as ``Last-Event-ID`` (or ``since``),
+    you miss nothing. Events come at least once: if the connection breaks within a transaction, its events come again. An
+    item that has changed several times since then comes once, in its current form.
     """
     resumes = since is not None or "last-event-id" in request.headers
     begin = last_id(request, -1 if since is None else since) if resumes else None

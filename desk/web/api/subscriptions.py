@@ -28,7 +28,9 @@ from desk.web.turns import TheTurn
 
 router = APIRouter(prefix=PREFIX)
 SUBSCRIPTION = Shape("Subscription", Subscription, without={"schema"})
-Subscriptions = listing("Subscriptions", "The newest version of each subscription that holds.", SUBSCRIPTION.kind)
+Subscriptions = listing(
+    "Subscriptions", "The current version of each subscription that has not ended.", SUBSCRIPTION.kind
+)
 ScheduleIn = partial("ScheduleIn", Schedule.__doc__ or "", Schedule, Schedule.__struct_fields__)
 SubscriptionIn = partial(
     "SubscriptionIn",
@@ -47,7 +49,7 @@ TOPIC = Shape(
     without={"effective_from_ms", "active"},
     title=str,
 )
-Topics = listing("Topics", "The newest version of each topic that holds.", TOPIC.kind)
+Topics = listing("Topics", "The current version of each topic that has not ended.", TOPIC.kind)
 Findings = listing("Findings", "What is wrong, or probably not meant; empty if there is nothing to say.", LintFinding)
 QueryText = Annotated[str, Query(min_length=1, max_length=20_000, description="In the query language.")]
 Anyway = Annotated[
@@ -89,14 +91,14 @@ class Translated(msgspec.Struct, frozen=True):
 @router.get("/subscriptions", responses=gives(Subscriptions), tags=["subscriptions"])
 @allow(Role.READER)
 def subscriptions(desk: TheDesk, by: TheActor) -> Response:
-    """The newest version of each subscription that holds."""
+    """The current version of each subscription that has not ended."""
     return answer({"items": [SUBSCRIPTION.of(one) for one in desk.subscriptions(by).all()]})
 
 
 @router.get("/subscriptions/{subscription}", responses=gives(SUBSCRIPTION.kind, 404), tags=["subscriptions"])
 @allow(Role.READER)
 def subscription(desk: TheDesk, by: TheActor, subscription: str) -> Response:
-    """One subscription, with all that it was given."""
+    """One subscription, with all its fields."""
     return answer(SUBSCRIPTION.of(desk.subscriptions(by).get(subscription)))
 
 
@@ -134,7 +136,7 @@ def end(desk: TheDesk, by: TheActor, subscription: str) -> Response:
 @router.get("/topics", responses=gives(Topics), tags=["topics"])
 @allow(Role.READER)
 def topics(desk: TheDesk) -> Response:
-    """The newest version of each topic that holds."""
+    """The current version of each topic that has not ended."""
     return answer({"items": [TOPIC.of(one, _title(one.definition)) for one in desk.topics()]})
 
 
@@ -185,7 +187,7 @@ def backtest_query(
 @router.get("/queries/import", responses=gives(Translated, 400), tags=["queries"])
 @allow(Role.READER)
 def translate(query: QueryText, dialect: Dialect) -> Response:
-    """Another vendor's query in our language. What has no equivalent here is refused, by name."""
+    """Another vendor's query in our language. If it has a construct without an equivalent, it is refused, with its name."""
     made = translated(query, dialect)
     return answer(Translated(made.query, tuple(TranslatedPart(one.position, one.text) for one in made.changes)))
 
