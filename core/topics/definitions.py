@@ -215,6 +215,20 @@ def costs(topic: Topic) -> Iterator[tuple[int, WeightedQuery, LintFinding]]:
             yield number, weighted, finding
 
 
+def cancelled(topic: Topic) -> Iterator[tuple[str, str]]:
+    """Terms that never count, since ``apart`` of their list has them too: name of the list, folded term.
+
+    The usual reason is a phrase with a comma in it, which separates terms. Stored definitions may have some, so this
+    does not prevent loading.
+    """
+    for name, each in topic.lists.items():
+        apart = {term for language, terms in each.apart.items() for term in cut_terms(terms, language)}
+        terms = dict.fromkeys(term for language, terms in each.terms.items() for term in cut_terms(terms, language))
+        for term in terms:
+            if term in apart:
+                yield name, " ".join(f"{one.key}{'*' * one.prefix}" for one in term.elements)
+
+
 def check_costs(topic: Topic, file: str) -> None:
     """Raise UsageError for a query that costs too much by the linter's limit for subscriptions."""
     for number, weighted, finding in costs(topic):

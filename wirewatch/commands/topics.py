@@ -12,7 +12,7 @@ from core.errors import InputError, UsageError
 from core.settings import load_settings
 from core.store import open_store
 from core.topics import Scored, Tagger, Topic, builtin_topics, check_topic, load_topic, load_topic_folder
-from core.topics.definitions import builtin_definitions, costs, topics_at
+from core.topics.definitions import builtin_definitions, cancelled, costs, topics_at
 from core.topics.fit import Figures, Fit, Judged, Labelled, fit, own_examples
 from core.topics.weights import with_weights
 from desk.use_cases.topics import stored_definition
@@ -64,7 +64,10 @@ def list_topics(folder: Folder = None, *, as_json: JsonLines = False) -> None:
 
 @group.command("lint")
 def lint_topics(files: Files = None, *, as_json: JsonLines = False) -> None:
-    """Report topic queries that are expensive to run on an article; exit 1 if one is too expensive to be loaded."""
+    """Report topic queries that are expensive to run on an article, and terms of lists that never count.
+
+    Exit 1 if a query is too expensive to be loaded.
+    """
     chosen = [topic for path in files for topic in topics_at(path)] if files else list(builtin_topics())
     failed = False
     for topic in chosen:
@@ -75,6 +78,12 @@ def lint_topics(files: Files = None, *, as_json: JsonLines = False) -> None:
                 continue
             console.out.print(f"{topic.name}, query {number}:", style="bold")
             show_finding(weighted.query, finding)
+        for name, term in cancelled(topic):
+            message = f"{term} never counts, since it is in apart too (a comma separates terms: leave it out of a phrase)"
+            if as_json:
+                console.put({"topic": topic.name, "list": name, "severity": "warning", "message": message})
+                continue
+            console.out.print(f"{topic.name}, list.{name}: {message}", markup=False)
     console.note(f"{len(chosen)} topics checked")
     if failed:
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ from core.topics import Topic, builtin_topics, check_topic, tag
 from tests.corpora import corpus
 
 TOPICS = {topic.name: topic for topic in builtin_topics()}
-LANGUAGES = {"en", "ar", "fa", "ru", "uk", "tr", "fr", "de", "es", "zh"}
+LANGUAGES = {"en", "ar", "fa", "ru", "uk", "tr", "fr", "de", "es", "zh", "ja", "ko"}
 WITH_TERMS = LANGUAGES | {"it", "pt", "pl", "he", "ur", "nl"}
 WHAT = {
     "syria": {"events", "abroad"},

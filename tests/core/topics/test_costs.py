@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import UsageError
 from core.topics import builtin_topics, load_topic_folder
-from core.topics.definitions import costs, folder_definitions, topics_at
+from core.topics.definitions import cancelled, costs, folder_definitions, topics_at
 
 CHEAP = 'name = "cheap"\ntitle = "Cheap"\nthreshold = 1.0\n[[query]]\nquery = "grain NEAR/5 port*"\n'
 DEAR = CHEAP.replace("heap", "ostly").replace("grain NEAR/5 port*", " NEAR/1000 ".join(["t*", "a*", "s*", "c*"] * 5))
@@ -36,3 +36,23 @@ def test_a_costly_topic_has_a_finding(folder: Path) -> None:
 
 def test_the_built_in_topics_cost_little() -> None:
     assert [(topic.name, number) for topic in builtin_topics() for number, _, _ in costs(topic)] == []
+
+
+def test_no_term_of_the_built_in_topics_is_cancelled_by_apart() -> None:
+    # "Damascus, Virginia" was read as two phrases, and Damascus alone never counted.
+    assert [(topic.name, *found) for topic in builtin_topics() for found in cancelled(topic)] == []
+
+
+def test_a_term_that_apart_cancels_is_named(folder: Path) -> None:
+    (folder / "towns.toml").write_text("""name = "towns"
+title = "Towns"
+threshold = 1.0
+[list.towns]
+terms.any = "Damascus, Aleppo*, Homs"
+apart.any = "Damascus, Virginia, Aleppo soap"
+[[rule]]
+name = "a town"
+all = ["towns"]
+lead = 2.0
+""")
+    assert [list(cancelled(topic)) for topic in topics_at(folder)] == [[], [("towns", "damascus")]]
