@@ -79,7 +79,9 @@ def lint_topics(files: Files = None, *, as_json: JsonLines = False) -> None:
             console.out.print(f"{topic.name}, query {number}:", style="bold")
             show_finding(weighted.query, finding)
         for name, term in cancelled(topic):
-            message = f"{term} never counts, since it is in apart too (a comma separates terms: leave it out of a phrase)"
+            message = (
+                f"{term} never counts, since it is in apart too (a comma separates terms: leave it out of a phrase)"
+            )
             if as_json:
                 console.put({"topic": topic.name, "list": name, "severity": "warning", "message": message})
                 continue
