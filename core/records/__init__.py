@@ -5,7 +5,7 @@ Pure: no Beam, Kafka, SQL, files or clock. Times are UTC; event times are whole 
 
 from core.records.alert import Alert, Subscription
 from core.records.article import Article, Match, SubscriptionMatch, TopicMatch
-from core.records.identity import alert_id, article_id, canonical_url, raw_hash, version_hash
+from core.records.identity import alert_id, article_id, article_id_at, canonical_url, raw_hash, version_hash
 from core.records.raw import Claims, HttpFacts, OrderKey, Outcome, OutcomeKind, Position, RawArticle, claims_of
 from core.records.wire import decode, encode, from_ms, to_ms
 
@@ -25,6 +25,7 @@ __all__ = [
     "TopicMatch",
     "alert_id",
     "article_id",
+    "article_id_at",
     "canonical_url",
     "claims_of",
     "decode",

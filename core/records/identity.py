@@ -149,7 +149,13 @@ def _plain(text: str) -> str | None:
     """The canonical form of a URL that is only a host and a path of plain words; ``_whole`` would take six times as long."""
     found = _PLAIN.fullmatch(text)
     # URLs with AMP parts or an index file are left to ``_whole``.
-    if found is None or "amp" in text or "/index." in text or found["port"] in ("80", "443"):
+    if (
+        found is None
+        or "amp" in found["behind"]
+        or "ampproject" in text
+        or "/index." in text
+        or found["port"] in ("80", "443")
+    ):
         return None
     host = _host(found["host"])
     return None if host is None else f"https://{host}{found['behind']}"
@@ -288,7 +294,12 @@ def _digest(*parts: str) -> str:
 
 def article_id(url: str) -> str:
     """Id of the article at ``url`` (final, after redirects), which is also the key of its records on the raw stream."""
-    return _digest("article", canonical_url(url))
+    return article_id_at(canonical_url(url))
+
+
+def article_id_at(canonical: str) -> str:
+    """The same for a URL that is canonical already, as ``Article.canonical_url`` is."""
+    return _digest("article", canonical)
 
 
 def raw_hash(value: bytes) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from core.records import Article, article_id
+from core.records import Article, article_id_at
 
 
 class Alias(msgspec.Struct, frozen=True):
@@ -22,7 +22,7 @@ class Alias(msgspec.Struct, frozen=True):
 
 def addresses_of(article: Article) -> tuple[str, str]:
     """The ids of the fetched address and of the address that the page declares; usually the same."""
-    return article.id, article_id(article.canonical_url)
+    return article.id, article_id_at(article.canonical_url)
 
 
 def joined(

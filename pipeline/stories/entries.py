@@ -21,8 +21,22 @@ _FIRST_ROWS = 1_024
 _Name = TypeVar("_Name", str, "str | None")
 _ID_DIGITS = 32
 _HALF = 8
-_LISTED = 1 + 2 * 8 + 8 + 4
-"""Bytes of a row in ``alive``, in two lists, and in the two for the order of places (frequencies.py)."""
+_LISTED = 2 * 8 + 8 + 4
+"""Bytes of a row in two lists, and in the two for the order of places (frequencies.py)."""
+
+_HEAD = np.dtype(
+    [
+        ("time", "<i8"),
+        ("text", "<u8"),
+        ("article", "<u8"),
+        ("story", "<u8"),
+        ("outlet", "<u4"),
+        ("version", "<i4"),
+        ("language", "<u2"),
+        ("alive", "?"),
+    ],
+    align=True,
+)
 
 _MASK = 2**64 - 1
 
@@ -170,29 +184,16 @@ class Columns:
 
     def _allocate(self, rows: int) -> None:
         self.features = np.zeros(rows, LAYOUT)
-        self.times = np.zeros(rows, np.int64)
-        self.texts = np.zeros(rows, np.uint64)
-        self.articles = np.zeros(rows, np.uint64)
-        self.stories = np.zeros(rows, np.uint64)
-        self.outlets = np.zeros(rows, np.uint32)
-        self.languages = np.zeros(rows, np.uint16)
-        self.versions = np.zeros(rows, np.int32)
-        self.alive = np.zeros(rows, np.bool_)
+        self.heads = np.zeros(rows, _HEAD)
+        self.times, self.texts = self.heads["time"], self.heads["text"]
+        self.articles, self.stories = self.heads["article"], self.heads["story"]
+        self.outlets, self.languages = self.heads["outlet"], self.heads["language"]
+        self.versions, self.alive = self.heads["version"], self.heads["alive"]
 
     @property
     def nbytes(self) -> int:
         """Bytes of the rows in use: in the arrays, of their keys and packed fields, and in the lists of those."""
-        arrays = (
-            self.features,
-            self.times,
-            self.texts,
-            self.articles,
-            self.stories,
-            self.outlets,
-            self.languages,
-            self.versions,
-        )
-        return self._size * (sum(array.itemsize for array in arrays) + _LISTED) + self._held
+        return self._size * (self.features.itemsize + self.heads.itemsize + _LISTED) + self._held
 
     def __len__(self) -> int:
         return self._size - len(self._free) - len(self._dropped)
@@ -211,14 +212,17 @@ class Columns:
             if slot == len(self.times):
                 self._grow()
         self.features[slot] = read_features(entry.fingerprint)
-        self.times[slot] = entry.key.time_ms
-        self.texts[slot] = number_of(entry.text_hash)
-        self.articles[slot] = number_of(entry.article)
-        self.stories[slot] = number_of(entry.story)
-        self.outlets[slot] = _numbered(self._outlets, self._names, entry.source)
-        self.languages[slot] = _numbered(self._languages, self._codes, entry.language)
-        self.versions[slot] = entry.version
-        self.alive[slot] = True
+        article = number_of(entry.article)
+        self.heads[slot] = (
+            entry.key.time_ms,
+            number_of(entry.text_hash),
+            article,
+            article if entry.story == entry.article else number_of(entry.story),
+            _numbered(self._outlets, self._names, entry.source),
+            entry.version,
+            _numbered(self._languages, self._codes, entry.language),
+            True,
+        )
         return slot
 
     def entry(self, slot: int) -> IndexEntry:
@@ -285,11 +289,9 @@ class Columns:
 
     def _grow(self) -> None:
         # Fresh pages use memory only when they are written, so doubling costs address space, not memory.
-        old = dict(vars(self))
-        self._allocate(len(self.times) * 2)
-        for name, array in vars(self).items():
-            if isinstance(array, np.ndarray):
-                array[: len(old[name])] = old[name]
+        features, heads = self.features, self.heads
+        self._allocate(len(heads) * 2)
+        self.features[: len(features)], self.heads[: len(heads)] = features, heads
 
 
 def _numbered(numbers: dict[_Name, int], names: list[_Name], name: _Name) -> int:

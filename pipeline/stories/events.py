@@ -8,6 +8,8 @@ it. The weights are from a logistic regression over pairs of articles, so a scor
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +25,6 @@ from pipeline.stories.across import (
     NAMES_ACROSS,
     NOTHING,
     WORDS_ACROSS,
-    unpacked,
 )
 from pipeline.stories.features import Features, across_keys
 from pipeline.stories.frequencies import Frequencies
@@ -77,10 +78,26 @@ names and none in common; "names": times the cosine of the names; "thin": how li
 part of its vectors is not subtracted."""
 
 INPUTS = tuple(_WEIGHTS)
-_CONDITIONS = ("", "one language", "across", "cased", "uncased", "guessed", "thin", "strangers", "names")
-_ALWAYS, _ONE, _ACROSS, _CASED, _UNCASED, _GUESSED, _THIN, _STRANGERS, _NAMES = (
-    np.asarray([[by.get(one, 0.0)] for by in _WEIGHTS.values()]) for one in _CONDITIONS
-)
+
+
+def _weights_if(condition: str) -> NDArray[np.float64]:
+    return np.asarray([[by.get(condition, 0.0)] for by in _WEIGHTS.values()])
+
+
+def _weighed_if(condition: str) -> list[tuple[int, float]]:
+    """The places of the inputs with a weight for this condition, each with the weight."""
+    return [(at, by[condition]) for at, by in enumerate(_WEIGHTS.values()) if condition in by]
+
+
+_ALWAYS, _THIN = _weights_if(""), _weights_if("thin")
+# By two conditions that nearly every row has otherwise than the next: one language, and capitals in both scripts.
+_KINDS = np.hstack([_weights_if(one) for one in ("across", "across", "one language", "one language")])
+_CASES = np.hstack([_weights_if(one) for one in ("uncased", "cased")] * 2)
+_GUESSED, _STRANGERS, _NAMES = (_weighed_if(one) for one in ("guessed", "strangers", "names"))
+_AT = {name: at for at, name in enumerate(INPUTS)}
+_VECTORS, _NAME_COSINE, _EARLY_NAMES = _AT["vectors"], _AT["names"], _AT["early names"]
+_COGNATES, _FIGURES, _TITLE_FIGURES = _AT["cognates"], _AT["figures"], _AT["title figures"]
+_OTHER_FIGURES, _DAYS, _WORDS, _TERMS = _AT["other figures"], _AT["days"], _AT["words"], _AT["terms"]
 
 JOIN_AT = 0.0
 NEAREST = 0.25
@@ -95,13 +112,19 @@ ANOTHER_EVENT = -8.0
 
 Rows = NDArray[Any]
 Scores = NDArray[np.float64]
+Words = Callable[[Rows], Scores]
+"""The lexical similarity of rows in the text's language, from 0 to 1."""
 
 
 class Likeness(NamedTuple):
-    """The ``inputs`` for each row (a row for each of ``INPUTS``), and the score: the logarithm of the odds of one event."""
+    """The ``inputs`` for each row (a row for each of ``INPUTS``), and the score: the logarithm of the odds of one event.
+
+    ``whole``: the rows for which both are complete; the others' scores are upper bounds.
+    """
 
     inputs: NDArray[np.float64]
     scores: Scores
+    whole: NDArray[np.int64]
 
 
 def of_story(told: Scores) -> float:
@@ -116,82 +139,147 @@ def likeness(
     rows: Rows,
     ages_ms: NDArray[np.int64],
     one_language: NDArray[np.bool_],
-    words: NDArray[np.float64],
+    words: Words,
     background: Frequencies,
+    least: float = -math.inf,
 ) -> Likeness:
     """How likely it is that each row is about the event of the text ``asked``.
 
-    ``words``: the lexical similarity, 0 if languages differ.
+    Rows that can't reach ``least`` are compared only in part, since most candidates share little with a text.
     """
-    vectors = alike(asked, rows, background)
-    names, figures, cognates = _in_common(asked, rows, background)
-    terms, other_figures = _words_in_common(asked, rows, one_language)
-    guessed = (rows["encoded"] == GUESSED) if asked["encoded"] == ENCODED else np.ones(len(rows), np.bool_)
-    cased = (rows["cased"] > 0) & bool(asked["cased"])
-    strangers = (names.shared == 0.0) & (names.fewest >= _NAMES_SEEN)
-    inputs = np.array((
-        np.ones(len(rows)), vectors, names.cosine, names.rarity, names.rarest, names.shared, names.contained,
-        _early(asked, rows), names.fewest, names.most, strangers, cognates.cosine, cognates.rarity, cognates.shared,
-        np.minimum(figures.shared, 3.0), figures.rarity, _title_figures(asked, rows),
-        (figures.shared == 0.0) & (figures.fewest > 0.0), figures.fewest, other_figures, ages_ms / (24 * HOUR_MS), words,
-        terms, np.maximum(_FEW_WORDS - words, 0.0), np.maximum(words - _MANY_WORDS, 0.0),
-    ))  # fmt: skip
+    inputs = np.zeros((len(INPUTS), len(rows)))
+    inputs[0] = 1.0
+    inputs[_VECTORS] = alike(asked, rows, background)
+    _put_common(inputs, asked, rows, background)
+    inputs[_DAYS] = ages_ms / (24 * HOUR_MS)
+    told = one_language.nonzero()[0]
+    if len(told):
+        terms = rows["terms"][told]
+        inputs[_TERMS, told] = (are_among(asked["terms"], terms) & (terms != NOTHING)).sum(axis=1)
+    weights = _weights_of(asked, rows, one_language, inputs, background)
+    whole = np.arange(len(rows))
+    scores = np.zeros(len(rows))
+    if least > -math.inf:
+        scores = _summed(weights, inputs) + (_MOST_LATER + _MOST_OF_WORDS * one_language)
+        whole = (scores >= least).nonzero()[0]
+    if len(whole):
+        _put_later(inputs, asked, rows, whole, one_language[whole], words)
+        scores[whole] = _summed(weights[:, whole], inputs[:, whole])
+    return Likeness(inputs, scores, whole)
+
+
+def _summed(weights: NDArray[np.float64], inputs: NDArray[np.float64]) -> Scores:
     # One after the other, since a library must not choose the order of a sum of floats.
-    weights = np.where(one_language, _ONE, _ACROSS)
-    weights += _ALWAYS + _THIN * (PRIOR_VECTORS / (PRIOR_VECTORS + background.vectors))
-    weights += np.where(cased, _CASED, _UNCASED)
-    weights += _NAMES * names.cosine
-    for condition, more in ((guessed, _GUESSED), (strangers, _STRANGERS)):
+    return np.asarray(np.add.accumulate(weights * inputs, axis=0)[-1], np.float64)
+
+
+def _weights_of(
+    asked: Features,
+    rows: Rows,
+    one_language: NDArray[np.bool_],
+    inputs: NDArray[np.float64],
+    background: Frequencies,
+) -> NDArray[np.float64]:
+    """The weights of the inputs for each row, in the shape of ``inputs``."""
+    kinds = _KINDS + (_ALWAYS + _THIN * (PRIOR_VECTORS / (PRIOR_VECTORS + background.vectors)))
+    kinds += _CASES
+    cased = (rows["cased"] > 0) & bool(asked["cased"])
+    weights = kinds.take(one_language * 2 + cased, axis=1)
+    for at, weight in _NAMES:
+        weights[at] += weight * inputs[_NAME_COSINE]
+    guessed = rows["encoded"] == GUESSED if asked["encoded"] == ENCODED else np.ones(len(rows), np.bool_)
+    for condition, more in ((guessed, _GUESSED), (inputs[_AT["strangers"]], _STRANGERS)):
         if condition.any():
-            weights += more * condition
-    weights *= inputs
-    return Likeness(inputs, np.add.accumulate(weights, axis=0)[-1])
+            for at, weight in more:
+                weights[at] += weight * condition
+    return weights
 
 
-class _Common(NamedTuple):
-    """What two rows of hashes have in common, by rarity; 1 is the rarity of a hash that no other text has, for any window.
+def _put_later(
+    inputs: NDArray[np.float64],
+    asked: Features,
+    rows: Rows,
+    whole: NDArray[np.int64],
+    one_language: NDArray[np.bool_],
+    words: Words,
+) -> None:
+    """Put the inputs that only rows with a chance need. ``one_language``: by the rows of ``whole``."""
+    several = rows[whole] if len(whole) < len(rows) else rows
+    inputs[_EARLY_NAMES, whole] = _early(asked, several)
+    inputs[_TITLE_FIGURES, whole] = _title_figures(asked, several)
+    told = np.zeros(len(whole))
+    if one_language.any():
+        near = several[one_language]
+        told[one_language] = words(near)
+        figures, seen = overlap(asked["figures"], near["figures"])
+        inputs[_OTHER_FIGURES, whole[one_language]] = (seen >= _FIGURES_SEEN) & (figures == 0.0)
+    inputs[_WORDS, whole] = told
+    inputs[_AT["few words"], whole] = np.maximum(_FEW_WORDS - told, 0.0)
+    inputs[_AT["many words"], whole] = np.maximum(told - _MANY_WORDS, 0.0)
 
-    ``contained``: the common share of the smaller row.
+
+def _most(of: str) -> float:
+    """The most that an input's weight can be."""
+    return sum(max(weight, 0.0) for weight in _WEIGHTS[of].values())
+
+
+def _of_words(told: float) -> float:
+    by = [_WEIGHTS[name].get("one language", 0.0) for name in ("words", "few words", "many words")]
+    return by[0] * told + by[1] * max(_FEW_WORDS - told, 0.0) + by[2] * max(told - _MANY_WORDS, 0.0)
+
+
+_SURELY = 1e-6
+_MOST_TITLE_FIGURES = 2
+_MOST_LATER = _most("early names") + _most("title figures") * _MOST_TITLE_FIGURES + _most("other figures") + _SURELY
+"""The most that ``_put_later`` can add to a score, without words, and a margin for rounding."""
+
+_MOST_OF_WORDS = max(_of_words(told) for told in (0.0, _FEW_WORDS, _MANY_WORDS, 1.0))
+"""The most that words can add: their part is linear between these."""
+
+
+def _put_common(inputs: NDArray[np.float64], asked: Features, rows: Rows, background: Frequencies) -> None:
+    """Put what names, figures and cognates have in common, by rarity.
+
+    1 is the rarity of a hash that no other text has, for any window. The text's own hashes are compared as one more row.
     """
-
-    rarest: Scores
-    cosine: Scores
-    rarity: Scores
-    shared: Scores
-    contained: Scores
-    fewest: Scores
-    most: Scores
-
-
-def _in_common(asked: Features, rows: Rows, background: Frequencies) -> tuple[_Common, _Common, _Common]:
-    """The common part of names, of figures and of cognates."""
-    own, others = across_keys(asked), across_keys(rows)
-    mine, theirs = _rarity(own, background), _rarity(others, background)
-    shared = theirs * are_among(own, others)
+    own = across_keys(asked)
+    keys = np.concatenate((own[None], across_keys(rows)))
+    real = keys != NOTHING
+    parts = np.empty((6, *keys.shape))
+    np.multiply(background.rarity(keys), real, out=parts[0])
+    np.multiply(parts[0], parts[0], out=parts[1])
+    parts[4] = real
+    same = are_among(own, keys)
+    np.multiply(parts[:2], same, out=parts[2:4])
+    parts[5] = same
     # Integers far below 2⁵³, whose sums are exact in floats, in any order.
-    totals, sums, own_sums = shared @ _PARTS, theirs @ _PARTS, mine @ _PARTS
-    norms = ((theirs * theirs) @ _PARTS) * ((mine * mine) @ _PARTS)
-    counts, known, own_known = (shared > 0) @ _PARTS, (theirs > 0) @ _PARTS, (mine > 0) @ _PARTS
-    made = (
-        ((shared * shared) @ _PARTS) / np.sqrt(np.maximum(norms, 1.0)),
-        totals / background.rarest,
-        counts,
-        totals / np.maximum(np.minimum(sums, own_sums), 1.0),
-        np.minimum(known, own_known),
-        np.maximum(known, own_known),
-    )
-    rarest = shared[:, :NAMES_ACROSS].max(axis=1) / background.rarest
-    names, figures, cognates = (_Common(rarest, *(each[:, at] for each in made)) for at in range(3))
-    return names, figures, cognates
+    sums = (parts.reshape(-1, keys.shape[1]) @ _PARTS).reshape(6, len(keys), 3).transpose(0, 2, 1)
+    rarities, squares, _, _, known, _ = sums[:, :, :1]
+    theirs, their_squares, shared, shared_squares, their_known, counts = sums[:, :, 1:]
+    cosines = shared_squares / np.sqrt(np.maximum(their_squares * squares, 1.0))
+    rarity = shared / background.rarest
+    fewest = np.minimum(their_known, known)
+    names, figures, cognates = range(3)
+    inputs[_NAME_COSINE] = cosines[names]
+    inputs[_AT["name rarity"]] = rarity[names]
+    inputs[_AT["rarest name"]] = parts[2, 1:, :NAMES_ACROSS].max(axis=1) / background.rarest
+    inputs[_AT["name count"]] = counts[names]
+    inputs[_AT["names contained"]] = shared[names] / np.maximum(np.minimum(theirs[names], rarities[names]), 1.0)
+    inputs[_AT["fewest names"]] = fewest[names]
+    inputs[_AT["most names"]] = np.maximum(their_known[names], known[names])
+    inputs[_AT["strangers"]] = (counts[names] == 0.0) & (fewest[names] >= _NAMES_SEEN)
+    inputs[_COGNATES] = cosines[cognates]
+    inputs[_AT["cognate rarity"]] = rarity[cognates]
+    inputs[_AT["cognate count"]] = counts[cognates]
+    inputs[_FIGURES] = np.minimum(counts[figures], 3.0)
+    inputs[_AT["figure rarity"]] = rarity[figures]
+    inputs[_AT["no figure in common"]] = (counts[figures] == 0.0) & (fewest[figures] > 0.0)
+    inputs[_AT["fewest figures"]] = fewest[figures]
 
 
 _SIZES = (NAMES_ACROSS, LEAD_FIGURES, CELLS, WORDS_ACROSS)
 _PARTS = np.repeat(np.eye(4), _SIZES, axis=0)[:, [0, 1, 3]]
 """Selects names, figures and cognates among these hashes: rows times this matrix are the sums of each."""
-
-
-def _rarity(hashes: NDArray[np.uint32], background: Frequencies) -> NDArray[np.float64]:
-    return np.asarray(background.rarity(hashes) * (hashes != NOTHING), np.float64)
 
 
 def _early(asked: Features, rows: Rows) -> Scores:
@@ -200,48 +288,38 @@ def _early(asked: Features, rows: Rows) -> Scores:
     return np.asarray(((theirs[:, :, None] == own[None, None, :]) & (own != NOTHING)).any(axis=(1, 2)), np.float64)
 
 
-def _words_in_common(asked: Features, rows: Rows, one_language: NDArray[np.bool_]) -> tuple[Scores, Scores]:
-    """The number of common heavy terms, and 1 if both have several figures and none in common; 0 for another language."""
-    shared, other_figures = np.zeros(len(rows)), np.zeros(len(rows))
-    one = one_language.nonzero()[0]
-    if len(one):
-        terms = rows["terms"][one]
-        shared[one] = (are_among(asked["terms"], terms) & (terms != NOTHING)).sum(axis=1)
-        figures, seen = overlap(asked["figures"], rows["figures"][one])
-        other_figures[one] = (seen >= _FIGURES_SEEN) & (figures == 0.0)
-    return shared, other_figures
-
-
 def alike(asked: Features, rows: Rows, background: Frequencies) -> Scores:
     """The cosine of the vectors after subtracting the window's mean; 0 without a vector."""
     if not asked["encoded"]:
         return np.zeros(len(rows))
-    own, total = unpacked(asked["vector"]), background.total
+    held, mine, total = rows["vector"], asked["vector"], background.total
     weight = background.vectors + PRIOR_VECTORS
+    # Each number is half a byte, with ``MIDDLE`` added; the first halves come before the second ones here.
+    size = held.shape[1]
+    numbers = np.empty((len(held) + 1, size * 2), np.float32)
+    np.right_shift(held, 4, out=numbers[:-1, :size], casting="unsafe")
+    np.bitwise_and(held, 15, out=numbers[:-1, size:], casting="unsafe")
+    numbers[-1, :size], numbers[-1, size:] = mine >> 4, mine & 15
+    own = numbers[-1] - MIDDLE
     # Integers below 2²⁴, so that every sum is exact in a float32; the total is computed in two parts.
-    factors = np.empty((4, len(own)), np.float32)
-    factors[0], factors[1], factors[2] = own, total >> _TOTAL_BITS, total & (1 << _TOTAL_BITS) - 1
-    factors[3] = 1.0
-    held = rows["vector"]
-    # Each number is half a byte, with ``MIDDLE`` added.
-    firsts, seconds = (held >> 4).astype(np.float32), (held & 15).astype(np.float32)
-    theirs, highs, lows, ones = factors[:, 0::2] @ firsts.T + factors[:, 1::2] @ seconds.T
-    shifts = factors.astype(np.float64).sum(axis=1) * MIDDLE
-    theirs, highs, lows = theirs - shifts[0], highs - shifts[1], lows - shifts[2]
-    with_total = highs * (1 << _TOTAL_BITS) + lows
-    squares = np.einsum("ij,ij->i", firsts, firsts) + np.einsum("ij,ij->i", seconds, seconds)
-    squares = squares - ones * (2.0 * MIDDLE) + len(own) * MIDDLE * MIDDLE
-    mine = own.astype(np.int64)
-    own_with_total, own_square = float(mine @ total), float(mine @ mine)
-    square = float((total * total).sum())
-    common = theirs * float(weight) ** 2 - (with_total + own_with_total) * weight + square
-    own_length = own_square * float(weight) ** 2 - 2.0 * own_with_total * weight + square
-    their_lengths = squares * float(weight) ** 2 - 2.0 * with_total * weight + square
-    cosine = common / np.sqrt(np.maximum(own_length * their_lengths, 1.0))
+    factors = np.empty((len(own), 4), np.float32)
+    factors[:, 0], factors[:, 3] = own, 1.0
+    factors[:size, 1], factors[size:, 1] = total[0::2] >> _TOTAL_BITS, total[1::2] >> _TOTAL_BITS
+    factors[:size, 2], factors[size:, 2] = total[0::2] & _LOW_BITS, total[1::2] & _LOW_BITS
+    products = (numbers @ factors).astype(np.float64)
+    products[:, :3] -= factors[:, :3].sum(axis=0, dtype=np.float64) * MIDDLE
+    squares = np.einsum("ij,ij->i", numbers, numbers)
+    squares = squares - products[:, 3] * (2.0 * MIDDLE) + len(own) * MIDDLE * MIDDLE
+    with_total = products[:, 1] * (1 << _TOTAL_BITS) + products[:, 2]
+    square = float(total @ total)
+    common = products[:-1, 0] * float(weight) ** 2 - (with_total[:-1] + with_total[-1]) * weight + square
+    lengths = squares * float(weight) ** 2 - 2.0 * with_total * weight + square
+    cosine = common / np.sqrt(np.maximum(lengths[:-1] * lengths[-1], 1.0))
     return np.asarray(np.where(rows["encoded"] > 0, cosine, 0.0), np.float64)
 
 
 _TOTAL_BITS = 11
+_LOW_BITS = (1 << _TOTAL_BITS) - 1
 
 
 def _title_figures(asked: Features, rows: Rows) -> Scores:
@@ -251,4 +329,4 @@ def _title_figures(asked: Features, rows: Rows) -> Scores:
         return np.zeros(len(rows))
     same = (theirs[:, :, None] == own[None, None, :]).any(axis=2) & (theirs != NOTHING)
     same &= np.arange(theirs.shape[1]) < rows["title_figures"][:, None]
-    return np.asarray(np.minimum(same.sum(axis=1), 2).astype(np.float64), np.float64)
+    return np.asarray(np.minimum(same.sum(axis=1), _MOST_TITLE_FIGURES).astype(np.float64), np.float64)

@@ -97,11 +97,13 @@ class Frequencies:
         found: NDArray[np.int32] = self._table[terms & np.uint32(BUCKETS - 1)]
         return found
 
-    def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.int32]:
         """ln((articles + prior) / (articles with the term + 1)) in integer units of 1/``FINE``, at least 0.1."""
-        rarities = self._whole + _HALF - _logarithms().take(self.counts_of(terms), mode="clip")
+        rarities: NDArray[np.int32] = np.int32(self._whole + _HALF) - _logarithms().take(
+            self.counts_of(terms), mode="clip"
+        )
         rarities >>= _SHIFT
-        return np.asarray(np.maximum(rarities, _LEAST), np.int64)
+        return np.maximum(rarities, _LEAST, out=rarities)
 
     @property
     def rarest(self) -> int:
@@ -120,10 +122,14 @@ class Frequencies:
         return bisect_left(places, place, self._skipped)
 
     def _move(self, start: int, end: int) -> None:
-        self._count(self._from, min(start, self._to), -1)
-        self._count(max(end, self._from), self._to, -1)
-        self._count(start, min(end, self._from), 1)
-        self._count(max(self._to, start), end, 1)
+        if start > self._from:
+            self._count(self._from, min(start, self._to), -1)
+        if end < self._to:
+            self._count(max(end, self._from), self._to, -1)
+        if start < self._from:
+            self._count(start, min(end, self._from), 1)
+        if end > self._to:
+            self._count(max(self._to, start), end, 1)
         self._from, self._to = start, end
 
     def _count(self, start: int, end: int, step: int) -> None:
@@ -149,9 +155,9 @@ def _logarithms_from(block: int) -> NDArray[np.int64]:
 
 
 @cache
-def _logarithms() -> NDArray[np.int64]:
+def _logarithms() -> NDArray[np.int32]:
     """The logarithm of each count plus 1, with 2**_SHIFT steps per 1/``FINE``."""
-    return np.asarray(np.rint(_ln(np.arange(1.0, MOST_COUNTED + 2)) * (FINE << _SHIFT)), np.int64)
+    return np.asarray(np.rint(_ln(np.arange(1.0, MOST_COUNTED + 2)) * (FINE << _SHIFT)), np.int32)
 
 
 def _ln(ratios: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.durations import HOUR_MS
 from core.records import OrderKey
-from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, unpacked
+from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, total_of
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, place_of
 from pipeline.stories.events import JOIN_AT, of_story
 from pipeline.stories.features import PAD, Features, across_keys, read_features
@@ -109,7 +109,7 @@ class StoryIndex:
         self._by_band.add(_copy_keys(known), slot)
         self._by_term.add(_term_keys(known, TERM_KEYS), slot)
         if known["encoded"]:
-            self._by_key.add(_across_keys(known).tolist(), slot)
+            self._by_key.add(_across_keys(known), slot)
         self._by_story.add((int(columns.stories[slot]) >> 32,), slot)
         self._frequencies.add(columns.places[slot], slot)
 
@@ -142,7 +142,10 @@ class StoryIndex:
                 rows = columns.features.take(alike)
                 alike = alike[are_one_event(known, rows, columns.outlets[alike] != outlet)]
         if known["shingles"]:
-            slots = np.unique(self._candidates(self._by_band, _copy_keys(known), MAX_COPY_CANDIDATES, own, as_of)[0])
+            keys = _copy_keys(known)
+            found, by_key = self._by_band.find(keys)
+            seen = self._visible(found, own, as_of)
+            slots = _distinct(_rarest(found[seen], by_key[seen], keys, MAX_COPY_CANDIDATES)[0])
             if len(slots):
                 copies = are_copies(known, columns.features.take(slots), columns.outlets[slots] != outlet)
                 alike = np.concatenate((alike, slots[copies]))
@@ -162,14 +165,18 @@ class StoryIndex:
             return None
         own = number_of(article)
         background = self._frequencies.as_of(*self._ends(as_of))
-        terms = self._rare(known["terms"][:ASKED_TERMS], MAX_TERM_ARTICLES)
-        found = self._candidates(self._by_term, terms, MAX_GROUP_CANDIDATES, own, as_of, language=number)
+        terms = _term_keys(known, ASKED_TERMS)
         if known["encoded"]:
-            keys = self._rare(_across_keys(known), MAX_ACROSS_ARTICLES)
-            others = self._candidates(self._by_key, keys, MAX_ACROSS_CANDIDATES, own, as_of)
+            keys = _across_keys(known)
+            counts = background.counts_of(np.asarray(terms + keys, np.uint32)).tolist()
+            keys = _rare(keys, counts[len(terms) :], MAX_ACROSS_ARTICLES)
+            terms = _rare(terms, counts[: len(terms)], MAX_TERM_ARTICLES)
             question = Question(known, number, as_of, columns, background, self.similarity)
-            return self._event_across(question, self._nearest(((terms, *found), (keys, *others))), own)
-        slots = np.unique(found[0])
+            return self._event_across(question, self._nearest(terms, keys, own, as_of, number), own)
+        terms = _rare(terms, background.counts_of(np.asarray(terms, np.uint32)).tolist(), MAX_TERM_ARTICLES)
+        found, by_key = self._by_term.find(terms)
+        seen = self._visible(found, own, as_of, number)
+        slots = _distinct(_rarest(found[seen], by_key[seen], terms, MAX_GROUP_CANDIDATES)[0])
         if not len(slots):
             return None
         ages = as_of.time_ms - columns.times[slots]
@@ -187,7 +194,7 @@ class StoryIndex:
         columns = self._columns
         if not len(slots):
             return None
-        near = question.scores(slots)
+        near = question.near(slots, RELATED_AT)
         self._asked = _Asked(slots, near, RELATED_AT, question)
         if near.max() < JOIN_AT:
             return None
@@ -195,7 +202,7 @@ class StoryIndex:
         stories = list(dict.fromkeys(columns.stories[slots[order[near[order] >= JOIN_AT]]].tolist()))[:MAX_STORIES]
         told = self._members(stories, own, question.as_of)
         # All at once, since most of the cost of a comparison does not depend on the number of rows.
-        question.compare(np.unique(np.concatenate(told)))
+        question.compare(_distinct(np.concatenate(told)))
         best: tuple[float, int] | None = None
         for members in told:
             each = question.scores(members)
@@ -213,7 +220,7 @@ class StoryIndex:
         members = []
         for number in range(len(stories)):
             # An entry that was moved to a story twice is listed there twice.
-            several = np.unique(held[by == number])
+            several = _distinct(held[by == number])
             members.append(several[self._latest_versions(several)][-MAX_MEMBERS:])
         return members
 
@@ -271,65 +278,45 @@ class StoryIndex:
 
     def _visible(self, slots: Slots, own: int, as_of: OrderKey, language: int | None = None) -> NDArray[np.bool_]:
         """Which of these entries count: in the window, before the question, and of another article."""
-        columns = self._columns
-        times = columns.times[slots]
-        seen = columns.alive[slots] & (times > as_of.time_ms - self.window_ms) & (times <= as_of.time_ms)
-        seen &= columns.articles[slots] != own
+        # One read of each row, since most rows are in no cache.
+        heads = self._columns.heads.take(slots)
+        times = heads["time"]
+        seen = heads["alive"] & (times > as_of.time_ms - self.window_ms) & (times <= as_of.time_ms)
+        seen &= heads["article"] != own
         if language is not None:
-            seen &= columns.languages[slots] == language
-        together = (seen & (times == as_of.time_ms)).nonzero()[0].tolist()
-        if together:
-            place = place_of(as_of)
-            for at in together:
-                seen[at] = columns.places[slots[at]] < place
+            seen &= heads["language"] == language
+        together = (seen & (times == as_of.time_ms)).nonzero()[0]
+        if len(together):
+            places, place = self._columns.places, place_of(as_of)
+            for at in together.tolist():
+                seen[at] = places[slots[at]] < place
         return seen
 
-    def _candidates(
-        self, held: Multimap, keys: list[int], most: int, own: int, as_of: OrderKey, language: int | None = None
-    ) -> tuple[Slots, Slots]:
-        """The slots under the rarest keys, about ``most`` distinct ones, each with the index of the key that found it.
+    def _nearest(self, terms: list[int], keys: list[int], own: int, as_of: OrderKey, language: int) -> Slots:
+        """About ``MAX_NEAR`` of the slots found by terms in this ``language`` and by keys in any, in ascending order.
 
-        All slots of a key are taken or none; the first key with a slot is always taken.
+        Those that share most with the text by rarity, including all ties.
         """
-        together, by_key = held.find(keys)
-        if not len(together):
-            return together, by_key
-        seen = self._visible(together, own, as_of, language)
-        together, by_key = together[seen], by_key[seen]
-        if len(together) <= most or len(np.unique(together)) <= most:
-            return together, by_key
-        counts = np.bincount(by_key, minlength=len(keys)).tolist()
-        taken: list[int] = []
-        total = 0
-        for key in sorted(filter(counts.__getitem__, range(len(keys))), key=lambda key: (counts[key], keys[key])):
-            if taken and total + counts[key] > most:
-                break
-            taken.append(key)
-            total += counts[key]
-        rarest = np.zeros(len(keys), np.bool_)
-        rarest[taken] = True
-        kept = rarest[by_key]
-        return together[kept], by_key[kept]
-
-    def _nearest(self, found: tuple[tuple[list[int], Slots, Slots], ...]) -> Slots:
-        """About ``MAX_NEAR`` of the slots found by keys: those that share most with the text by rarity, including all ties."""
-        together = np.concatenate([slots for _, slots, _ in found])
-        slots, places = np.unique(together, return_inverse=True)
+        alike, by_term = self._by_term.find(terms)
+        others, by_key = self._by_key.find(keys)
+        found = np.concatenate((alike, others))
+        seen = self._visible(found, own, as_of)
+        same, seen_others = seen[: len(alike)], seen[len(alike) :]
+        same &= self._columns.languages[alike] == language
+        alike, by_term = _rarest(alike[same], by_term[same], terms, MAX_GROUP_CANDIDATES)
+        others, by_key = _rarest(others[seen_others], by_key[seen_others], keys, MAX_ACROSS_CANDIDATES)
+        found = np.concatenate((alike, others))
+        order = found.argsort(kind="stable")
+        found = found[order]
+        starts = _starts(found)
+        slots: Slots = found[starts]
         if len(slots) <= MAX_NEAR:
             return slots
-        shared = [self._frequencies.rarity(np.asarray(keys, np.uint32))[by] for keys, _, by in found if keys]
-        # Integers far below 2⁵³, whose sums are exact in floats.
-        weight = np.bincount(places, np.concatenate(shared))
+        rarities = self._frequencies.rarity(np.asarray(terms + keys, np.uint32))
+        shared = rarities[np.concatenate((by_term, by_key + len(terms)))[order]]
+        weight = np.add.reduceat(shared, starts)
         nearest: Slots = slots[weight >= np.partition(weight, -MAX_NEAR)[-MAX_NEAR]]
         return nearest
-
-    def _rare(self, keys: NDArray[np.uint32], most: int) -> list[int]:
-        """The keys worth a lookup: the rarest, up to a limit of expected articles."""
-        keys = keys[keys != PAD]
-        counts = self._frequencies.counts_of(keys).tolist()
-        rarest = sorted(zip(counts, keys.tolist(), strict=True))
-        total = list(accumulate(count for count, _ in rarest))
-        return [key for place, (_, key) in enumerate(rarest) if not place or total[place] <= most]
 
     def _latest_versions(self, slots: Slots) -> Slots:
         """Those of ``slots`` that are the latest version of their article, in the run's order."""
@@ -347,11 +334,53 @@ class StoryIndex:
 
     def _counted_terms(self, slots: Slots) -> Counted:
         # A live blog's hundred versions are one article.
-        known = self._columns.features[slots[self._columns.versions[slots] == 1]]
-        encoded = known[known["encoded"] > 0]
-        terms = np.concatenate((known["terms"].ravel(), across_keys(encoded).ravel()))
-        total = unpacked(encoded["vector"]).sum(axis=0, dtype=np.float64).astype(np.int64)
-        return Counted(terms[terms != PAD], len(known), total, len(encoded))
+        known = self._columns.features.take(slots[self._columns.versions[slots] == 1])
+        encoded = known["encoded"] > 0
+        held = known if encoded.all() else known[encoded]
+        terms = np.concatenate((known["terms"].ravel(), across_keys(held).ravel()))
+        return Counted(terms[terms != PAD], len(known), total_of(held["vector"]), len(held))
+
+
+def _rare(keys: list[int], counts: list[int], most: int) -> list[int]:
+    """The keys worth a lookup: the rarest by their ``counts``, up to a limit of expected articles."""
+    rarest = sorted(zip(counts, keys, strict=True))
+    total = list(accumulate(count for count, _ in rarest))
+    return [key for place, (_, key) in enumerate(rarest) if not place or total[place] <= most]
+
+
+def _rarest(found: Slots, by_key: Slots, keys: list[int], most: int) -> tuple[Slots, Slots]:
+    """The slots under the rarest keys, about ``most`` distinct ones, each with the index of the key that found it.
+
+    All slots of a key are taken or none; the first key with a slot is always taken.
+    """
+    if len(found) <= most or len(_distinct(found)) <= most:
+        return found, by_key
+    counts = np.bincount(by_key, minlength=len(keys)).tolist()
+    taken: list[int] = []
+    total = 0
+    for key in sorted(filter(counts.__getitem__, range(len(keys))), key=lambda key: (counts[key], keys[key])):
+        if taken and total + counts[key] > most:
+            break
+        taken.append(key)
+        total += counts[key]
+    rarest = np.zeros(len(keys), np.bool_)
+    rarest[taken] = True
+    kept = rarest[by_key]
+    return found[kept], by_key[kept]
+
+
+def _distinct(slots: Slots) -> Slots:
+    """The slots in ascending order, each once; for these few, several times as fast as ``np.unique``."""
+    ordered = np.sort(slots)
+    found: Slots = ordered[_starts(ordered)]
+    return found
+
+
+def _starts(ordered: Slots) -> Slots:
+    """Where each value begins in an array in ascending order."""
+    new = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return new.nonzero()[0]
 
 
 _ASKED_ACROSS = NAMES_ACROSS + LEAD_FIGURES + CELLS
@@ -374,9 +403,8 @@ def _term_keys(known: Features, most: int) -> list[int]:
     return _without_pad(known["terms"][:most].tolist())
 
 
-def _across_keys(known: Features) -> NDArray[np.uint32]:
-    keys = across_keys(known)[:_ASKED_ACROSS]
-    return np.asarray(keys[keys != PAD], np.uint32)
+def _across_keys(known: Features) -> list[int]:
+    return _without_pad(across_keys(known)[:_ASKED_ACROSS].tolist())
 
 
 def _without_pad(hashes: Iterable[int]) -> list[int]:

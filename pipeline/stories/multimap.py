@@ -6,6 +6,7 @@ that there are few. A dictionary of lists would take about 130 bytes per pair.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 
 import numpy as np
@@ -25,13 +26,12 @@ class Multimap:
         self._buffer_pairs = buffer_pairs
         # Most keys have one slot, and a list for each would be the slowest part of adding, and more work for the collector.
         self._buffer: dict[int, int | list[int]] = {}
-        self._pending: list[NDArray[np.uint64]] = []
-        self._buffered = 0
+        self._pending, self._pending_slots, self._pending_counts = array("I"), array("I"), array("I")
         # Keys are separate from slots, so only half the memory is searched. A highest key after the last terminates each run.
         self._runs: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]] = []
 
     def __len__(self) -> int:
-        return self._buffered + sum(len(slots) for _, slots in self._runs)
+        return len(self._pending) + sum(len(slots) for _, slots in self._runs)
 
     @property
     def nbytes(self) -> int:
@@ -50,9 +50,10 @@ class Multimap:
             else:
                 held.append(slot)
         if listed:
-            self._pending.append(np.asarray(listed, np.uint64) << _SLOT_BITS | np.uint64(slot))
-            self._buffered += len(listed)
-        if self._buffered >= self._buffer_pairs:
+            self._pending.extend(listed)
+            self._pending_slots.append(slot)
+            self._pending_counts.append(len(listed))
+        if len(self._pending) >= self._buffer_pairs:
             self._settle()
 
     def find(self, keys: list[int]) -> tuple[Slots, Slots]:
@@ -99,9 +100,11 @@ class Multimap:
         self._runs = kept
 
     def _settle(self) -> None:
-        if self._buffered:
-            self._runs.append(_run(np.concatenate(self._pending)))
-            self._buffer, self._pending, self._buffered = {}, [], 0
+        if self._pending:
+            slots = np.repeat(np.asarray(self._pending_slots, np.uint64), np.asarray(self._pending_counts))
+            self._runs.append(_run(np.asarray(self._pending, np.uint64) << _SLOT_BITS | slots))
+            self._buffer = {}
+            self._pending, self._pending_slots, self._pending_counts = array("I"), array("I"), array("I")
         while len(self._runs) > 1 and len(self._runs[-1][1]) * _FACTOR > len(self._runs[-2][1]):
             self._runs[-2:] = [_run(np.concatenate([_pairs(*run) for run in self._runs[-2:]]))]
 

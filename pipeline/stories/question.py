@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.records import OrderKey
 from pipeline.stories.entries import Columns, Slots
-from pipeline.stories.events import ANOTHER_EVENT, INPUTS, JOIN_AT, Likeness, Scores, likeness
+from pipeline.stories.events import ANOTHER_EVENT, INPUTS, JOIN_AT, Rows, Scores, likeness
 from pipeline.stories.features import Features
 from pipeline.stories.frequencies import Frequencies
 from pipeline.stories.similarity import Similarity, are_two_events
@@ -46,6 +47,13 @@ class Question:
         rows = self._rows(slots)
         return self._compared.scores[rows]
 
+    def near(self, slots: Slots, least: float) -> Scores:
+        """The first question, about slots in ascending order: their scores, −∞ for entries that can't reach ``least``."""
+        self._compared = self._compare(slots, least)
+        scores = np.full(len(slots), -np.inf)
+        scores[slots.searchsorted(self._compared.slots)] = self._compared.scores
+        return scores
+
     def compare(self, slots: Slots) -> None:
         """Compare these entries together, so that later questions about parts of them are cheap."""
         self._rows(slots)
@@ -72,18 +80,20 @@ class Question:
         self._compared = Compared(*(each[..., order] for each in both))
         return self._compared.slots.searchsorted(slots)
 
-    def _compare(self, slots: Slots) -> Compared:
+    def _compare(self, slots: Slots, least: float = -math.inf) -> Compared:
+        """The comparison with these slots, without those that can't reach ``least``."""
         columns, known = self._columns, self.known
         rows = columns.features.take(slots)
         one = columns.languages[slots] == self.language
-        words = np.zeros(len(slots))
-        if one.any():
-            ages = np.zeros(int(one.sum()), np.int64)
-            words[one] = self._similarity.scores(known, rows[one], ages, self._background)
         ages = self.as_of.time_ms - columns.times[slots]
-        made: Likeness = likeness(known, rows, ages, one, words, self._background)
-        told = made.scores.copy()
-        near = ((told >= JOIN_AT) & one).nonzero()[0]
+        made = likeness(known, rows, ages, one, self._words, self._background, least)
+        whole = made.whole
+        plain = made.scores[whole]
+        told = plain.copy()
+        near = ((told >= JOIN_AT) & one[whole]).nonzero()[0]
         if len(near):
-            told[near[are_two_events(known, rows[near])]] = ANOTHER_EVENT
-        return Compared(slots, told, made.scores, made.inputs)
+            told[near[are_two_events(known, rows[whole[near]])]] = ANOTHER_EVENT
+        return Compared(slots[whole], told, plain, made.inputs[:, whole])
+
+    def _words(self, rows: Rows) -> Scores:
+        return self._similarity.scores(self.known, rows, np.zeros(len(rows), np.int64), self._background)

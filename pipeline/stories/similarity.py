@@ -100,7 +100,8 @@ def are_among(own: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np
     table = np.zeros(_LOW + 1, np.uint8)
     low = own & _LOW
     table[low] = np.arange(1, len(own) + 1)
-    held = np.append(np.uint32(PAD), own)
+    held = np.empty(len(own) + 1, np.uint32)
+    held[0], held[1:] = PAD, own
     if (held[table[low]] != own).any():  # two of them have the same end
         ranked = np.sort(own)
         found = ranked[np.minimum(ranked.searchsorted(others), len(ranked) - 1)] == others
@@ -205,7 +206,7 @@ class TermRarity(Protocol):
     def articles(self) -> int:
         """The number of articles that count."""
 
-    def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.int32]:
         """Inverse document frequencies in integer units of 1/64, in the shape of ``terms``; above 0."""
 
 

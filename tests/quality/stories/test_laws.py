@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import OrderKey
-from pipeline.stories.across import packed
+from pipeline.stories.across import packed, total_of, unpacked
 from pipeline.stories.entries import Columns, IndexEntry, key_of, number_of, pack, place_of, unpack
-from pipeline.stories.events import PRIOR_VECTORS, alike
+from pipeline.stories.events import PRIOR_VECTORS, alike, likeness
 from pipeline.stories.features import LAYOUT, PAD, SIZE, features, is_full, read_features, written
 from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.index import StoryIndex
@@ -232,3 +232,46 @@ def test_vectors_are_alike_by_whole_numbers(seed: int, vectors: int) -> None:
     wanted = [float(product) / (lengths[0] * length) ** 0.5 for product, length in zip(products, lengths, strict=True)]
     got = alike(rows[0], rows, cast("Frequencies", Window(total, vectors)))
     assert got == pytest.approx(wanted, abs=1e-6)
+
+
+def _reports(dice: np.random.Generator, count: int) -> np.ndarray:
+    """Invented rows that share hashes often enough for scores on both sides of any limit."""
+    rows = np.zeros(count, LAYOUT)
+    for name in ("across", "lead_figures", "cognates", "terms", "figures"):
+        several = np.sort(dice.integers(0, 60, rows[name].shape, np.uint32))
+        several[dice.random(several.shape) < 0.2] = PAD
+        rows[name] = np.sort(several)
+    rows["encoded"], rows["cased"] = dice.integers(0, 3, count), dice.integers(0, 2, count)
+    rows["title_figures"] = dice.integers(0, 7, count)
+    rows["vector"] = dice.integers(0, 256, rows["vector"].shape, np.uint8)
+    rows["vector"][:, :200] = rows["vector"][0, :200]
+    return rows
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-8.0, 8.0))
+@settings(max_examples=examples(60))
+def test_entries_compared_in_part_do_not_reach_the_limit(seed: int, least: float) -> None:
+    dice = np.random.default_rng(seed)
+    rows = _reports(dice, 30)
+    counted = Counted(np.empty(0, np.uint32), 30, total_of(rows["vector"]), 30)
+    background = Frequencies(lambda _slots: counted)
+    background.add(place_of(OrderKey(0, "", "")), 0)
+    background.as_of(b"", place_of(OrderKey(1, "", "")))
+    told, one = dice.random(len(rows)), dice.random(len(rows)) < 0.5
+    rows["shingles"] = np.arange(len(rows))
+
+    def words(near: np.ndarray) -> np.ndarray:
+        return np.asarray(told[near["shingles"]])
+
+    ages = dice.integers(0, 10**8, len(rows))
+    wanted = likeness(rows[0], rows, ages, one, words, background).scores
+    got = likeness(rows[0], rows, ages, one, words, background, least)
+    assert got.scores[got.whole].tolist() == wanted[got.whole].tolist()
+    assert set((wanted >= least).nonzero()[0].tolist()) <= set(got.whole.tolist())
+    assert (got.scores >= wanted).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 5))
+def test_packed_vectors_are_summed_as_they_are(seed: int, count: int) -> None:
+    rows = np.random.default_rng(seed).integers(0, 256, (count, DIMENSIONS // 2), np.uint8)
+    assert total_of(rows).tolist() == unpacked(rows).sum(axis=0).tolist()
