@@ -5,6 +5,8 @@ files. ``topics/held.jsonl`` never were: flashes, names without their country, s
 sixteen languages that have terms, and some that have none. ``topics/fresh.jsonl`` were written when all terms stood.
 ``topics/borders.jsonl`` are near the edges of what the topics mean (clubs, kitchens, origins, trade figures, third states, acts
 whose two states stand in two sentences), labelled by ``docs/topics.md`` before they were scored; words were added after that.
+``topics/blind.jsonl`` are headlines and flashes in eighteen languages, labelled and scored before their faults were mended:
+122 of 138 were right at first.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from core.topics.fit import Figures, Labelled
 FOLDER = Path(__file__).parent / "topics"
 TOPICS = builtin_topics()
 LANGUAGES = {"en", "ar", "fa", "ru", "uk", "tr", "fr", "de", "es", "zh", "it", "pt", "pl", "he", "ur", "nl"}
-LEAST = {"fit": 0.95, "held": 0.95, "fresh": 0.95, "borders": 0.93}
+LEAST = {"fit": 0.95, "held": 0.95, "fresh": 0.95, "borders": 0.93, "blind": 0.96}
 
 
 def articles(name: str) -> list[Labelled]:
