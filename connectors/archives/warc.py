@@ -9,16 +9,19 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 from warcio.archiveiterator import ArchiveIterator
+from warcio.bufferedreaders import ChunkedDataReader
 from warcio.recordloader import ArcWarcRecord
 
 from connectors.archives.items import ArchiveItem, Kept, moment, source_of
 from connectors.archives.kept import MARK, MEDIA_TYPE, read_kept
+from connectors.http.body import BadBody, BodyTooLarge, decompressed
 from core.charset import decode_body
 from core.errors import InputError
 from core.records import HttpFacts, RawArticle, decode
@@ -30,10 +33,11 @@ _PAGES = ("response", "resource")
 def read_warc(path: Path, name: str, fetched_at: datetime) -> Iterator[ArchiveItem]:
     """An item for each page; other records (requests, robots, images) are not articles. Names are ``file@offset``.
 
-    A damaged record becomes an item with the problem, and reading continues after it. ``fetched_at`` is the time for
-    records that have none.
+    A damaged record becomes an item with the problem, and reading continues after it. It ends, with a problem, once the pages
+    have much more than the file's size. ``fetched_at`` is the time for records that have none.
     """
     waiting: tuple[str, ArcWarcRecord, bytes] | None = None
+    left = _most_of(path)
     for frame in read_frames(path):
         where = f"{name}@{frame.offset}"
         record, problem = _parsed(frame)
@@ -49,11 +53,19 @@ def read_warc(path: Path, name: str, fetched_at: datetime) -> Iterator[ArchiveIt
         elif header("Content-Type") == MEDIA_TYPE:
             yield _kept_item(record, page, where)
         elif record.rec_type in _PAGES and header(MARK):
-            waiting = where, record, record.content_stream().read()
+            body = _body_of(record)
+            if isinstance(body, str):
+                yield ArchiveItem(where, problem=body)
+            else:
+                waiting, left = (where, record, body), left - len(body)
         elif record.rec_type in _PAGES:
             found = _item(record, where, fetched_at)
             if found is not None:
                 yield found
+                left -= 0 if found.raw is None else len(found.raw.html or found.raw.text or "")
+        if left < 0:
+            yield ArchiveItem(where, problem=_TOO_MUCH)
+            return
     if waiting is not None:
         yield ArchiveItem(waiting[0], problem="a page of our archive without the record that belongs to it")
 
@@ -111,14 +123,14 @@ def _page(record: ArcWarcRecord, where: str, fetched_at: datetime) -> ArchiveIte
     if not status.startswith("2") or not (not said or "html" in said or said.startswith("text/plain")):
         return None
     fetched = _fetched(header("WARC-Date"), where, fetched_at)
-    body = record.content_stream().read(MAX_PAGE_BYTES + 1)
+    body = _body_of(record)
+    if isinstance(body, str):
+        return ArchiveItem(where, problem=body)
     if not said:
         # No content type: a body that begins like a page is one.
         if not _PAGE_START.match(body[:_SNIFFED]):
             return None
         kind = "text/html"
-    if len(body) > MAX_PAGE_BYTES:
-        return ArchiveItem(where, problem=f"a page of more than {MAX_PAGE_BYTES >> 20} MiB")
     facts = HttpFacts(status=int(status[:3]), content_type=kind)
     raw = RawArticle(url=url, source=source_of(url), fetched_at=fetched, http=facts)
     text = decode_body(body, kind).text
@@ -131,6 +143,30 @@ _PAGE_START = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _FOURTEEN = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
+
+
+def _body_of(record: ArcWarcRecord) -> bytes | str:
+    """The block of a response as plain bytes, or why it can't be read.
+
+    warcio reads only headers and chunks: it would unpack a chunk at once, whatever its size.
+    """
+    stream, encoding = record.raw_stream, ""
+    if record.http_headers is not None:
+        header = record.http_headers.get_header
+        encoding = header("Content-Encoding") or ""
+        if (header("Transfer-Encoding") or "").strip().lower() == "chunked":
+            stream = ChunkedDataReader(stream)
+    first = stream.read(_CHUNK)
+    if _PAGE_START.match(first[:_SNIFFED]) or ("gzip" in encoding.lower() and not first.startswith(_MAGIC[:2])):
+        # Crawlers store unpacked pages with the header of the packed ones.
+        encoding = ""
+    chunks = chain([first], iter(lambda: stream.read(_CHUNK), b""))
+    try:
+        return b"".join(decompressed(chunks, encoding, MAX_PAGE_BYTES))
+    except BodyTooLarge:
+        return f"a page of more than {MAX_PAGE_BYTES >> 20} MiB"
+    except BadBody as error:
+        return f"damaged: {error}"
 
 
 def _fetched(date: str | None, where: str, otherwise: datetime) -> datetime:
@@ -308,16 +344,21 @@ def _is_one_member(file: BinaryIO) -> bool:
 
 MOST_TIMES = 100
 """Most times its size that a file may have when unpacked; pages have five to twenty times."""
+_TOO_MUCH = f"it unpacks to more than {MOST_TIMES} times its size: the rest is left out"
+
+
+def _most_of(path: Path) -> int:
+    return MOST_TIMES * path.stat().st_size + MAX_RECORD
 
 
 def _unpacked(path: Path) -> Iterator[Frame]:
     with tempfile.TemporaryFile() as plain:
-        problem, most = None, MOST_TIMES * path.stat().st_size + MAX_RECORD
+        problem, most = None, _most_of(path)
         try:
             with gzip.open(path) as packed:
                 while piece := packed.read(_CHUNK):
                     if plain.tell() + len(piece) > most:
-                        problem = f"it unpacks to more than {MOST_TIMES} times its size: the rest is left out"
+                        problem = _TOO_MUCH
                         break
                     plain.write(piece)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:

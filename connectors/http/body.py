@@ -34,13 +34,18 @@ def decoded(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
     declared = response.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and len(declared) < 19 and int(declared) > max_bytes:
         raise BodyTooLarge
-    named = [word.strip().lower() for word in response.headers.get("content-encoding", "").split(",")]
+    yield from decompressed(response.iter_raw(), response.headers.get("content-encoding", ""), max_bytes)
+
+
+def decompressed(chunks: Iterator[bytes], encoding: str, max_bytes: int) -> Iterator[bytes]:
+    """Undo the content codings that ``encoding`` names. Raises BadBody, and BodyTooLarge after ``max_bytes``."""
+    named = [word.strip().lower() for word in encoding.split(",")]
     # As in curl, values that are not codings (a charset, "none", "binary", "aws-chunked") are ignored.
     codings = [word for word in named if word in _CODINGS]
     if not codings:
-        pieces: Iterator[bytes] = response.iter_raw()
+        pieces: Iterator[bytes] = chunks
     elif len(codings) == 1 and codings[0] in _INFLATED:
-        pieces = _inflated(response.iter_raw(), gzip=codings[0] != "deflate", max_bytes=max_bytes)
+        pieces = _inflated(chunks, gzip=codings[0] != "deflate", max_bytes=max_bytes)
     else:
         raise BadBody(f"sent in an encoding that was not asked for ({', '.join(codings)[:40]})")
     total = 0

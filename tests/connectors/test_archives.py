@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import tracemalloc
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from connectors.archives import ArchiveItem, read, read_path
+from connectors.archives import ArchiveItem, read, read_path, warc
 from connectors.archives.snapshots import HistoryReader
 
 PAGE = b"<html><body><p>The council met on Monday and talked about the bridge.</p></body></html>"
@@ -187,6 +189,76 @@ def test_gzip_in_gzip_is_unpacked_and_other_binaries_are_refused(tmp_path: Path)
         "pdf.txt": "not text but a PDF document",
         "lines.jsonl.gz": "not lines but gzip data",
     }
+
+
+BIG = b"<html>" + bytes(16 << 20)
+SMALL = b"<html><p>" + b"a" * (256 << 10)
+
+
+def _answer(path: Path, headers: dict[str, str], body: bytes, marks: dict[str, str], *, times: int = 1) -> None:
+    with path.open("wb") as file:
+        writer = WARCWriter(file, gzip=True)
+        for number in range(times):
+            record = writer.create_warc_record(
+                f"https://outlet.example/{number}",
+                "response",
+                payload=BytesIO(body),
+                http_headers=StatusAndHeaders(
+                    "200 OK", [("Content-Type", "text/html"), *headers.items()], protocol="HTTP/1.1"
+                ),
+                warc_headers_dict={"WARC-Date": "2026-03-01T10:00:00Z", **marks},
+            )
+            writer.write_record(record)
+
+
+@pytest.mark.parametrize("marks", [{}, {"WARC-Wirewatch": "page"}], ids=["foreign", "ours"])
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "GZIP", "x-gzip"])
+def test_a_bomb_within_an_answer_is_unpacked_up_to_the_limit_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coding: str, marks: dict[str, str], *, chunked: bool
+) -> None:
+    monkeypatch.setattr(warc, "MAX_PAGE_BYTES", 1 << 20)
+    path = tmp_path / "crawl.warc.gz"
+    packed = zlib.compress(BIG, 9) if coding == "deflate" else gzip.compress(BIG, 9)
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed) if chunked else packed
+    _answer(path, {"Content-Encoding": coding} | ({"Transfer-Encoding": "chunked"} if chunked else {}), body, marks)
+    tracemalloc.start()
+    try:
+        [item] = _read(path)
+        assert tracemalloc.get_traced_memory()[1] < len(BIG) // 2
+    finally:
+        tracemalloc.stop()
+    assert item.problem == "a page of more than 1 MiB"
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip"])
+def test_an_answer_in_a_coding_that_is_not_read_is_a_problem_and_no_page(tmp_path: Path, coding: str) -> None:
+    path = tmp_path / "crawl.warc.gz"
+    _answer(path, {"Content-Encoding": coding}, gzip.compress(gzip.compress(PAGE)), {})
+    [item] = _read(path)
+    assert item.raw is None
+    assert "an encoding that was not asked for" in str(item.problem)
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip", "deflate", "identity"])
+def test_a_page_that_a_crawler_has_unpacked_is_read_whatever_its_header_says(tmp_path: Path, coding: str) -> None:
+    path = tmp_path / "crawl.warc.gz"
+    _answer(path, {"Content-Encoding": coding}, PAGE, {})
+    [item] = _read(path)
+    assert item.raw is not None
+    assert item.raw.html == PAGE.decode()
+
+
+def test_many_pages_that_unpack_to_much_more_than_the_file_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warc, "MAX_RECORD", 1 << 20)
+    path = tmp_path / "crawl.warc.gz"
+    _answer(path, {"Content-Encoding": "gzip"}, gzip.compress(SMALL, 9), {}, times=40)
+    *pages, last = _read(path)
+    assert len(pages) < 20
+    assert all(item.raw is not None for item in pages)
+    assert last.problem == "it unpacks to more than 100 times its size: the rest is left out"
 
 
 def test_blank_lines_cost_no_step_each_and_line_numbers_hold(tmp_path: Path) -> None:
