@@ -112,13 +112,18 @@ class DeskReader:
         with self.store.reading() as connection:
             return newest_stamp(connection) + newest_decision(connection, self.run)
 
-    def changes(self, after: int, *, most: int) -> Changes:
-        """What was written after number ``after``, oldest first, by at most ``most`` transactions: call again for the rest."""
+    def changes(self, after: int, *, most: int, rows: int | None = None) -> Changes:
+        """What was written after number ``after``, oldest first, by at most ``most`` transactions: call again for the rest.
+
+        ``rows``: ends with the transaction in which as many articles, alerts or stories are reached.
+        """
         with self.store.reading() as connection:
             now = self._seq(connection)
             upto = min(now, after + most)
             if upto <= after:
                 return Changes(max(now, after), [], [], [])
+            if rows is not None:
+                upto = min([upto, *self._ends(connection, after, rows)])
             articles = self._between(connection, t.articles, after, upto)
             alerts = self._between(connection, t.alerts, after, upto)
             c = t.stories.c
@@ -271,6 +276,15 @@ class DeskReader:
 
     def _seq(self, connection: sa.Connection) -> int:
         return connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == self.run)).scalar() or 0
+
+    def _ends(self, connection: sa.Connection, after: int, rows: int) -> list[int]:
+        """For each table that has as many rows after ``after``: the number of the transaction that wrote the last of them."""
+        found: list[int] = []
+        for table in (t.articles, t.alerts, t.stories):
+            c = table.c
+            query = sa.select(c.seq).where(c.run == self.run, c.seq > after).order_by(c.seq).offset(rows - 1).limit(1)
+            found += connection.execute(query).scalars()
+        return found
 
     def _between(self, connection: sa.Connection, table: sa.Table, after: int, upto: int) -> list[Any]:
         c = table.c

@@ -25,6 +25,11 @@ ALL_STREAMS = 400
 PLACE_STREAMS = 200
 """Event streams from one address (for IPv6: one /56), of any person: enough for an office, but not all streams."""
 
+OPENING = Limit(60, 1.0)
+"""Event streams that one person may open: a stream that is reopened sends again what its client has not confirmed."""
+CATCHING_UP = 2
+"""Streams that read at the same time what their clients have missed."""
+
 SIGNING_IN = 2
 """Passwords that are checked at the same time; each check takes 64 MiB."""
 

@@ -25,7 +25,17 @@ from desk.live.run_reader import DeskReader
 from desk.people.accounts import By
 from desk.people.addresses import networks
 from desk.people.credentials import Passwords
-from desk.people.limits import ALL_STREAMS, PLACE_STREAMS, SEARCHES, SEARCHES_EACH, SIGNING_IN, STREAMS, Buckets, Slots
+from desk.people.limits import (
+    ALL_STREAMS,
+    CATCHING_UP,
+    PLACE_STREAMS,
+    SEARCHES,
+    SEARCHES_EACH,
+    SIGNING_IN,
+    STREAMS,
+    Buckets,
+    Slots,
+)
 from desk.people.preferences import Preferences
 from desk.story_port import StoryPort
 from desk.use_cases.accounts import accounts_of
@@ -42,7 +52,8 @@ class Desk:
 
     ``clock_ms`` is the wall clock, ms UTC; ``monotonic`` returns seconds. ``health`` is what the status bar shows. ``problem``
     says why the store can't be followed, if it can't. ``searches`` counts running searches, in total (key "") and by person.
-    ``streams`` counts open streams. ``signing_in``: the threads on which passwords are checked.
+    ``streams`` counts open streams. ``signing_in``: the threads on which passwords are checked;
+    ``catching_up``: those that read what streams have missed.
     """
 
     settings: Settings
@@ -65,6 +76,7 @@ class Desk:
     health: Health = field(default_factory=lambda: Health(loading=True))
     problem: str | None = None
     signing_in: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(SIGNING_IN))
+    catching_up: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(CATCHING_UP))
 
     def __post_init__(self) -> None:
         run = self.settings.run

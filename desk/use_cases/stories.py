@@ -53,9 +53,16 @@ def card_of(desk: Desk, story: str) -> Card:
     return card
 
 
+MISSED_ROWS = 50
+"""Articles, alerts or stories that are read together for a stream: they stay in memory until its client has taken them."""
+
+
 def changed_since(desk: Desk, after: int) -> Batch | None:
-    """What the next transactions after number ``after`` changed, in its current state; None if none did. Raises StoreError."""
-    changes = desk.reader.changes(after, most=TRANSACTIONS)
+    """What the next transactions after number ``after`` changed, in its current state; None if none did: part by part.
+
+    Raises StoreError.
+    """
+    changes = desk.reader.changes(after, most=TRANSACTIONS, rows=MISSED_ROWS)
     if changes.seq <= after:
         return None
     cards = (desk.follower.card(story) for story in changes.stories)

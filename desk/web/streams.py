@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import ExitStack
+from typing import TypeVar
 
+from anyio import to_thread
 from fastapi import Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
@@ -12,15 +15,20 @@ from starlette.concurrency import run_in_threadpool
 from core.net.addresses import place_of
 from desk.language import gettext
 from desk.live.follow import Batch, StreamReader
+from desk.people.limits import OPENING
 from desk.people.roles import Caller
 from desk.use_cases.desk import Desk
 from desk.web.guard import still_in
-from desk.web.problems import Refused
+from desk.web.problems import Refused, too_many
 from desk.web.requests import number_in
 
 PATIENCE_S = 5.0
 """Seconds that a stream waits for a batch before it checks the status bar, and whether its person may still read."""
 CHECK_S = 30.0
+_TOGETHER = 20
+"""Events that are made and sent before other requests get their turn."""
+
+T = TypeVar("T")
 
 
 class SignedOut(Exception):
@@ -47,6 +55,9 @@ def event_stream(
         raise Refused(429, gettext("too many pages are open at your address"), {"Retry-After": "30"})
     if together.full(""):
         raise Refused(503, gettext("too many pages are open at this desk"), {"Retry-After": "30"})
+    # What a stream sends first costs more than most pages, and its slot is free again as soon as the client hangs up.
+    if wait_s := desk.buckets.take(f"streams {caller.id}", OPENING, desk.monotonic()):
+        raise too_many(wait_s, full)
 
     async def slotted() -> AsyncIterator[ServerSentEvent]:
         # Taken only now, since a stream that is never read is never closed either.
@@ -70,7 +81,7 @@ async def batches(
     """
     checked_s = desk.monotonic()
     while not (desk.hub.closing.is_set() or reader.lagging):
-        batch = await run_in_threadpool(missed) if missed is not None else None
+        batch = await caught_up(desk, missed) if missed is not None else None
         if batch is None:
             missed = None
             batch = await reader.next(PATIENCE_S)
@@ -79,6 +90,19 @@ async def batches(
             checked_s = desk.monotonic()
             if not await run_in_threadpool(still_in, desk, request):
                 raise SignedOut
+
+
+async def caught_up(desk: Desk, read: Callable[[], T]) -> T:
+    """What ``read`` returns, in a thread of its own kind: many streams that catch up leave the others to pages."""
+    return await to_thread.run_sync(read, limiter=desk.catching_up)
+
+
+async def in_turn(events: Iterable[ServerSentEvent]) -> AsyncIterator[ServerSentEvent]:
+    """The events, with pauses for other requests: sending to a client that reads does not wait for anything."""
+    for number, event in enumerate(events, start=1):
+        yield event
+        if number % _TOGETHER == 0:
+            await asyncio.sleep(0)
 
 
 def last_id(request: Request, otherwise: int) -> int:

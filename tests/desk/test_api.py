@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.people.accounts import COMMAND_LINE
+from desk.people.limits import CATCHING_UP, OPENING
 from desk.use_cases.desk import Desk
 from desk.web.api.index import meaning
 from desk.web.app import create_app
@@ -185,6 +186,46 @@ def test_a_person_has_only_so_many_streams(desk: Desk, client: TestClient) -> No
     refused = client.get("/api/v1/stream", headers=editor)
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
     assert client.get("/api/v1/me", headers=editor).status_code == 200
+
+
+def test_a_person_may_not_reopen_streams_without_end(desk: Desk, client: TestClient) -> None:
+    who = desk.accounts.known("reader").id
+    while not desk.buckets.take(f"streams {who}", OPENING, desk.monotonic()):
+        pass
+    refused = client.get("/api/v1/stream?since=0", headers=token_of(desk))
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    sign_in(client, "reader")
+    assert client.get("/live/events").status_code == 429
+    assert client.get("/alerts").status_code == 200
+    with served(create_app(desk)) as url:
+        editor = Listener(f"{url}/api/v1/stream", token_of(desk, "editor"))
+        until(lambda: editor.kinds() == ["hello"], "another person's stream")
+
+
+def test_many_streams_that_catch_up_leave_pages_their_threads(
+    wire: Wire, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.article("One")
+    reading, over, at_once = [0], threading.Event(), list[int]()
+    lock = threading.Lock()
+
+    def slow(_desk: Desk, _after: int) -> None:
+        with lock:
+            reading[0] += 1
+            at_once.append(reading[0])
+        over.wait(30)
+        with lock:
+            reading[0] -= 1
+
+    monkeypatch.setattr("desk.web.api.stories.changed_since", slow)
+    people = [token_of(desk, name) for name in ("reader", "editor", "admin")]
+    with served(create_app(desk)) as url:
+        streams = [Listener(f"{url}/api/v1/stream?since=0", headers) for headers in people * 4]
+        until(lambda: all(one.kinds() == ["hello"] for one in streams), "all streams")
+        for _ in range(5):
+            assert httpx.get(f"{url}/api/v1/me", headers=people[0], timeout=30).status_code == 200
+        over.set()
+    assert max(at_once) <= CATCHING_UP
 
 
 def test_the_description_is_a_page_too(desk: Desk, as_reader: TestClient) -> None:

@@ -74,6 +74,18 @@ def test_changes_come_transaction_by_transaction(store: Store, wire: Wire) -> No
     assert reader.changes(3, most=5).articles == []
 
 
+def test_changes_end_with_the_transaction_in_which_there_are_enough_rows(store: Store, wire: Wire) -> None:
+    reader = DeskReader(store, "live")
+    for number in range(7):
+        wire.article(f"Number {number}", subscriptions={"ann": ["Number"], "bob": ["Number"]})
+    assert [reader.changes(0, most=100, rows=rows).seq for rows in (1, 3, 4, 14, 15)] == [1, 2, 2, 7, 7]
+    after, found = 0, list[str]()
+    while (part := reader.changes(after, most=100, rows=3)).seq > after:
+        assert len(part.alerts) <= 4
+        after, found = part.seq, found + [row.article.title for row in part.articles]
+    assert found == [f"Number {number}" for number in range(7)]
+
+
 def test_the_follower_keeps_the_board_like_a_fresh_one(store: Store, wire: Wire) -> None:
     follower = Follower(store, "live", Board(), clock_ms=Clock())
     follower.load(100)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -42,7 +43,7 @@ from desk.web.api.schema import (
 )
 from desk.web.guard import allow
 from desk.web.requests import TheActor, TheCaller, TheDesk
-from desk.web.streams import SignedOut, batches, event_stream, last_id
+from desk.web.streams import SignedOut, batches, event_stream, in_turn, last_id
 
 router = APIRouter(prefix=PREFIX)
 ARTICLE = Shape(
@@ -247,17 +248,19 @@ async def _events(request: Request, desk: Desk, begin: int | None) -> AsyncItera
         with suppress(SignedOut):
             async for batch in batches(request, desk, reader, missed):
                 if batch is not None and batch.seq > sent:
-                    for event in _events_of(batch):
+                    async for event in in_turn(_events_of(batch)):
                         yield event
                     sent = batch.seq
 
 
 def _events_of(batch: Batch) -> Iterator[ServerSentEvent]:
     """All events of a batch. Only the last has the batch's number, so all are sent again after a break in between."""
-    made = [(row.seq, 0, "article", article_out(row)) for row in batch.articles]
-    made += [(card.seq, 1, "story", story_out(card)) for card in batch.cards]
-    made += [(row.seq, 2, "alert", ALERT.of(row.alert)) for row in batch.alerts]
+    made: list[tuple[int, int, str, Callable[[], object]]] = [
+        *((row.seq, 0, "article", partial(article_out, row)) for row in batch.articles),
+        *((card.seq, 1, "story", partial(story_out, card)) for card in batch.cards),
+        *((row.seq, 2, "alert", partial(ALERT.of, row.alert)) for row in batch.alerts),
+    ]
     made.sort(key=lambda one: one[:2])
     for place, (_, _, kind, value) in enumerate(made, start=1):
-        data = msgspec.json.encode(value).decode()
+        data = msgspec.json.encode(value()).decode()
         yield ServerSentEvent(event=kind, data=data, id=str(batch.seq) if place == len(made) else None)

@@ -26,7 +26,7 @@ from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import clock_of, fragment
 from desk.web.requests import Number, TheVisit, Visit, number_in
-from desk.web.streams import SignedOut, batches, event_stream, last_id
+from desk.web.streams import SignedOut, batches, caught_up, event_stream, in_turn, last_id
 
 router = APIRouter(include_in_schema=False)
 PAGE = 60
@@ -181,8 +181,11 @@ async def _events(visit: Visit, last: int) -> AsyncIterator[ServerSentEvent]:
     # By this number, a browser that was disconnected during a takedown notices it and reloads the page.
     yield ServerSentEvent(event="hello", data=str(visit.desk.follower.takedowns or 0), retry=1_000)
 
-    def events_of(cards: Sequence[Card]) -> Iterator[ServerSentEvent]:
-        return _events_of(visit.desk, rows, [card for card in cards if form.lets_through(card, visit.desk.clock_ms())])
+    def chosen(cards: Sequence[Card]) -> list[Card]:
+        return [card for card in cards if form.lets_through(card, visit.desk.clock_ms())]
+
+    def events_of(cards: Sequence[Card]) -> AsyncIterator[ServerSentEvent]:
+        return in_turn(_events_of(visit.desk, rows, cards))
 
     def news() -> Iterator[ServerSentEvent]:
         nonlocal shown, loaded
@@ -197,14 +200,18 @@ async def _events(visit: Visit, last: int) -> AsyncIterator[ServerSentEvent]:
 
     with visit.desk.hub.reader() as reader:
         # After the reader exists, so that changes in between are sent twice and not missed.
-        for event in [*events_of(visit.desk.board.since(last)), *news()]:
+        missed = await caught_up(visit.desk, lambda: chosen(visit.desk.board.since(last)))
+        async for event in events_of(missed):
+            yield event
+        del missed
+        for event in news():
             yield event
         try:
             async for batch in batches(visit.request, visit.desk, reader):
                 if batch is not None:
                     for story in batch.gone:
                         yield ServerSentEvent(event="gone", data=story)
-                    for event in events_of(batch.cards):
+                    async for event in events_of(chosen(batch.cards)):
                         yield event
                 for event in news():
                     yield event
