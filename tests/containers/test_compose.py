@@ -198,6 +198,7 @@ def test_services_end_by_themselves_within_their_grace_period(here: Installation
     assert not [job for job in here.jobs() if job[1] == "RUNNING"]
     here.dc("stop", timeout_s=900)
     assert set(here.states()) >= set(LONG_LIVED)
+    assert here.container("jobserver")["State"]["ExitCode"] == 0
 
 
 def _schema(here: Installation) -> str:

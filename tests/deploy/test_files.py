@@ -242,7 +242,8 @@ def test_the_container_file_passes_hadolint() -> None:
 
 
 def test_the_scripts_pass_shellcheck() -> None:
-    _passes(TOOLS / "shellcheck", "-x", *sorted((files.DEPLOY / "local").glob("*.sh")), cwd=files.ROOT)
+    scripts = [file for folder in ("local", "kubernetes") for file in sorted((files.DEPLOY / folder).glob("*.sh"))]
+    _passes(TOOLS / "shellcheck", "-x", *scripts, cwd=files.ROOT)
 
 
 def test_units_pass_systemds_own_check(tmp_path: Path) -> None:
