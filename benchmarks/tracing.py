@@ -2,6 +2,8 @@
 
 ``python -m benchmarks.tracing``: on made-up pages of some kilobytes, which makes the share of the spans larger than it is on
 real ones. Spans go to a receiver in another process that throws them away. The CPU is this process's, all threads included.
+It also prints what the same number of spans costs by itself, export included, as a share of the median round without them:
+a round's own noise can be larger than that.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from core.settings import Settings
 from core.store import SubscriptionStore, open_store
 from core.streams import create_stream
 from core.streams.traced import traced
-from core.tracing import spans_of
+from core.tracing import Span, Spans, spans_of
 from pipeline.drivers.live import run_in_slices
 
 WORDS = [
@@ -88,26 +90,46 @@ def cpu_s(articles: list[RawArticle], tracing_url: str) -> float:
         return time.process_time() - began_s
 
 
+def spans_s(count: int, tracing_url: str) -> float:
+    """CPU seconds of so many spans alone, until they are sent."""
+    settings = Settings()
+    about = {"source": "outlet", "stream": settings.raw_stream}
+    began_s = time.process_time()
+    with Spans(tracing_url, "pipeline", settings.run) as spans:
+        for number in range(1, count + 1):
+            identity = f"{number:016x}"
+            spans.add(Span("process", f"{number:032x}", identity, identity, 1, 2, about))
+    return time.process_time() - began_s
+
+
 def main() -> None:
     """Print the CPU of each round and the median of their ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
     receiver = subprocess.Popen([sys.executable, "-c", RECEIVER], stdout=subprocess.PIPE, text=True)
     try:
         port = receiver.stdout.readline().strip() if receiver.stdout else ""
         url = f"http://127.0.0.1:{port}"
         cpu_s(pages(20, -1), url)
-        ratios = []
+        cpu_s(pages(20, -2), "")
+        ratios, bare, alone = [], [], []
         for turn in range(given.rounds):
             articles = pages(given.articles, turn)
             both = {}
             for where in ("", url) if turn % 2 else (url, ""):
                 both[where] = cpu_s(articles, where)
             ratios.append(both[url] / both[""])
+            bare.append(both[""])
+            # An article's fetch, process and alert.
+            alone.append(spans_s(3 * given.articles, url))
             print(f"round {turn}: without {both['']:.2f} s, with {both[url]:.2f} s, ratio {ratios[-1]:.3f}", flush=True)
         print(f"median ratio {statistics.median(ratios):.3f} of {given.rounds} rounds of {given.articles} articles")
+        share = statistics.median(alone) / statistics.median(bare)
+        print(
+            f"{3 * given.articles} spans alone: {statistics.median(alone):.3f} s, {share:.1%} of a round without them"
+        )
     finally:
         receiver.kill()
         receiver.wait()

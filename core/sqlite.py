@@ -33,6 +33,34 @@ def switch_to_wal(connection: sqlite3.Connection, patience_s: float) -> None:
             return
 
 
+def overwrite_deleted(connection: sqlite3.Connection) -> None:
+    """Have rows that this connection deletes or replaces overwritten with zeros: their bytes stay in the file otherwise.
+
+    They also stay in the write-ahead log (``empty_log``), and SQLite leaves copies of a few in the unused part of pages
+    between which it moved rows: only VACUUM removes those.
+    """
+    connection.execute("PRAGMA secure_delete=ON").fetchall()
+
+
+def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
+    """Move the write-ahead log into the file and cut it off, since it has what was deleted in the meantime.
+
+    Returns False if another process needed it for longer than ``patience_s``: try again later. Not within a transaction.
+    """
+    before = pragma(connection, "busy_timeout")
+    connection.execute(f"PRAGMA busy_timeout={round(1000 * patience_s)}").fetchall()
+    try:
+        busy: tuple[int, int, int] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={before}").fetchall()
+    return not busy[0]
+
+
+def file_bytes(connection: sqlite3.Connection) -> int:
+    """The size of the file, without its log."""
+    return pragma(connection, "page_count") * pragma(connection, "page_size")
+
+
 def pragma(connection: sqlite3.Connection, name: str) -> int:
     """The value of a numeric PRAGMA."""
     row: tuple[int] = connection.execute(f"PRAGMA {name}").fetchone()

@@ -58,11 +58,12 @@ class Spans:
 
     def add(self, span: Span) -> None:
         """Queue a finished span."""
-        parent = self._of(span.trace, span.parent) if span.parent else None
+        trace = int(span.trace, 16)
+        parent = self._of(trace, span.parent) if span.parent else None
         self._processor.on_end(
             self._made(
                 name=span.name,
-                context=self._of(span.trace, span.id),
+                context=self._of(trace, span.id),
                 parent=parent,
                 resource=self._resource,
                 attributes={f"wirewatch.{name}": value for name, value in span.about.items()},
@@ -92,8 +93,8 @@ class Spans:
     def __exit__(self, *_raised: object) -> None:
         self.close()
 
-    def _of(self, trace: str, span: str) -> Any:
-        return self._context(int(trace, 16), int(span, 16), is_remote=False, trace_flags=self._sampled)
+    def _of(self, trace: int, span: str) -> Any:
+        return self._context(trace, int(span, 16), is_remote=False, trace_flags=self._sampled)
 
 
 def spans_of(settings: Settings, service: str) -> AbstractContextManager[Spans | None]:

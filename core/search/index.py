@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import tantivy
 
+from core.clock import wall_ms
 from core.durations import DAY_MS
 from core.errors import StoreError, UsageError
 from core.private import close_to_others, make_private_folder
@@ -54,13 +55,16 @@ class SearchIndex:
         clock: Callable[[], float] = time.perf_counter,
         page: int = PAGE,
         sampled_above: int = SAMPLED_ABOVE,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         """``folder``: the folder of this run and version. ``clock`` measures the time of a search, in seconds.
+        ``clock_ms``: the wall clock, in ms.
 
         ``page``: articles read from the store in one transaction. ``sampled_above``: number of hits above which facets and
         volume are estimated.
         """
         self.folder, self._clock, self._page, self._sampled_above = folder, clock, page, sampled_above
+        self._clock_ms = clock_ms
         self._writing, self._lock = threading.Lock(), threading.Lock()
         self._indexer: Indexer | None = None
         self._schema = build_schema()
@@ -92,7 +96,7 @@ class SearchIndex:
             done = True
             if self._indexer is None:
                 try:
-                    self._indexer = Indexer(self.folder, self._index, self._page)
+                    self._indexer = Indexer(self.folder, self._index, self._page, self._clock_ms)
                 except ValueError as error:
                     if "Lock" not in str(error):
                         raise StoreError(f"{self.folder}: {error}", hint="delete the folder") from error

@@ -1,12 +1,16 @@
 """The writer of an index: adds what was stored since the last time. There is only one at a time.
 
+A document that was deleted is not found, but the library keeps its text in the file of its segment until the segment is
+merged, which may be never. So once texts had to go, all documents are added again, some in each call: segments in which
+nothing is left go with their files.
+
 Its progress is kept beside the index in ``state.json``, written after each commit. After a crash between the two, it
 repeats that work. This changes nothing, since an article replaces the one with its id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +19,13 @@ import sqlalchemy as sa
 import structlog
 import tantivy
 
+from core.clock import wall_ms
+from core.durations import DAY_MS
 from core.errors import StoreError
 from core.private import close_to_others, make_private_file
 from core.records.text_limits import NO_LIMITS
 from core.search.question import order_range
-from core.search.schema import found_article, index_document, order_of, read_record
+from core.search.schema import FoundArticle, found_article, index_document, order_of, read_record
 from core.store import StoreReader
 from core.store import tables as t
 from core.store.engine import chunks
@@ -36,6 +42,8 @@ COMMIT = 20_000
 SWEPT = 1_000
 """Articles looked up in the store in one call."""
 HEAP_BYTES = 96 << 20
+REWRITE_EVERY_MS = DAY_MS
+"""Texts pass their limit all the time, and to rewrite an index takes minutes for each million articles."""
 STATE = "state.json"
 
 
@@ -44,11 +52,17 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     ``created_ms`` distinguishes a run from a later one with the same name. With ``after``, the index has only those
     articles with exactly this ``seq`` whose ids are up to ``after``.
+
+    ``rewrite_ms``: when all documents are to be added again, so that no file has what was deleted; None: nothing was.
+    ``rewritten_ms``: when that last began. Both by the wall clock, in ms. ``takedowns``: stamp of the newest applied one.
     """
 
     created_ms: int = 0
     seq: int = 0
     after: str | None = None
+    rewrite_ms: int | None = None
+    rewritten_ms: int = 0
+    takedowns: int = 0
 
 
 def read_state(folder: Path) -> State:
@@ -70,9 +84,11 @@ def stored_state(reader: StoreReader) -> State:
 class Indexer:
     """Writes to one index and holds tantivy's lock on it. Not thread-safe."""
 
-    def __init__(self, folder: Path, index: tantivy.Index, page: int = PAGE) -> None:
+    def __init__(
+        self, folder: Path, index: tantivy.Index, page: int = PAGE, clock_ms: Callable[[], int] = wall_ms
+    ) -> None:
         """``page``: articles read in one transaction. Raises ValueError if another writer holds the lock."""
-        self._folder, self._page = folder, page
+        self._folder, self._page, self._clock_ms = folder, page, clock_ms
         self._writer = index.writer(HEAP_BYTES, 1)
         index.reload()
         self._index = index
@@ -83,6 +99,8 @@ class Indexer:
         self._sweep: tuple[int, int | None] | None = (0, None)
         """The range of ``order`` whose articles are still to be looked up in the store; None: nothing is."""
         self._deletions = (-1, -1)
+        self._rewriting: int | None = None
+        """The ``order`` from which on documents are still to be added again; None: no rewrite is under way."""
 
     def close(self) -> None:
         """Wait for merges, then release the lock."""
@@ -97,6 +115,7 @@ class Indexer:
             # Another run with this name, or a store that was restored from a backup.
             self._writer.delete_all_documents()
             self._empty, state = True, State(created_ms=now.created_ms)
+            self._rewriting = None
             self._commit(state)
         done, since_commit, bulk = 0, 0, self._empty
         while state.seq < now.seq or state.after is not None:
@@ -121,6 +140,7 @@ class Indexer:
                 return False
         self._empty = self._empty and not done
         self._remove_what_is_gone(reader)
+        self._rewrite(reader)
         return True
 
     def _rows(self, reader: StoreReader, state: State, until: int) -> Sequence[Any]:
@@ -167,6 +187,7 @@ class Indexer:
         takedowns = Takedowns(reader.store)
         stamp, _ = takedowns.check(())
         gone, texts = self._not_in_store(reader)
+        changed = bool(gone or texts)
         if stamp != self._takedowns:
             gone |= {one.article for one in takedowns.listing(after_stamp=self._takedowns)}
         for identity in sorted(gone):
@@ -174,9 +195,51 @@ class Indexer:
         for row in texts:
             if row.id not in gone:
                 self._add(row, replacing=True, gone=False)
-        if gone or texts:
-            self._writer.commit()
+        state = read_state(self._folder)
+        due = state.rewrite_ms
+        if stamp > state.takedowns:
+            due = self._clock_ms()
+        elif changed and due is None:
+            due = max(self._clock_ms(), state.rewritten_ms + REWRITE_EVERY_MS)
+        if gone or texts or due != state.rewrite_ms:
+            self._commit(msgspec.structs.replace(state, rewrite_ms=due, takedowns=max(stamp, state.takedowns)))
         self._takedowns = stamp
+
+    def _rewrite(self, reader: StoreReader) -> None:
+        """Add the next documents again if a rewrite is due; one that a restart interrupts begins again."""
+        state = read_state(self._folder)
+        if self._sweep is not None or state.rewrite_ms is None:
+            return
+        if self._rewriting is None:
+            now_ms = self._clock_ms()
+            # A clock that was set back must not put it off for ever.
+            if now_ms < state.rewrite_ms <= now_ms + REWRITE_EVERY_MS:
+                return
+            self._rewriting = 0
+            self._commit(msgspec.structs.replace(state, rewritten_ms=now_ms))
+        found, last = self._documents(self._rewriting, None)
+        c = t.articles.c
+        for part in chunks(sorted(found)):
+            rows = sa.select(c.id, c.seq, c.record).where(c.run == reader.run, c.id.in_(part))
+            with reader.store.reading() as connection:
+                stored: Sequence[Any] = connection.execute(rows).all()
+            for row in stored:
+                self._add(row, replacing=True, gone=False)
+            for identity in set(part) - {row.id for row in stored}:
+                self._writer.delete_documents_by_term("id", identity)
+        # From the last one again, since others may have its order.
+        self._rewriting = None if last is None else max(last, self._rewriting + 1)
+        state = read_state(self._folder)
+        self._commit(msgspec.structs.replace(state, rewrite_ms=None) if last is None else state)
+
+    def _documents(self, low: int, high: int | None) -> tuple[dict[str, FoundArticle], int | None]:
+        """Up to ``SWEPT`` documents from ``low`` on, by id, and the last one's ``order``; None: there are no more."""
+        self._index.reload()
+        searcher = self._index.searcher()
+        wanted = order_range(self._index.schema, low, high)
+        hits = searcher.search(wanted, limit=SWEPT, count=False, order_by_field="order", order=tantivy.Order.Asc).hits
+        found = {one.id: one for one in (read_record(searcher.doc(address)) for _, address in hits)}
+        return found, int(hits[-1][0]) if len(hits) == SWEPT else None
 
     def _not_in_store(self, reader: StoreReader) -> tuple[set[str], Sequence[Any]]:
         """For the next articles of the sweep, oldest first: ids that are not in the store, and rows that lost their text."""
@@ -187,13 +250,9 @@ class Indexer:
                 return set(), ()
             self._sweep, self._deletions = (0, order_of(max(pruned.articles_ms, pruned.texts_ms))), changes
         low, high = self._sweep
-        self._index.reload()
-        searcher = self._index.searcher()
-        wanted = order_range(self._index.schema, low, high)
-        hits = searcher.search(wanted, limit=SWEPT, count=False, order_by_field="order", order=tantivy.Order.Asc).hits
+        found, last = self._documents(low, high)
         # More articles than one page may have the same order: the rest of them waits for the next sweep.
-        self._sweep = (int(hits[-1][0]) + 1, high) if len(hits) == SWEPT else None
-        found = {one.id: one for one in (read_record(searcher.doc(address)) for _, address in hits)}
+        self._sweep = None if last is None else (last + 1, high)
         c, stored, texts = t.articles.c, set[str](), list[Any]()
         with reader.store.reading() as connection:
             limits = read_text_limits(connection) if pruned.texts_ms else NO_LIMITS

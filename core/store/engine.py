@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,10 +16,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from core.errors import StoreError, StoreUnavailable, UsageError
 from core.private import make_private_file, make_private_folder
-from core.sqlite import primary_code, switch_to_wal
+from core.sqlite import empty_log, file_bytes, overwrite_deleted, primary_code, switch_to_wal
 from core.store.upgrade import bring_up_to_date
 
 BUSY_MS = 30_000
+_LOG_PATIENCE_S = 1.0
+VACUUMED_BYTES = 256 << 20
+"""Up to this size, an embedded store is rewritten while services run: writers wait for a second or two."""
 # SQLite takes at most 32,766 parameters in a statement, older ones 999.
 CHUNK = 400
 # The connection to a server that vanishes (power loss, failover) is given up after a minute, not after the system's two
@@ -114,6 +117,41 @@ class Store:
         """Apply missing migrations; see ``core.store.upgrade``."""
         with self._guarded():
             bring_up_to_date(self.engine, self.url)
+
+    def empty_log(self) -> bool:
+        """Empty an embedded store's write-ahead log, which still has what was deleted. A server tends its own.
+
+        Returns False if another process still reads from it: try again later. Raises StoreError.
+        """
+        return self._maintain(lambda connection: empty_log(connection, _LOG_PATIENCE_S))
+
+    def vacuum(self, most_bytes: int = VACUUMED_BYTES) -> bool:
+        """Rewrite an embedded store, since parts of deleted rows remain beside rows that SQLite moved between pages.
+
+        Returns False if it is larger than ``most_bytes``, or another process still reads its log. A server tends its own.
+        Raises StoreError.
+        """
+
+        def work(connection: sqlite3.Connection) -> bool:
+            if file_bytes(connection) > most_bytes:
+                return False
+            connection.execute("VACUUM")
+            return empty_log(connection, _LOG_PATIENCE_S)
+
+        return self._maintain(work)
+
+    def _maintain(self, work: Callable[[sqlite3.Connection], bool]) -> bool:
+        """``work`` on SQLite's own connection, outside of a transaction; True for a server."""
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with self._guarded(), self.engine.connect() as connection:
+            raw: Any = connection.connection.dbapi_connection
+            try:
+                return work(raw)
+            except sqlite3.OperationalError as error:
+                passing = primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                kind = StoreUnavailable if passing else StoreError
+                raise kind(f"{self.url}: {error}", hint=_hint(str(error))) from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -210,6 +248,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # can fail at once with "database is locked", whatever the timeout.
     connection.isolation_level = None
     switch_to_wal(connection, BUSY_MS / 1000)
+    overwrite_deleted(connection)
     for pragma in ("synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -241,6 +241,9 @@ class Forgetting:
         if _time(self._looked_ms, now_ms):
             last = remove_quotations(self._store, now_ms, self._looked_at, FORGET_BATCH)
             self._looked_at, self._looked_ms = last or FIRST, None if last else now_ms
+            if last is None:
+                # It also has what ``forget_sent`` deleted.
+                self._store.empty_log()
 
 
 def _time(done_ms: int | None, now_ms: int) -> bool:

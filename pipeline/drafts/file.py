@@ -20,7 +20,7 @@ import structlog
 
 from core.errors import StoreError
 from core.private import make_private_file, make_private_folder
-from core.sqlite import marks, pragma, primary_code, switch_to_wal, writing
+from core.sqlite import empty_log, marks, overwrite_deleted, pragma, primary_code, switch_to_wal, writing
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -170,6 +170,7 @@ class DraftFile:
             gone = connection.execute(old, (now_ms, texts_before_ms)).rowcount
             _shrink(connection, self._most_bytes)
             connection.execute(f"PRAGMA incremental_vacuum({_FREED_PAGES})").fetchall()
+            empty_log(connection, BUSY_S)
             return gone
 
         return self._do(work, 0) if self.path.exists() else 0
@@ -218,7 +219,7 @@ class DraftFile:
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA synchronous=OFF")
-            connection.execute("PRAGMA secure_delete=ON")
+            overwrite_deleted(connection)
             connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
             if marks(connection) != (_APPLICATION, _SHAPE):
                 _make(connection)
@@ -249,8 +250,7 @@ class DraftFile:
                 connection.executemany("INSERT INTO taken_down VALUES (?)", fresh)
                 gone = sum(connection.execute("DELETE FROM drafts WHERE article = ?", one).rowcount for one in fresh)
             if gone:
-                # Deleted data stays in the write-ahead log until that is truncated.
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                empty_log(connection, _PATIENCE_S)
             return gone
         finally:
             connection.execute(f"PRAGMA busy_timeout={round(1000 * BUSY_S)}")

@@ -23,12 +23,13 @@ import msgspec
 import sqlalchemy as sa
 
 from core.durations import DAY_MS, MINUTE_MS
-from core.errors import UsageError
+from core.errors import StoreUnavailable, UsageError
 from core.records import OutcomeKind
 from core.settings import Settings
 from core.store import tables as t
 from core.store.engine import chunks
 from core.store.pruned import ARTICLES, COMMITS, OUTCOMES, TEXTS
+from core.store.takedowns import newest_stamp
 from core.store.text_limits import read_text_limits
 from pipeline.ledger import tables as own
 from pipeline.ledger.aliases import forget_aliases
@@ -48,6 +49,7 @@ TEXTS_AT_ONCE = 500
 EVERY_MS = 1_000
 REST_MS = 600_000
 """A batch a second while there is something to do; then it looks again after ten minutes."""
+VACUUM_EVERY_MS = DAY_MS
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +81,7 @@ class Pruning:
         self._rests = False
         self._seen = (-1, "")
         """(last_ms, id) of the story looked at last in this pass."""
+        self._vacuumed_ms: int | None = None
         self._texts_seen: dict[str, LastVersion | None] = {}
         """Run → the version looked at last in this pass; None: the run is through."""
 
@@ -94,6 +97,26 @@ class Pruning:
 
     def step(self, now_ms: int) -> int | None:
         """Delete a batch now. Returns the number of rows, or None if nothing is left to delete."""
+        gone = self._step(now_ms)
+        if gone is None:
+            self._clear(now_ms)
+        return gone
+
+    def _clear(self, now_ms: int) -> None:
+        """Leave nothing of what was deleted in an embedded store's files, whoever deleted it. The next pass tries again."""
+        self._store.empty_log()
+        if self._vacuumed_ms is not None and 0 <= now_ms - self._vacuumed_ms < VACUUM_EVERY_MS:
+            return
+        with self._store.reading() as connection:
+            removes = bool(read_text_limits(connection)) or newest_stamp(connection) > 0
+        if removes:
+            try:
+                self._store.vacuum()
+            except StoreUnavailable:
+                return
+        self._vacuumed_ms = now_ms
+
+    def _step(self, now_ms: int) -> int | None:
         last = self._ledger.state().last_key
         if last is not None:
             # A clock that runs ahead must not make new data old; both clocks would have to be wrong for that.

@@ -40,6 +40,8 @@ from wirewatch.replay.spec import (
     digest_of,
     parse_speed,
     pruned_since,
+    remove_index,
+    remove_indexes,
     scope_of,
     spec_of,
 )
@@ -253,6 +255,7 @@ def archive(
                     if day.lost:
                         console.note(f"{day.day}: {day.lost} records were deleted before they were archived", "red")
                 if rewritten := remove_archived_texts(store, where, console.now_ms()):
+                    remove_indexes(settings)
                     console.note(f"texts past their limit: {counted(rewritten, 'file')} rewritten without them")
             except OSError as error:
                 raise WirewatchError(f"{where}: {error.strerror or error}", hint="choose a writable folder") from error
@@ -345,6 +348,8 @@ def _go(
     if not row.no_claim and (why := pruned_since(store, spec.of, row.from_ms)):
         ReplayRepository(store).note(row.name, no_claim=why)
         row = msgspec.structs.replace(row, no_claim=why)
+    if row.state == FINISHED:
+        remove_index(settings, row.name)
     seconds = time.monotonic() - began
     _result(store, row, as_json=as_json, seconds=seconds, handled=row.done - done, reused=run.reused)
     if row.state != FINISHED:

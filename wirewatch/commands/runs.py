@@ -33,7 +33,7 @@ from pipeline.text.difference import difference
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, Run, desk_zone, known_run, parse_time, reads_store
 from wirewatch.replay.as_of import AsOf, SeenAlert, SeenArticle
-from wirewatch.replay.spec import archive_dir, index_path
+from wirewatch.replay.spec import archive_dir, index_path, remove_index, remove_indexes
 from wirewatch.schema import metadata
 
 app = typer.Typer()
@@ -118,8 +118,7 @@ def drop(context: typer.Context, name: Annotated[str, typer.Argument(help="The r
     if name == settings.run or kind == "live":
         raise UsageError(f"{name!r} is the continuous run: it can't be dropped")
     rows = sum(drop_run(store, name, metadata))
-    for path in (index_path(settings, name), index_path(settings, name).with_suffix(".db.part")):
-        path.unlink(missing_ok=True)
+    remove_index(settings, name)
     console.note(f"{name} is deleted ({rows} rows)", "bold")
 
 
@@ -202,11 +201,16 @@ def takedown(
     try:
         for file in _files(archive_dir(settings), removed, everywhere=everywhere):
             files += take_out(file, removed.article, reason.strip()) > 0
+        remove_indexes(settings)
     except OSError as error:
         raise WirewatchError(
             f"{error.filename}: {error.strerror}",
             hint="the article is removed from the store; repeat the command for the archive",
         ) from error
+    if not store.vacuum():
+        console.note(
+            "parts of its text may remain in the store's file until VACUUM (docs/operations.md, Start, stop)", "yellow"
+        )
     if not (removed.articles or removed.versions or removed.outcomes or files):
         console.note("nothing was stored under this address: check its spelling (it is rejected from now on)", "yellow")
     if as_json:

@@ -104,6 +104,19 @@ def index_path(settings: Settings, name: str) -> Path:
     return Path(settings.data_dir) / "replays" / f"{name}.db"
 
 
+def remove_index(settings: Settings, name: str) -> None:
+    """Remove a replay's index, which holds raw records; one that goes on makes it again. Raises OSError."""
+    path = index_path(settings, name)
+    for one in (path, path.with_name(f"{path.name}.part")):
+        one.unlink(missing_ok=True)
+
+
+def remove_indexes(settings: Settings) -> None:
+    """Remove the indexes of all replays, since the archives have changed; a running one keeps what it has open."""
+    for path in sorted(index_path(settings, "").parent.glob("*.db")):
+        remove_index(settings, path.stem)
+
+
 def archive_dir(settings: Settings) -> Path:
     """The folder of the raw stream's archive."""
     return Path(settings.archive_dir) if settings.archive_dir else Path(settings.data_dir) / "archive"

@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from core.errors import StreamError, StreamUnavailable, UsageError
 from core.private import make_private_file, make_private_folder
-from core.sqlite import marks, primary_code, switch_to_wal, writing
+from core.sqlite import marks, overwrite_deleted, primary_code, switch_to_wal, writing
 from core.streams.base import parse_options, positive
 
 _APPLICATION: Final = 0x57575354  # "WWST": distinguishes the file from other databases
@@ -123,6 +123,7 @@ def connect(location: Location, *, make: bool) -> sqlite3.Connection:
         try:
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute("PRAGMA synchronous=FULL")
+            overwrite_deleted(connection)
             _prepare(connection, location, make=make)
         except BaseException:
             connection.close()

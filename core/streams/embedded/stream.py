@@ -19,7 +19,7 @@ import msgspec
 import zstandard
 
 from core.errors import OffsetOutOfRange, StreamError, WriterFenced
-from core.sqlite import pragma, writing
+from core.sqlite import empty_log, pragma, writing
 from core.streams.base import Appended, Headers, NewRecord, Stream, StreamRecord, check_sizes, partition_of
 from core.streams.embedded import file as sqlite_file
 from core.streams.embedded.file import Location, translated
@@ -29,6 +29,7 @@ _PLAIN, _ZSTD = 0, 1
 _LEVEL = 3
 _POLL_S = 0.02
 _DELETE_ROWS = 500
+_LOG_PATIENCE_S = 1.0
 _FREED_PAGES = 500  # 2 MB at a time, since writers wait meanwhile
 
 
@@ -333,12 +334,13 @@ class SqliteStream:
         return deleted
 
     def _give_space_back(self) -> None:
-        """Shrink the file while more than a quarter of it is free; the rest is for the next records."""
+        """Empty the log. Shrink the file while more than a quarter of it is free; the rest is for the next records."""
         with translated(self._label):
             connection = self._connection
             while pragma(connection, "freelist_count") > pragma(connection, "page_count") // 4:
                 # Each step of this statement frees one page, and only executescript runs all steps.
                 connection.executescript(f"PRAGMA incremental_vacuum({_FREED_PAGES})")
+            empty_log(connection, _LOG_PATIENCE_S)
 
     def _read_once(self, offsets: Mapping[int, int], max_bytes: int) -> list[StreamRecord]:
         found: list[StreamRecord] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import string
 import subprocess
 import sys
 import threading
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from core.durations import DAY_MS
 from core.records import article_id
 from core.search import SearchIndex
 from core.search.indexer import read_state
@@ -17,6 +20,7 @@ from core.store import Store, StoreReader
 from core.store import tables as t
 from core.store.tables import takedowns
 from pipeline.ledger.ledger import RunLedger
+from tests.bytes_left import files_with
 from tests.pipeline.ledger.support import commit, told
 from tests.pipeline.transforms.support import NOON_MS
 
@@ -58,6 +62,62 @@ def test_a_takedown_goes(ledger: RunLedger, store: Store, reader: StoreReader, i
         connection.execute(sa.delete(t.articles).where(t.articles.c.id == row["article"]))
     index.refresh(reader)
     assert urls(index) == ["https://a.example/2"]
+
+
+LETTERS = random.Random(3)
+SENTENCES = {number: "".join(LETTERS.choices(string.ascii_lowercase, k=48)) for number in range(1, 8)}
+
+
+def address(number: int) -> str:
+    return f"https://a.example/{number}"
+
+
+def removed(store: Store, number: int, *, stamp: int = 0) -> None:
+    """As pruning does; with ``stamp``, as a takedown does."""
+    with store.writing() as connection:
+        identity = article_id(address(number))
+        connection.execute(sa.delete(t.articles).where(t.articles.c.id == identity))
+        if stamp:
+            row = {"article": identity, "stamp": stamp, "url": "u", "reason": "court", "taken_ms": 1}
+            connection.execute(sa.insert(takedowns).values(row))
+        else:
+            row = {"run": "live", "what": "articles", "before_ms": NOON_MS + DAY_MS, "upto": number}
+            store.upsert(connection, t.pruned, [row])
+
+
+def test_files_lose_what_was_removed_at_once_by_a_takedown_and_else_once_a_day(
+    ledger: RunLedger, store: Store, reader: StoreReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that sweeps and rewrites take several calls.
+    monkeypatch.setattr("core.search.indexer.SWEPT", 2)
+    now_ms = [100 * DAY_MS]
+    index = SearchIndex(tmp_path / "index", clock_ms=lambda: now_ms[0])
+
+    def in_files() -> set[int]:
+        for _ in range(20):
+            index.refresh(reader)
+        return {number for number, words in SENTENCES.items() if files_with(tmp_path / "index", words)}
+
+    commit(ledger, [told(number, address(number), text=f"Ships. {words}.") for number, words in SENTENCES.items()])
+    assert in_files() == {1, 2, 3, 4, 5, 6, 7}
+    removed(store, 2)
+    assert in_files() == {1, 3, 4, 5, 6, 7}, "the first rewrite need not wait"
+    removed(store, 3)
+    assert in_files() == {1, 3, 4, 5, 6, 7}
+    assert urls(index, "ships") == [address(number) for number in (7, 6, 5, 4, 1)]
+    now_ms[0] += DAY_MS
+    assert in_files() == {1, 4, 5, 6, 7}
+    removed(store, 4, stamp=1)
+    assert in_files() == {1, 5, 6, 7}
+    assert urls(index, "ships") == [address(number) for number in (7, 6, 5, 1)]
+    index.close()
+    # A later writer does not do it again.
+    again = SearchIndex(tmp_path / "index", clock_ms=lambda: now_ms[0])
+    before = read_state(tmp_path / "index")
+    for _ in range(20):
+        again.refresh(reader)
+    assert read_state(tmp_path / "index") == before
+    again.close()
 
 
 def test_rows_that_left_the_store_while_no_index_followed(
