@@ -17,7 +17,11 @@ from tests.waiting import until
 
 SCRIPT = files.KUBERNETES / "job-server.sh"
 GRACE_S = 30.0
-DIES = ["trap 'echo done > ended; trap - TERM; kill -TERM $$' TERM", "echo begun > begun", "while :; do sleep 0.01; done"]
+DIES = [
+    "trap 'echo done > ended; trap - TERM; kill -TERM $$' TERM",
+    "echo begun > begun",
+    "while :; do sleep 0.01; done",
+]
 """Does its last work when asked to stop, then dies of the signal, as a JVM does after its shutdown hooks."""
 
 
