@@ -32,7 +32,7 @@ from benchmarks.replay.archive import PAGES, build, pages
 from benchmarks.results import load, machine
 from core.errors import ExtractionError
 from core.query import text_of
-from core.records import OrderKey, Position, RawArticle, decode, encode, from_ms, raw_hash, version_hash
+from core.records import OrderKey, Position, RawArticle, decode, encode, raw_hash, version_hash
 from core.topics import Tagger, load_topic
 from core.topics.definitions import builtin_definitions
 from pipeline.drafts.kept import Keeping, KeptDrafts
@@ -69,10 +69,12 @@ OWN: tuple[tuple[str, str, str], ...] = (
 
 
 def envelopes() -> list[Envelope]:
-    """The evaluation pages as raw records."""
+    """The evaluation pages as raw records, with the time of their fetching: a page from the future has no date to be found."""
     found = []
-    for number, (url, _, body) in enumerate(pages()):
-        raw = RawArticle(url=url, source="", fetched_at=from_ms(0), html=body.decode("utf-8", "replace"))
+    for number, (url, fetched, body) in enumerate(pages()):
+        raw = RawArticle(
+            url=url, source="", fetched_at=datetime.fromisoformat(fetched), html=body.decode("utf-8", "replace")
+        )
         place = Position(run="stages", stream="", partition=0, offset=number)
         found.append(Envelope(number=number, position=place, key=OrderKey(number, "", ""), value=encode(raw)))
     return found

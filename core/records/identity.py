@@ -285,7 +285,6 @@ def _encoded(text: str, unsafe: re.Pattern[str]) -> str:
     return unsafe.sub(one, text)
 
 
-_SPACE = re.compile(r"\s+")
 
 
 def _digest(*parts: str) -> str:
@@ -309,7 +308,7 @@ def raw_hash(value: bytes) -> str:
 
 def version_hash(title: str, text: str) -> str:
     """Digest of the visible content: title and text in NFKC, with each run of white space as one space."""
-    normal = (_SPACE.sub(" ", normalized("NFKC", part)).strip() for part in (title, text))
+    normal = (" ".join(normalized("NFKC", part).split()) for part in (title, text))
     return _digest("version", *normal)
 
 

@@ -13,6 +13,7 @@ from lxml.html import HtmlElement, defs
 
 _MAX_ELEMENTS = 80
 _MAX_KEPT_CHARS, _MOST_KEPT = 300, 16_000
+_MAX_KEPT_WORD_CHARS, _MOST_WORDS_KEPT = 80, 64_000
 # Of names in lower case: patterns that ignore case take three times as long.
 _AUTHOR_NAME = re.compile(
     r"author|byline|(?:^|\s)by(?:\s|$)|writer|reporter|columnist|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
@@ -94,6 +95,14 @@ _AUTHOR, _DATE, _HEADLINE, _CONSENT, _DIALOG, _CRUMB, _NOTE, _SIGN_UP_BOX = (1 <
 _judged: dict[str, dict[str, int]] = {
     name: {} for name in ("class", "id", "data-testid", "itemprop", "property", "rel", "pubdate", "role", "aria-modal")
 }
+# Values of classes are combinations of far fewer names.
+_judged_words: dict[str, int] = {}
+_OF_A_NAME = _AUTHOR | _DATE | _NOTE
+_MEANT_BY_NAMES = {
+    "class": _OF_A_NAME | _CONSENT | _SIGN_UP_BOX | _CRUMB,
+    "id": _OF_A_NAME | _CONSENT | _SIGN_UP_BOX,
+    "data-testid": _OF_A_NAME,
+}
 
 
 def marks_of(tree: HtmlElement) -> Marks:
@@ -134,6 +143,20 @@ def marks_of(tree: HtmlElement) -> Marks:
     return found
 
 
+def _judge_word(word: str) -> int:
+    """The marks that a name gives, in lower case. No pattern goes beyond white space, so each name is judged alone."""
+    if _ANY_NAME.search(word) is None:
+        return 0
+    return (
+        (_AUTHOR if _AUTHOR_NAME.search(word) else 0)
+        | (_DATE if _DATE_NAME.search(word) else 0)
+        | (_CONSENT if _CONSENT_NAME.search(word) else 0)
+        | (_NOTE if _ABOUT_THE_AUTHOR.search(word) else 0)
+        | (_SIGN_UP_BOX if _SIGN_UP_NAME.search(word) else 0)
+        | (_CRUMB if _BREADCRUMB.search(word) else 0)
+    )
+
+
 def _file_style(found: Marks, element: HtmlElement, style: str) -> None:
     if "white-space" in style:
         found.as_written.append(element)
@@ -160,22 +183,18 @@ def _judge(name: str, value: str) -> int:
     """The marks that an attribute gives its element."""
     low = value.lower()
     signs = 0
-    if name in ("class", "id", "data-testid"):
-        if _ANY_NAME.search(low) is None:
-            return 0
-        if _AUTHOR_NAME.search(low):
-            signs |= _AUTHOR
-        if _DATE_NAME.search(low):
-            signs |= _DATE
-        if name != "data-testid" and _CONSENT_NAME.search(low):
-            signs |= _CONSENT
-        if _ABOUT_THE_AUTHOR.search(low):
-            signs |= _NOTE
-        if name != "data-testid" and _SIGN_UP_NAME.search(low):
-            signs |= _SIGN_UP_BOX
-        if name == "class" and _BREADCRUMB.search(low):
-            signs |= _CRUMB
-    elif name in ("itemprop", "property"):
+    if (may_mean := _MEANT_BY_NAMES.get(name)) is not None:
+        for word in low.split():
+            sign = _judged_words.get(word)
+            if sign is None:
+                sign = _judge_word(word)
+                if len(word) <= _MAX_KEPT_WORD_CHARS:
+                    if len(_judged_words) >= _MOST_WORDS_KEPT:
+                        _judged_words.clear()
+                    _judged_words[word] = sign
+            signs |= sign
+        return signs & may_mean
+    if name in ("itemprop", "property"):
         if "author" in low or "creator" in low:
             signs |= _AUTHOR
         if "date" in low or "issued" in low or "_time" in low:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from lxml.html import HtmlElement
 
 _MAX_ABOVE = 40
+_MAX_KEPT_CHARS = 300
 _BESIDE_TAGS = frozenset({"footer", "nav"})
 _BESIDE = re.compile(
     r"(?:^|[\s_-])(?:related|recommend\w*|more-?(?:news|stories|from|on)|most-?(?:read|viewed|popular|commented)|trending|popular|latest(?:-?news)?|comments?(?:-?list)?"
@@ -55,7 +57,15 @@ def beside_the_article(element: HtmlElement) -> bool:
 def is_named_beside(element: HtmlElement) -> bool:
     """Whether the element's names are those of boxes beside an article: "related", "sidebar", "newsletter" …"""
     name = f"{element.get('class') or ''} {element.get('id') or ''}"
-    return len(name) > 1 and _BESIDE.search(_OWN_FOOTER.sub("", name.lower())) is not None
+    return len(name) > 1 and (_known_beside(name) if len(name) <= _MAX_KEPT_CHARS else _is_beside(name))
+
+
+def _is_beside(name: str) -> bool:
+    return _BESIDE.search(_OWN_FOOTER.sub("", name.lower())) is not None
+
+
+# The boxes around an article's facts are asked about for each of them.
+_known_beside = lru_cache(maxsize=4_096)(_is_beside)
 
 
 def _is_inner(article: HtmlElement) -> bool:

@@ -7,6 +7,7 @@ blank lines to one. Applying it again changes nothing.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from core.normal import normalized
 
@@ -30,7 +31,10 @@ _ASCII_WORDS = {code: " " for code in range(128) if not re.match(r"\w", chr(code
 # Accents that don't compose (a case-folded İ leaves one), and Arabic vowel signs, which are optional.
 _LOOSE_MARKS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640]")
 _DENSE = re.compile("[\u2e80-\ud7af]+")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]+")
+_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
 _AT_ONCE = 1_024
+_KEPT_FOLDED_CHARS = 1_000
 _VARIED = re.compile("[\u0622-\u0649]")
 _ARABIC_VARIANTS = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "أ": "ا", "إ": "ا", "آ": "ا", "ة": "ه"})
 
@@ -60,6 +64,10 @@ def normal_line(text: str) -> str:
 
 def folded(text: str) -> str:
     """The words of ``text`` in one form, separated by spaces, so that texts that read the same compare equal."""
+    return _known_folded(text) if len(text) <= _KEPT_FOLDED_CHARS else _folded(text)
+
+
+def _folded(text: str) -> str:
     if not text.isascii():
         for sign in _COMMON_SIGNS:
             text = text.replace(sign, " ")
@@ -67,6 +75,10 @@ def folded(text: str) -> str:
         # A fifth of the pattern's time; the other steps are only for non-ASCII letters.
         return " ".join(text.lower().translate(_ASCII_WORDS).split())
     return " ".join(_WORD.findall(one_spelling(normalized("NFKC", text).casefold())))
+
+
+# Extraction compares the lines of a page with each other in several steps, and the pages of an outlet share many lines.
+_known_folded = lru_cache(maxsize=2_048)(_folded)
 
 
 def one_spelling(text: str) -> str:
@@ -80,8 +92,11 @@ def count_letters(text: str, *, enough: int | None = None) -> int:
     count = 0
     for start in range(0, len(text), _AT_ONCE):
         part = text[start : start + _AT_ONCE]
-        letters = sum(map(str.isalpha, part))
-        count += letters if part.isascii() else letters + sum(map(str.isalpha, "".join(_DENSE.findall(part))))
+        # Letters of ASCII, which most are, by one look at all bytes.
+        count += len(part.encode("ascii", "ignore").translate(None, _NO_LETTERS))
+        if not part.isascii():
+            count += sum(map(str.isalpha, "".join(_BEYOND_ASCII.findall(part))))
+            count += sum(map(str.isalpha, "".join(_DENSE.findall(part))))
         if enough is not None and count >= enough:
             return enough
     return count

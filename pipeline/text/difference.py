@@ -57,7 +57,6 @@ _TO_LAST_DIGIT = re.compile(r"^.*\d", re.DOTALL)
 _DATE_OR_TIME = re.compile(
     r"\d\s?[:.hHч時点]\s?\d\d|\d[./-]\d{1,2}[./-]\d|\b(?:19|20)\d\d\b|^\W*(?:\w+\W+)?\d{1,2}[.]?\s[^\W\d_]{3,}\W*$"
 )
-_SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"\w+|[^\w\s]")
 _UNSPACED = re.compile(
     r"[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]|\w+?(?=[\u2e80-\u9fff])|\w+|[^\w\s]"
@@ -104,7 +103,7 @@ def settled(text: str) -> str:
     """
     lines = normalized("NFKC", text).split("\n")
     kept = [line for line in lines if not _is_clockwork(line)]
-    return _SPACE.sub(" ", " ".join(kept if any(map(str.strip, kept)) else lines)).strip()
+    return " ".join(" ".join(kept if any(map(str.strip, kept)) else lines).split())
 
 
 def difference(before: tuple[str, str], after: tuple[str, str], *, keep: int = 200) -> VersionDifference:

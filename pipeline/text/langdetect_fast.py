@@ -30,6 +30,7 @@ _STEPS = 5
 _WORDS_KEPT = 1 << 16
 _LONGEST_KEPT = 32
 _SPACES = re.compile("  +")
+_A_TO_Z = bytes(range(ord("A"), ord("z") + 1))
 
 
 class Guess(NamedTuple):
@@ -133,14 +134,16 @@ def guess(sample: str) -> Guess | None:
         weight = alpha / Detector.BASE_FREQ
         done, steps = -1, 1
         while True:
-            drawn = odds[[draw.choice(rows) for _ in range(steps)]]
+            drawn = odds.take([draw.choice(rows) for _ in range(steps)], axis=0)
             drawn += weight
             for row in drawn:
                 likely *= row
             # Python's sum, since numpy's adds in another order, which changes the last bits.
-            likely /= sum(likely.tolist())
+            values = likely.tolist()
+            total = sum(values)
+            likely /= total
             done, steps = done + steps, _STEPS
-            if likely.max() > Detector.CONV_THRESHOLD or done >= Detector.ITERATION_LIMIT:
+            if max(values) / total > Detector.CONV_THRESHOLD or done >= Detector.ITERATION_LIMIT:
                 break
         sum_of += likely / _TRIALS
     best = int(sum_of.argmax())
@@ -148,11 +151,17 @@ def guess(sample: str) -> Guess | None:
     return Guess(known.languages[best], probability) if probability > Detector.PROB_THRESHOLD else None
 
 
+def _letters_of_ascii(text: str) -> int:
+    """How many characters are from "A" to "z", as the library counts Latin letters."""
+    data = text.encode("ascii", "ignore")
+    return len(data) - len(data.translate(None, _A_TO_Z))
+
+
 def _rows(sample: str, known: Profiles) -> list[int]:
     """The rows of the text's n-grams, from which the trials draw, in text order, including repetitions."""
     text = NGram.normalize_vi(Detector.MAIL_RE.sub(" ", Detector.URL_RE.sub(" ", sample)))
     text = _SPACES.sub(" ", text)
-    latin = sum("A" <= letter <= "z" for letter in text)
+    latin = _letters_of_ascii(text)
     if latin * 2 < len(text) and latin * 2 < sum(map(_foreign.__getitem__, text)):
         text = "".join(letter for letter in text if not "A" <= letter <= "z")
     *words, last = text.translate(_normal).split(" ")
