@@ -74,4 +74,6 @@ def _encoded(text: str) -> bytes:
 
 def is_unspaced(text: str) -> bool:
     """Whether most of a text is in scripts without spaces between words."""
-    return not text.isascii() and _UNSPACED.search(text) is not None and len(_UNSPACED.findall(text)) * 2 > len(text.replace(" ", ""))
+    if text.isascii() or _UNSPACED.search(text) is None:
+        return False
+    return len(_UNSPACED.findall(text)) * 2 > len(text.replace(" ", ""))
