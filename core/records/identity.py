@@ -285,8 +285,6 @@ def _encoded(text: str, unsafe: re.Pattern[str]) -> str:
     return unsafe.sub(one, text)
 
 
-
-
 def _digest(*parts: str) -> str:
     return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
