@@ -17,7 +17,7 @@ WORKERS ?= 2
 QUICK_WORKERS ?= 3
 KILLS ?= 200
 QUICK := not kafka and not flink and not growth and not slow and not containers
-LAWS = $(shell grep -rlE '@given|RuleBasedStateMachine' tests --include='test_*.py')
+LAWS = $(shell grep -rlE '@given|RuleBasedStateMachine|shares\(' tests --include='test_*.py')
 # Each store commit waits for the disk: the quick tests' files are in memory if it has 3 GB and lets programs run.
 RAM := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 3000000' | grep -q . && \
 	! grep -q '^[^ ]* /dev/shm [^ ]* [^ ]*noexec' /proc/mounts && echo /dev/shm)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from core.store import engine, upgrade
 from tests.laws import register_profiles
@@ -61,6 +62,13 @@ def postgres(postgres_server: Path, request: pytest.FixtureRequest) -> Iterator[
     """The store URL of a PostgreSQL database for one test alone: without rows, or without tables if migrations are tested."""
     with pg.fresh_database(postgres_server, migrated="real_migrations" not in request.fixturenames) as url:
         yield url
+
+
+def pytest_configure() -> None:
+    """Log tracebacks as services do: by default, structlog draws them with the values of all variables, for seconds each."""
+    renderer = structlog.get_config()["processors"][-1]
+    assert isinstance(renderer, structlog.dev.ConsoleRenderer)
+    renderer.exception_formatter = structlog.dev.plain_traceback
 
 
 def pytest_collection_finish() -> None:

@@ -20,6 +20,11 @@ def register_profiles() -> None:
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+def shares(parts: int) -> int:
+    """Into how many parts the cases of a large product are cut, of which one is tried: ``parts``, or 1 in ``thorough``."""
+    return 1 if settings.default.max_examples >= _FULL else parts
+
+
 def examples(thorough: int) -> int:
     """The number of examples for a law that deserves another one than the profile's. ``thorough``: that of ``thorough``."""
     return max(thorough * settings.default.max_examples // _FULL, LEAST)

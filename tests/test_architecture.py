@@ -243,7 +243,7 @@ PAST_THE_DOOR: dict[tuple[str, str], str] = {
 }
 
 
-def test_the_desk_has_one_door() -> None:
+def test_the_desk_has_one_entry_point() -> None:
     # Pages, API and commands are ways to desk/use_cases, not to each other; what people do knows neither HTTP nor a terminal.
     assert importing("desk/web/api", ("desk.web.pages",)) == []
     assert importing("desk/web/pages", ("desk.web.api",)) == []

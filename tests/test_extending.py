@@ -21,7 +21,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
-def test_the_channel_holds_to_the_contract(tmp_path: Path) -> None:
+def test_the_channel_keeps_the_contract(tmp_path: Path) -> None:
     [code] = [block for block in blocks("python") if "TickerKind" in block]
     names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102 - our own page

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -92,33 +92,39 @@ class Notice:
         }
 
 
+@lru_cache(maxsize=8)
+def _environment(folder: str) -> ImmutableSandboxedEnvironment:
+    """Our templates, or those of the same names in ``folder``. A template is compiled once in a process, unless it changes."""
+    own = str(Path(__file__).parent / "templates")
+    made = ImmutableSandboxedEnvironment(
+        loader=jinja2.FileSystemLoader([folder, own] if folder else [own]),
+        autoescape=lambda name: bool(name and name.endswith(".html")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    # These use the language that is current when a template is rendered, and escape values in pages.
+    made.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda sentence: language.catalogue(language.current()).gettext(sentence),
+        lambda one, many, count: language.catalogue(language.current()).ngettext(one, many, count),
+        newstyle=True,
+    )
+    made.globals |= {"language": language.current, "direction": language.direction, "facts": facts_of}
+    made.filters |= {"pieces": pieces, "one_line": one_line, "web": web_address, "joined": joined}
+    made.filters |= {"number": language.number, "listed": language.listed, "label": label_words}
+    made.filters["reason"] = partial(language.in_words, REASONS)
+    return made
+
+
 class Renderer:
     """Renders messages. ``folder``: custom templates. ``link``: the desk's address, for links to its alerts."""
 
     def __init__(self, folder: str = "", link: str = "") -> None:
-        own = Path(__file__).parent / "templates"
-        folders = [folder, str(own)] if folder else [str(own)]
         if folder and not Path(folder).is_dir():
             raise UsageError(f"{folder}: no such folder of templates")
         self._link = link.rstrip("/")
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=jinja2.FileSystemLoader(folders),
-            autoescape=lambda name: bool(name and name.endswith(".html")),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n"],
-        )
-        # These use the language that is current when a template is rendered, and escape values in pages.
-        self._environment.install_gettext_callables(  # type: ignore[attr-defined]
-            lambda sentence: language.catalogue(language.current()).gettext(sentence),
-            lambda one, many, count: language.catalogue(language.current()).ngettext(one, many, count),
-            newstyle=True,
-        )
-        self._environment.globals |= {"language": language.current, "direction": language.direction, "facts": facts_of}
-        self._environment.filters |= {"pieces": pieces, "one_line": one_line, "web": web_address, "joined": joined}
-        self._environment.filters |= {"number": language.number, "listed": language.listed, "label": label_words}
-        self._environment.filters["reason"] = partial(language.in_words, REASONS)
+        self._environment = _environment(folder)
 
     def render(self, message: Message, deliveries: Sequence[Delivery], subscription: Subscription | None) -> Notice:
         """The notice for a message. Raises UsageError if a template fails, naming it."""

@@ -25,6 +25,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import ModuleType
@@ -90,7 +91,7 @@ def start(work: RecordWork, limit_s: float) -> RunningProcess:
         if work.store_url:
             os.environ.setdefault(ENVIRONMENT, f"{work.scope} {work.store_url}")
         process = context.Process(target=serve, args=(theirs, work, limit_s), name="record", daemon=True)
-        with _no_main():
+        with _no_main(), _without_interrupts():
             process.start()
     # An open copy here would hide that the process has ended.
     theirs.close()
@@ -121,6 +122,22 @@ def _no_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Within the block, a new process never gets SIGINT.
+
+    Ctrl-C reaches all processes of a terminal, but the owner decides when to end. Otherwise the server from which the
+    processes are forked could be interrupted while it loads what they need, with a traceback.
+    """
+    # If it is started within the block, it ends with SIGINT unblocked.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Spares:
@@ -300,8 +317,6 @@ def _end_with_owner() -> None:
 
 def serve(pipe: Connection, work: RecordWork, limit_s: float) -> None:
     """The main loop of a page process: records in, prepared drafts out, until the pipe is closed."""
-    # Ctrl-C reaches all processes of a terminal, but the owner decides when to end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_worker(service="extraction")
     # The end of the pipe is noticed only between two records.
     threading.Thread(target=_end_with_owner, name="owner", daemon=True).start()

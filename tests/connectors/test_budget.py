@@ -53,7 +53,7 @@ def test_without_feeds_there_is_nothing_to_share() -> None:
     assert worth_for([], 600, **LIMITS) == LEAST_WORTH_S
 
 
-def test_busy_feeds_make_a_poll_dearer() -> None:
+def test_busy_feeds_raise_the_worth_of_a_poll() -> None:
     quiet, busy = ([rhythm(rate)] * 10 for rate in (5, 500))
     assert worth_for(quiet, 600, **LIMITS) < worth_for(busy, 600, **LIMITS)
 
@@ -76,7 +76,7 @@ def test_the_policy_is_worked_out_every_ten_minutes_from_the_feeds_there_are() -
     assert PollBudget(FeedPolicy(ceiling_s=86_400), lambda: [gone], 600).policy(NOON).worth_s == LEAST_WORTH_S
 
 
-def test_who_keeps_to_a_fixed_interval_has_nothing_to_share() -> None:
+def test_feeds_with_a_fixed_interval_have_nothing_to_share() -> None:
     def facts() -> list[FeedFacts]:
         pytest.fail("nobody should ask")
 

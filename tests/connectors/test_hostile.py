@@ -227,7 +227,7 @@ def test_an_external_entity_reads_no_file_and_asks_no_server(world: World, tmp_p
     assert "/asked-by-an-entity" not in world.web.paths()
 
 
-def test_an_etag_that_lies_delays_news_by_hours_and_never_hides_it(world: World) -> None:
+def test_a_wrong_etag_delays_news_by_hours_but_never_hides_it(world: World) -> None:
     url, box = world.web.url("/feed"), [1]
     world.web.pages["/feed"] = hostile.lying_etag("lie", box)
     world.watch(url)

@@ -154,7 +154,7 @@ COUNTERS: dict[str, Callable[[int, int], FeedItem]] = {
 
 
 @pytest.mark.parametrize("make", COUNTERS.values(), ids=COUNTERS.keys())
-def test_what_changes_at_every_poll_brings_no_page_again(make: Callable[[int, int], FeedItem]) -> None:
+def test_items_that_change_at_every_poll_cause_no_further_fetch(make: Callable[[int, int], FeedItem]) -> None:
     polls = [[make(n, poll) for n in range(8)] for poll in range(36)]
     assert len(play(polls).pages) == 8
 

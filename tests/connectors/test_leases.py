@@ -68,7 +68,7 @@ def test_a_lease_from_before_the_clock_was_set_back_blocks_nothing(store: Store)
     assert one.due(after(2), limit=1) == [], "and that one's own lease holds"
 
 
-def test_who_ends_gives_its_leases_back(store: Store) -> None:
+def test_a_process_that_ends_returns_its_leases(store: Store) -> None:
     one, two = process(store, "one"), process(store, "two")
     one.add(URLS[0], "s", NOON)
     (name,) = one.due(NOON, limit=1)

@@ -55,7 +55,7 @@ def test_each_reference_stands_for_its_character(written: str, read: str, doctyp
     assert [html.unescape(entry.title or "") for entry in feed_entries(body, url="a")] == [read, "Good"]
 
 
-def test_what_is_in_order_stays_the_same() -> None:
+def test_well_formed_input_stays_the_same() -> None:
     for text in (
         "<rss>&amp; &lt; &#233; &#x1F600;</rss>",
         "<rss><![CDATA[&eacute; <b>&nope;</b>]]><!-- &eacute; --></rss>",

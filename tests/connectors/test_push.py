@@ -377,7 +377,7 @@ def test_articles_are_taken_with_a_token_or_a_signature() -> None:
         {"authorization": "Bearer é"},
     ],
 )
-def test_nothing_is_taken_of_a_stranger(headers: dict[str, str]) -> None:
+def test_nothing_is_accepted_from_a_stranger(headers: dict[str, str]) -> None:
     sink = Sink()
     assert push(ArticlePush(TOKEN, sink, clock=lambda: NOON), line(), **headers).status == 401
     assert sink.articles == []
@@ -394,7 +394,7 @@ def test_nothing_is_taken_of_a_stranger(headers: dict[str, str]) -> None:
         (line() + b"\n" + b"{}\n" * MAX_ARTICLES, "lines, not 501"),
     ],
 )
-def test_of_a_request_with_a_bad_line_nothing_is_taken(body: bytes, said: str) -> None:
+def test_a_request_with_a_bad_line_is_refused_as_a_whole(body: bytes, said: str) -> None:
     sink = Sink()
     answer = push(ArticlePush(TOKEN, sink, clock=lambda: NOON), body)
     assert (answer.status, sink.articles) == (400, [])

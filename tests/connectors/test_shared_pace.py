@@ -55,7 +55,7 @@ def test_a_host_that_says_429_to_one_is_left_alone_by_all(store: Store) -> None:
     assert not one.take(PAGE, after(100)), "and a Crawl-delay that one has read holds the others back"
 
 
-def test_of_many_at_the_same_moment_one_gets_the_turn(store: Store) -> None:
+def test_one_of_many_simultaneous_callers_gets_the_turn(store: Store) -> None:
     turns: list[bool] = []
     ready = threading.Barrier(6)
 

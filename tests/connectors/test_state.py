@@ -88,7 +88,7 @@ def test_a_feed_is_added_once_listed_removed_and_added_again(state: FeedReposito
     assert (state.due(NOON, limit=5), state.next_due()) == ([], after(60))
 
 
-def test_what_is_saved_is_what_is_loaded(state: FeedRepository) -> None:
+def test_a_saved_cursor_is_loaded_unchanged(state: FeedRepository) -> None:
     state.add(URL, "a", NOON)
     name = feed_id(URL)
     fresh = state.load(name)

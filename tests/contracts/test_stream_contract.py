@@ -103,7 +103,7 @@ def test_append_returns_the_position_of_each_record(place: Place) -> None:
         assert lies[at.partition, at.offset] == (at.timestamp_ms, record.key, record.value)
 
 
-def test_offsets_begin_at_nought_and_rise(place: Place) -> None:
+def test_offsets_begin_at_zero_and_rise(place: Place) -> None:
     stream = place.make(partitions=1)
     assert stream.start_offsets([0]) == stream.end_offsets([0]) == {0: 0}
     appended = [*stream.append(number(3)), *stream.append(number(2))]
@@ -238,7 +238,7 @@ def test_one_record_comes_whatever_its_size(place: Place) -> None:
     assert [r.value[:1] for r in stream.read({0: 0}, max_bytes=1)] == [b"x"]
 
 
-def test_what_is_there_comes_without_waiting(place: Place) -> None:
+def test_available_records_come_without_waiting(place: Place) -> None:
     stream = place.make(partitions=2)
     stream.append([NewRecord(b"k", b"v", partition=1)])
     # A new instance each time: Kafka's first fetch takes longer than a poll.
@@ -469,7 +469,7 @@ def test_wrong_options_are_named(place: Place, option: str) -> None:
         open_stream(f"{place.url}?{option}", "news")
 
 
-def test_several_processes_make_it_at_once(place: Place) -> None:
+def test_several_processes_create_it_at_once(place: Place) -> None:
     name = place.name()
     code = "import sys; from core.streams import create_stream; print(create_stream(*sys.argv[1:]).uuid)"
     makers = [

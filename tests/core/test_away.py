@@ -65,7 +65,7 @@ def test_it_is_tried_again_with_growing_pauses() -> None:
 
 
 @pytest.mark.parametrize("error", [StoreError("wrong password"), UsageError("no such thing"), Elsewhere("refused")])
-def test_what_does_not_get_better_is_raised_at_once(error: WirewatchError) -> None:
+def test_a_permanent_error_is_raised_at_once(error: WirewatchError) -> None:
     with pytest.raises(type(error)):
         wait_for("it", failing(error), wait=lambda _s: pytest.fail("waits"), stop=lambda: False)
 

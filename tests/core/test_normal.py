@@ -36,7 +36,7 @@ def test_any_text_with_fewer_marks_in_a_row_too(text: str, form: Literal["NFC", 
 
 
 @pytest.mark.parametrize("marks", ["\u0301", "\u0301\u0327\u0345", "\U0001d165\u0323\u0301", "\u05b0\u05b4\u0591"])
-def test_of_a_long_run_of_marks_thirty_stay(marks: str) -> None:
+def test_a_long_run_of_marks_is_cut_to_thirty(marks: str) -> None:
     text = normalized("NFD", f"Before a{marks * 2_000} and after" + " words" * 50)
     assert sum(unicodedata.combining(char) > 0 for char in text) == MOST_MARKS
     assert text.startswith("Before a")

@@ -198,14 +198,14 @@ def test_signing_in_and_out(client: TestClient) -> None:
     assert client.get("/", follow_redirects=False).status_code == 303
 
 
-def test_only_own_pages_can_be_come_back_to(client: TestClient) -> None:
+def test_a_redirect_after_sign_in_leads_only_to_own_pages(client: TestClient) -> None:
     for evil in ("//evil.example/", "https://evil.example", "/\\evil.example", "javascript:alert(1)"):
         values = {"name": "reader", "password": PASSWORD, "next": evil, "form_token": form_token(client)}
         assert client.post("/sign-in", data=values, follow_redirects=False).headers["location"] == "/"
         client.cookies.clear()
 
 
-def test_a_stranger_and_a_wrong_password_sound_alike(client: TestClient) -> None:
+def test_an_unknown_name_and_a_wrong_password_get_the_same_answer(client: TestClient) -> None:
     known, unknown = sign_in(client, "reader", "wrong").text, sign_in(client, "redaer", "wrong").text
     assert re.sub(r"reader|redaer", "", known) == re.sub(r"reader|redaer", "", unknown)
 

@@ -182,7 +182,7 @@ def table() -> dict[tuple[str, str], dict[str, str]]:
 
 
 @pytest.mark.parametrize(("path", "method"), ROUTES, ids=[f"{method} {path}" for path, method in ROUTES])
-def test_everybody_gets_as_far_as_the_table_says(world: World, path: str, method: str) -> None:
+def test_each_role_reaches_what_the_table_says(world: World, path: str, method: str) -> None:
     lines = table()
     assert (path, method) in lines, "a new route: say in tests/cases/access.txt who gets how far"
     assert {who: asked(world, method, path, ask) for who, ask in ASKERS.items()} == lines[path, method]

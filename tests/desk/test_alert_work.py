@@ -88,7 +88,9 @@ def test_a_mark_is_kept_and_counts(store: Store, three: dict[str, Alert], as_edi
     assert "Mark as not relevant" in as_editor.get(f"/alerts/{three['First strike'].id}").text
 
 
-def test_what_is_old_leaves_the_open_ones_by_itself(three: dict[str, Alert], clock: Clock, client: TestClient) -> None:
+def test_old_alerts_leave_the_open_ones_without_action(
+    three: dict[str, Alert], clock: Clock, client: TestClient
+) -> None:
     assert len(three) == 3
     clock.forward((OPEN_DAYS + 1) * 86_400)
     sign_in(client, "reader")
@@ -97,7 +99,7 @@ def test_what_is_old_leaves_the_open_ones_by_itself(three: dict[str, Alert], clo
     assert len(shown(client, "/alerts?show=all")) == 3
 
 
-def test_alerts_on_one_story_stand_together(three: dict[str, Alert]) -> None:
+def test_alerts_on_one_story_are_grouped(three: dict[str, Alert]) -> None:
     first, second, third = three["First strike"], three["Second fire"], three["Third flood"]
     again = replace(third, id="again", story=first.story)
     other = replace(third, id="other", story=first.story, subscription="else")

@@ -270,13 +270,13 @@ def test_an_empty_briefing_says_that_it_is_empty(wire: Wire, desk: Desk, as_read
     assert "No story of a topic or a subscription is new" in as_reader.get("/briefing/export.md").text
 
 
-def test_a_template_of_ones_own_makes_the_pdf(tmp_path: Path) -> None:
+def test_a_custom_template_makes_the_pdf(tmp_path: Path) -> None:
     (tmp_path / "briefing.typ").write_text("#panic(sys.inputs.view)")
     with pytest.raises(UsageError, match=r"template briefing\.typ: .*1970-01-01 01:00"):
         pdf_of(Briefing(from_ms=0, until_ms=HOUR_MS), "UTC", templates=str(tmp_path))
 
 
-def test_a_template_of_ones_own_replaces_the_built_in_one(tmp_path: Path) -> None:
+def test_a_custom_template_replaces_the_built_in_one(tmp_path: Path) -> None:
     (tmp_path / "briefing.txt").write_text("{{ view.stories }} {{ nothing }}")
     notice = Renderer(str(tmp_path)).briefing(Briefing(from_ms=0, until_ms=HOUR_MS), "UTC")
     with pytest.raises(UsageError, match=r"briefing\.txt"):

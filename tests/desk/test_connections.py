@@ -28,7 +28,7 @@ from tests.waiting import until
         b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
     ],
 )
-def test_silent_connections_keep_no_one_out(sent: bytes, desk: Desk) -> None:
+def test_silent_connections_block_no_others(sent: bytes, desk: Desk) -> None:
     with served(create_app(desk), http=patient_protocol()) as url, contextlib.ExitStack() as held:
         several = [
             held.enter_context(socket.create_connection(place(url), timeout=10))
@@ -90,7 +90,7 @@ def asked_for(port: int, path: bytes) -> socket.socket:
     return one
 
 
-def test_clients_that_do_not_read_keep_no_one_out() -> None:
+def test_clients_that_do_not_read_block_no_others() -> None:
     """Each complete request counts as served, but only as long as its client reads the answer."""
     http = bounded_protocol(Connections(8, 4, 4), headers_s=60, idle_s=60, a_request_proves=True)
     server = ServerThread(large, "127.0.0.1", 0, name="large", http=http).start()

@@ -96,7 +96,7 @@ def test_claim_assign_done_and_give_back(wire: Wire, desk: Desk, as_editor: Test
     assert {"story claimed", "story assigned", "story done", "story given back"} <= set(acts)
 
 
-def test_of_two_who_claim_at_once_one_gets_it(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
+def test_one_of_two_simultaneous_claims_succeeds(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
     story = wire.article("Both want it")
     on_board(desk, 1)
     other = client_of(desk)
@@ -199,7 +199,7 @@ def test_a_shift_longer_than_the_board_is_read_from_the_store(
     assert ">30 new</a>" in as_reader.get("/handover?hours=8").text
 
 
-def test_what_makes_no_sense_is_refused(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
+def test_an_impossible_claim_or_assignment_is_refused(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
     story = wire.article("One")
     on_board(desk, 1)
     assert send(as_editor, "claim", story="none").status_code == 404

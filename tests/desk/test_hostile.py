@@ -249,7 +249,9 @@ PIECE = b"a=" + b"x" * 49_997 + b"&"
 @pytest.mark.parametrize(
     "headers", [{}, {"Cookie": "wirewatch=" + "x" * 43}, {"Authorization": "Bearer ww_" + "x" * 43}], ids=str
 )
-def test_a_stranger_sends_no_long_body(path: str, long: int, short: int, headers: dict[str, str], desk: Desk) -> None:
+def test_an_unknown_client_may_not_send_a_long_body(
+    path: str, long: int, short: int, headers: dict[str, str], desk: Desk
+) -> None:
     client = client_of(desk)
     assert client.post(path, content=PIECE * 60, headers=FORM | headers).status_code == long
     assert client.post(path, content=PIECE, headers=FORM | headers).status_code == short

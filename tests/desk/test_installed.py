@@ -42,7 +42,7 @@ def kept_by(client: TestClient, **headers: str) -> str:
     return found[1]
 
 
-def test_what_is_kept_has_another_name_once_any_of_it_changes(
+def test_the_offline_cache_gets_another_name_if_any_of_its_files_changes(
     client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = kept_by(client)

@@ -63,7 +63,7 @@ def test_read_unread_and_changed_since(wire: Wire, desk: Desk, as_reader: TestCl
     assert 'data-state="new"' in as_reader.get("/").text
 
 
-def test_stars_are_ones_own(wire: Wire, desk: Desk, as_reader: TestClient) -> None:
+def test_stars_are_private(wire: Wire, desk: Desk, as_reader: TestClient) -> None:
     story = wire.article("Worth keeping")
     wire.article("Not so much")
     until(lambda: len(desk.board.snapshot()) == 2, "both stories")

@@ -22,7 +22,7 @@ def claim(shift: Shift, person: str, over: str | None, at_ms: int = 1) -> bool:
     return shift.take(hold, Note(at_ms=at_ms, person=person, name=person, kind="claimed", story="s"), over=over)
 
 
-def test_of_many_who_claim_at_once_exactly_one_gets_it(store: Store) -> None:
+def test_exactly_one_of_many_simultaneous_claims_succeeds(store: Store) -> None:
     shift = Shift(store, "live")
     with ThreadPoolExecutor(8) as threads:
         got = list(threads.map(lambda number: claim(shift, f"p{number}", None), range(8)))
@@ -89,7 +89,7 @@ def taking(shift: Shift, story: str, person: str | None, at_ms: int, over: str |
     return shift.take(hold, Note(at_ms=at_ms, person="p", name="p", kind=hold.state, story=story), over=over)
 
 
-def test_who_has_a_story_and_its_notes_follow_a_join_and_come_back(store: Store) -> None:
+def test_a_storys_assignee_and_notes_follow_a_join_and_return(store: Store) -> None:
     shift, (join, undo) = Shift(store, "live"), joined_and_undone(store)
     assert taking(shift, "part", "ann", 1)
     assert held(shift) == {"part": "ann"}

@@ -63,7 +63,7 @@ def test_one_too_many_is_refused_in_words(desk: Desk, as_editor: TestClient, met
     assert as_editor.get("/healthz").status_code == 200
 
 
-def test_one_person_cannot_take_all(desk: Desk) -> None:
+def test_one_person_cannot_take_all_turns(desk: Desk) -> None:
     assert 1 <= SEARCHES_EACH < SEARCHES
     person = desk.accounts.known("reader")
     for _ in range(SEARCHES_EACH):

@@ -118,7 +118,7 @@ def test_a_stream_that_goes_away_behind_a_record_over_the_limit(store: Store, st
     assert (pump.pump(), streams["articles"].keys) == (2, [0, 2, 3])
 
 
-def test_an_error_that_no_waiting_mends_is_raised_and_loses_nothing(
+def test_an_error_that_waiting_cannot_fix_is_raised_and_loses_nothing(
     store: Store, streams: dict[str, FakeStream]
 ) -> None:
     fill(store, "al")
@@ -160,7 +160,7 @@ def test_the_name_is_taken_once_and_again_after_a_failure(store: Store, streams:
     assert (len(streams["articles"].keys), waiting(store)) == (6, [])
 
 
-def test_who_may_not_relay_a_run_takes_no_name(store: Store, streams: dict[str, FakeStream]) -> None:
+def test_a_process_that_may_not_relay_a_run_takes_no_name(store: Store, streams: dict[str, FakeStream]) -> None:
     fill(store, "al")
 
     def fenced(_run: str) -> bool:

@@ -131,7 +131,7 @@ def test_an_element_of_another_version_is_refused_by_name_with_the_next_step(nam
 
 @EACH
 @pytest.mark.parametrize("bare", [b"", b"{}", b"null", b"\x80\x04K\x01.", b"1 2 3\n", b"[0]\n", b"\n"])
-def test_what_bears_no_version_is_refused(name: str, bare: bytes) -> None:
+def test_data_without_a_version_is_refused(name: str, bare: bytes) -> None:
     coder, kind, body = written(name)
     for sealed in (bare, body):
         with pytest.raises(OtherVersion, match=f"a {kind} of an unknown version met") as caught:

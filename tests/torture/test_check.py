@@ -116,9 +116,7 @@ def _change_an_outcome(store: Store) -> None:
         (_change_an_outcome, "1 outcomes that differ from the bounded run's"),
     ],
 )
-def test_what_was_tampered_with_is_found(
-    settings: Settings, tmp_path: Path, tamper: Callable[[Store], None], words: str
-) -> None:
+def test_tampering_is_found(settings: Settings, tmp_path: Path, tamper: Callable[[Store], None], words: str) -> None:
     store = open_store(settings.store)
     tamper(store)
     store.close()

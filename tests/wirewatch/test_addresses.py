@@ -93,7 +93,9 @@ def test_a_list_leaves_it_out_and_takes_the_others(acting: str, feeds: Connector
         lambda feeds, text: feeds.state.add(f"folder{text}", "x", NOW, kind="folder"),
     ],
 )
-def test_no_door_takes_it(door: Callable[[ConnectorFeeds, str], object], acting: str, feeds: ConnectorFeeds) -> None:
+def test_no_entry_point_accepts_it(
+    door: Callable[[ConnectorFeeds, str], object], acting: str, feeds: ConnectorFeeds
+) -> None:
     with pytest.raises(UsageError, match="can't be seen"):
         door(feeds, f"{acting}x")
     assert addresses(feeds) == []

@@ -38,7 +38,7 @@ def commands(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
             yield " ".join((*path, name)), one.callback
 
 
-def test_of_every_command_it_is_decided_whether_it_makes_the_store() -> None:
+def test_every_command_declares_whether_it_creates_the_store() -> None:
     found = dict(commands(typer.main.get_command(app)))
     reading = {name for name, command in found.items() if getattr(command, "reads_store", False)}
     assert len(reading) > 25

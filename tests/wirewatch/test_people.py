@@ -74,7 +74,7 @@ def test_an_account_is_created_changed_and_closed(tmp_path: Path) -> None:
     store.close()
 
 
-def test_what_makes_no_sense_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+def test_contradictory_arguments_give_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert people(tmp_path, "add", "Ann", "--role", "admin", typed=f"{PASSWORD}\n").code == 0
     for arguments, typed, why in (
         (("add", "ann"), f"{PASSWORD}\n", "there is already a person called ann"),

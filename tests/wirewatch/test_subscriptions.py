@@ -65,7 +65,7 @@ def test_a_probable_mistake_is_stored_only_if_that_is_confirmed(tmp_path: Path) 
     assert wirewatch("subscriptions", "import", str(file), "--anyway", cwd=tmp_path).returncode == 0
 
 
-def test_what_is_read_otherwise_now_is_listed_until_it_is_accepted(tmp_path: Path) -> None:
+def test_queries_with_a_new_reading_are_listed_until_accepted(tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
     store = open_store(Settings(data_dir=str(tmp_path / "var")).store)
     old = [
@@ -119,7 +119,7 @@ def test_what_it_would_have_alerted(desk_folder: Path) -> None:
     assert "none" in unknown.stderr
 
 
-def test_what_would_spare_an_alert(desk_folder: Path) -> None:
+def test_changes_that_would_have_prevented_an_alert(desk_folder: Path) -> None:
     store = open_store(f"sqlite:///{desk_folder}/var/store.db")
     alerts = {one.title: one.id for one in StoreReader(store, "live").alerts()}
     store.close()

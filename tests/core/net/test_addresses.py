@@ -33,7 +33,7 @@ def _is_known_to_python(ip: Address) -> bool:
 
 
 @given(st.ip_addresses())
-def test_what_python_calls_special_is_refused(ip: Address) -> None:
+def test_addresses_that_python_calls_special_are_refused(ip: Address) -> None:
     mapped = getattr(ip, "ipv4_mapped", None)
     if _is_known_to_python(mapped or ip):
         # NAT64's well-known prefix is judged by what is in it.

@@ -90,7 +90,7 @@ CALLERS: dict[str, Attempt] = {
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_feeds_and_channels_hold_to_the_table(caller: str, connected: list[str]) -> None:
+def test_feeds_and_channels_follow_the_table(caller: str, connected: list[str]) -> None:
     for address, refused in CASES:
         connected.clear()
         said = CALLERS[caller](lambda host, port, address=address: [address])  # type: ignore[misc]

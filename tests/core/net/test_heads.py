@@ -86,7 +86,7 @@ def test_what_may_be_read_in_two_ways_is_refused(
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_what_is_right_is_answered_and_so_is_what_comes_behind_it(server: str, servers: dict[str, int]) -> None:
+def test_valid_requests_are_answered_and_so_are_those_that_follow(server: str, servers: dict[str, int]) -> None:
     for request, number in ANSWERED:
         statuses, came = answered(servers[server], request + SECOND)
         assert statuses == [b"200"] * number, request

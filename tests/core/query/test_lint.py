@@ -61,7 +61,7 @@ def test_what_a_query_costs_is_warned_of_and_then_refused(query: str, severity: 
     assert all("smaller distances" in one.message for one in found)
 
 
-def test_what_costs_too_much_is_pointed_at() -> None:
+def test_the_part_of_a_query_that_costs_too_much_is_marked() -> None:
     query = f"(talks NEAR/5 city) OR ({chain(8, 1_000)})"
     [found] = [one for one in lint(query) if "steps on an article" in one.message]
     assert query[found.position :].startswith("t* NEAR")

@@ -27,7 +27,7 @@ from tests.core.query import strategies
         ("syria (", []),
     ],
 )
-def test_what_version_2_reads_otherwise(query: str, parts: list[str]) -> None:
+def test_queries_that_version_2_reads_differently(query: str, parts: list[str]) -> None:
     assert [one.part for one in changes(query, 1)] == parts
 
 

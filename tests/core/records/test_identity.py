@@ -77,7 +77,7 @@ def test_plain_addresses_have_the_form_that_all_others_have(url: str) -> None:
         assert quick == _whole(url)
 
 
-def test_an_endless_url_is_left_alone() -> None:
+def test_an_oversized_url_is_left_unchanged() -> None:
     url = "https://www.google.com/amp/s/" * MAX_URL_CHARS
     assert canonical_url(url) == url
 

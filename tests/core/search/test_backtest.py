@@ -81,7 +81,7 @@ def test_counts_are_those_of_the_matcher(full: SearchIndex, query: str, first: i
 
 @settings(max_examples=examples(60), deadline=None)
 @given(strategies.queries, strategies.queries)
-def test_won_and_lost_are_the_difference(full: SearchIndex, before: str, after: str) -> None:
+def test_gained_and_lost_articles_are_the_difference(full: SearchIndex, before: str, after: str) -> None:
     was, now = (alerting(matching(query, START_MS, END_MS)) for query in (before, after))
     change = compare(full, before, after, START_MS, END_MS, examples=1_000)
     assert {one.story for one in change.won_examples} == now.keys() - was.keys()

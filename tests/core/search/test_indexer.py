@@ -53,7 +53,9 @@ def test_a_new_version_replaces(ledger: RunLedger, reader: StoreReader, index: S
     assert [(hit.article.version, hit.article.text[hit.matches[0].start :]) for hit in hits] == [(2, "sink")]
 
 
-def test_a_takedown_goes(ledger: RunLedger, store: Store, reader: StoreReader, index: SearchIndex) -> None:
+def test_an_article_taken_down_leaves_the_index(
+    ledger: RunLedger, store: Store, reader: StoreReader, index: SearchIndex
+) -> None:
     commit(ledger, [told(1, "https://a.example/1"), told(2, "https://a.example/2")])
     index.refresh(reader)
     with store.writing() as connection:

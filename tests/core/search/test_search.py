@@ -213,7 +213,7 @@ def test_a_near_within_a_near_is_decided_on_a_hostile_page(tmp_path: Path) -> No
     assert {hit.article.id for hit in hits} == {found(1).id, found(2).id}
 
 
-def test_texts_that_databases_and_terminals_choke_on(tmp_path: Path) -> None:
+def test_texts_that_databases_and_terminals_cannot_handle(tmp_path: Path) -> None:
     index = SearchIndex.open(tmp_path)
     made = [
         found(1, "a\x00b grain", "x" * 300_000 + " grain \ud800"),

@@ -41,7 +41,7 @@ def test_outcomes_are_counted_as_they_are_stored(store: Store, ledger: RunLedger
     assert _outcomes(store) == StoreReader(store, "live").count_outcomes()
 
 
-def test_what_is_recorded_again_is_not_counted_again(store: Store, ledger: RunLedger) -> None:
+def test_an_outcome_recorded_again_is_not_counted_again(store: Store, ledger: RunLedger) -> None:
     for _ in range(3):
         ledger.offsets("stream").record_lost([lost(5, 14), lost(20, 20)])
     commit(ledger, [told(30)])

@@ -38,7 +38,7 @@ def take(store: Store, leases: Leases, keys: list[int], now_ms: int) -> list[int
     return taken
 
 
-def test_what_a_dead_process_of_this_machine_held_is_free_at_once(store: Store) -> None:
+def test_leases_of_a_dead_process_on_this_machine_are_free_at_once(store: Store) -> None:
     fill(store, 3)
     take(store, of(store, "died"), [1], NOW_MS)
     take(store, of(store, "lives"), [2], NOW_MS)
@@ -57,7 +57,7 @@ def test_the_dead_are_looked_for_once_a_second_at_most(store: Store) -> None:
     assert asked == ["other", "other"]
 
 
-def test_who_works_for_long_keeps_its_row_until_it_is_taken_for_hung(store: Store) -> None:
+def test_a_slow_worker_keeps_its_row_until_it_counts_as_hung(store: Store) -> None:
     fill(store, 1)
     slow, other = of(store, "slow"), of(store, "other")
     take(store, slow, [1], NOW_MS)
@@ -70,7 +70,7 @@ def test_who_works_for_long_keeps_its_row_until_it_is_taken_for_hung(store: Stor
     assert LONGEST_WORK_MS < free_after <= LONGEST_WORK_MS + LEASE_MS + LEASE_MS // 3
 
 
-def test_what_another_one_has_by_now_and_what_has_ended_is_not_renewed(store: Store) -> None:
+def test_leases_taken_by_another_process_or_ended_are_not_renewed(store: Store) -> None:
     fill(store, 2)
     one, other = of(store, "one"), of(store, "other")
     take(store, one, [1, 2], NOW_MS)

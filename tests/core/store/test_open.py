@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sqlite3
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -17,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 import wirewatch.schema
 from core.errors import StoreError, StoreUnavailable, UsageError
-from core.store import Store, open_store
+from core.store import Store, SubscriptionStore, open_store
 from core.store import tables as t
 from core.store.metadata import metadata
 from pipeline.ledger.ledger import RunLedger
@@ -25,14 +24,6 @@ from tests.pipeline.transforms.support import NOON_MS
 from tests.wirewatch.command import wirewatch
 
 pytestmark = pytest.mark.usefixtures("real_migrations")
-
-OPEN = """
-import sys
-from core.store import open_store, SubscriptionStore
-sys.stdin.readline()
-store = open_store(sys.argv[1])
-print(SubscriptionStore(store).stamp())
-"""
 
 
 def test_opening_again_changes_nothing(store_url: str) -> None:
@@ -52,20 +43,20 @@ def test_the_migrations_make_what_the_tables_say(store: Store) -> None:
 
 
 def test_several_processes_may_open_a_new_store_at_once(store_url: str) -> None:
-    openers = [
-        subprocess.Popen(
-            [sys.executable, "-c", OPEN, store_url],
-            cwd=Path(__file__).parents[3],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    # They have loaded nothing yet; each goes on with its line as soon as it can.
-    said = [opener.communicate("go\n", timeout=60) for opener in openers]
-    assert [(out.strip(), error) for out, error in said] == [("(0, 0, 0)", "")] * 3
+    context = multiprocessing.get_context("fork")
+    together, stamps = context.Barrier(3), context.SimpleQueue()
+
+    def opens() -> None:
+        together.wait(60)
+        stamps.put(SubscriptionStore(open_store(store_url)).stamp())
+
+    openers = [context.Process(target=opens) for _ in range(3)]
+    for opener in openers:
+        opener.start()
+    for opener in openers:
+        opener.join(60)
+    assert [opener.exitcode for opener in openers] == [0, 0, 0]
+    assert [stamps.get() for _ in openers] == [(0, 0, 0)] * 3
 
 
 def test_a_store_of_a_later_version_is_left_alone(store_url: str) -> None:
@@ -235,7 +226,7 @@ def test_a_command_over_such_a_store_is_one_line_and_exit_1(tmp_path: Path) -> N
     assert "move it away and start again" in line
 
 
-def test_several_that_make_one_store_at_the_same_moment_all_open_it(tmp_path: Path) -> None:
+def test_several_processes_that_create_one_store_at_once_all_open_it(tmp_path: Path) -> None:
     for number in range(5):
         at_once = Barrier(6)
 

@@ -74,7 +74,7 @@ def test_rows_are_taken_oldest_first_by_one_worker_and_struck_off(store: Store) 
     assert left(store) == 0
 
 
-def test_what_was_given_back_is_taken_first(store: Store) -> None:
+def test_returned_rows_are_taken_first(store: Store) -> None:
     fill(store, 3)
     one, other = Outbox(store, "one"), Outbox(store, "other")
     one.give_back(one.take(2, now_ms=0))

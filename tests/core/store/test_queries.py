@@ -99,7 +99,7 @@ def test_scopes_do_not_see_each_other(store: Store, queries: SubscriptionStore) 
     assert (queries.stamp(), replay.stamp()) == ((1, 0, 0), (0, 1, 0))
 
 
-def test_what_was_read_is_good_for_less_than_the_margin(queries: SubscriptionStore) -> None:
+def test_a_reading_is_valid_for_less_than_the_margin(queries: SubscriptionStore) -> None:
     # A saving whose clock was read at T and which is committed a little later must be seen by whoever needs it:
     # articles from T plus the margin on. So what was read just before that commit may not be good until then.
     read = queries.read(now_ms=50_000)

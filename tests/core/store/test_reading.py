@@ -39,7 +39,7 @@ def test_a_number_of_results_that_fills_its_pages_exactly(
     assert (len(list(reader.articles())), len(list(reader.outcomes())), list(reader.alerts())) == (10, 10, [])
 
 
-def test_alerts_of_one_millisecond_stand_as_the_records_that_raised_them(store: Store, ledger: RunLedger) -> None:
+def test_alerts_of_one_millisecond_have_the_order_of_their_records(store: Store, ledger: RunLedger) -> None:
     # The second came too late and stands behind the first, though its article's id is the lower one.
     urls = sorted((f"https://a.example/{number}" for number in range(2)), key=lambda url: told(0, url).key.article)
     first = told(0, urls[1], subscriptions=(match("ann"),))

@@ -87,7 +87,7 @@ def test_limits_are_stored_once_and_an_outlet_falls_back_to_the_default(store: S
 
 
 @pytest.mark.parametrize("days", [-1, 0.5, 6.9])
-def test_what_still_decides_is_kept(store: Store, days: float) -> None:
+def test_rows_that_decisions_still_need_are_kept(store: Store, days: float) -> None:
     with pytest.raises(UsageError, match="7 days or more"):
         keep_texts(store, "post", days, by="", now_ms=0)
 

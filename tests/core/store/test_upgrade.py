@@ -239,7 +239,7 @@ def test_a_table_that_is_never_free_ends_it_with_a_reason(postgres: str, monkeyp
 
 
 @pytest.mark.postgres
-def test_who_waits_for_another_migration_does_not_hold_it_up(postgres: str) -> None:
+def test_a_process_that_waits_for_another_migration_does_not_delay_it(postgres: str) -> None:
     filled(postgres)
     asked: list[str] = []
     twice = threading.Event()

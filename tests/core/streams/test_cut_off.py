@@ -40,7 +40,7 @@ def _log(broker: KafkaServer) -> Path:
 
 
 @pytest.mark.parametrize("come", [1, 4], ids=["fewer than were lost", "more than were lost"])
-def test_what_comes_in_place_of_lost_records_is_handled(tmp_path: Path, come: int) -> None:
+def test_records_in_place_of_lost_ones_are_handled(tmp_path: Path, come: int) -> None:
     broker = KafkaServer(tmp_path / "kafka")
     broker.start()
     try:

@@ -122,7 +122,7 @@ def created(settings: Settings, folder: Path) -> Mapping[str, Mapping[str, Any]]
 # --- the leader dies
 
 
-def test_what_was_acknowledged_outlives_the_leader_and_is_read_once_and_in_order(
+def test_acknowledged_records_survive_the_leader_and_are_read_once_in_order(
     brokers: ThreeBrokers, settings: Settings, threads: ThreadPoolExecutor
 ) -> None:
     name = settings.raw_stream

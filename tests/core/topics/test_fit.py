@@ -144,7 +144,7 @@ def test_the_built_in_files_are_rewritten_as_they_are(name: str) -> None:
 
 
 @given(st.lists(st.floats(-19, 19).map(lambda weight: round(weight, 2)), min_size=6, max_size=6))
-def test_what_is_written_is_what_is_read(weights: list[float]) -> None:
+def test_written_records_are_read_unchanged(weights: list[float]) -> None:
     topic = load_topic(FILE, "floods")
     rules = tuple(
         msgspec.structs.replace(

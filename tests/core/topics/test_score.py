@@ -60,7 +60,7 @@ def test_an_and_must_hold_in_one_passage_to_count_in_full() -> None:
     assert score("Roads", body("Iran.", "Saudi Arabia.", "Iran.", "Saudi Arabia."), rule) == 1.0
 
 
-def test_of_several_queries_the_heaviest_counts_in_a_passage() -> None:
+def test_the_query_with_the_most_weight_counts_in_a_passage() -> None:
     assert score("Syria Damascus", FILLER, query("syria"), query("damascus", 1.5)) == 4.5
 
 

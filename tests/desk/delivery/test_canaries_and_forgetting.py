@@ -221,9 +221,7 @@ def deliveries(store: Store) -> dict[str, str]:
         return {row.article: row.status for row in connection.execute(sa.select(d.deliveries))}
 
 
-def test_what_was_sent_long_ago_is_forgotten_and_nothing_else(
-    any_store: Store, clock: Clock, receiver: Receiver
-) -> None:
+def test_only_messages_sent_long_ago_are_forgotten(any_store: Store, clock: Clock, receiver: Receiver) -> None:
     subscribe(any_store, subscription(), subscription("digest", schedule=Schedule(kind="daily")))
     hook(any_store, receiver.url)
     sent_at(any_store, clock, 0)

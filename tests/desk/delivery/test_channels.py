@@ -337,7 +337,7 @@ def test_an_impossible_address_is_reported_without_showing_it(url: str, said: st
     assert "hunter22" not in str(caught.value)
 
 
-def test_ones_own_templates_replace_the_built_in_ones(tmp_path: Path) -> None:
+def test_custom_templates_replace_the_built_in_ones(tmp_path: Path) -> None:
     (tmp_path / "subject.txt").write_text("{{ alerts[0].source | upper }}: {{ alerts[0].title }}")
     assert notice(renderer=Renderer(str(tmp_path))).subject == "POST: Headline 0"
     (tmp_path / "message.txt").write_text("{{ no_such }}")

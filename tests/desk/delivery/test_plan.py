@@ -190,7 +190,7 @@ def test_every_alert_has_a_delivery_that_goes_out_some_time(
     assert not per_hour or len(now) <= per_hour + sum(level == "urgent" for _, level, _ in alerts)
 
 
-def test_what_waited_for_its_channel_into_the_night_waits_for_the_morning() -> None:
+def test_a_message_still_waiting_when_quiet_hours_begin_waits_for_the_morning() -> None:
     schedule = Schedule(quiet="22:00-07:00")
     assert may_go("normal", "alert", schedule, NIGHT_MS) == MORNING_MS
     assert may_go("urgent", "alert", schedule, NIGHT_MS) is None

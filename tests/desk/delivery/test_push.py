@@ -285,7 +285,7 @@ def answering(serve: Callable[[socket.socket], None]) -> tuple[Browser, socket.s
     return Browser(f"http://127.0.0.1:{listener.getsockname()[1]}/x"), listener
 
 
-def test_an_answer_without_an_end_is_left(store: Store) -> None:
+def test_an_endless_answer_is_cut_off(store: Store) -> None:
     sent = 0
 
     def flood(connection: socket.socket) -> None:
@@ -339,7 +339,7 @@ names_of_strangers = st.text(st.characters(codec="utf-8"), max_size=6_000) | st.
 
 
 @given(title=names_of_strangers, source=names_of_strangers)
-def test_whatever_it_is_called_a_push_fits_and_is_whole(title: str, source: str) -> None:
+def test_a_push_fits_and_is_complete_whatever_its_title(title: str, source: str) -> None:
     browser = Browser("https://push.example/1")
     notice = sample_notice(title=title, source=source)
     notice.subscription_name = source

@@ -263,7 +263,7 @@ def test_a_near_is_drawn_closer_and_an_or_keeps_its_parentheses() -> None:
     assert "title:(mine NEAR/9 fell OR pit)" in found
 
 
-def test_what_does_not_match_needs_nothing() -> None:
+def test_a_query_that_does_not_match_gets_no_proposals() -> None:
     assert narrower_queries(parse("silver"), Document(TITLE, TEXT), title=TITLE) == []
 
 

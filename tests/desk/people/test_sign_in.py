@@ -62,7 +62,7 @@ def test_processes_of_one_desk_count_together(store: Store, clock: Clock, desk: 
     assert answers == [403] * 10 + [429] * 2
 
 
-def test_the_old_password_is_guessed_no_faster_with_a_session(desk: Desk, as_reader: TestClient) -> None:
+def test_a_session_does_not_speed_up_guesses_at_the_old_password(desk: Desk, as_reader: TestClient) -> None:
     values = {"old": "not this one", "new": NEW, "form_token": form_token(as_reader, "/account")}
     answers = [as_reader.post("/account/password", data=values).status_code for _ in range(12)]
     assert answers == [403] * 10 + [429] * 2
@@ -105,7 +105,7 @@ def test_what_people_end_is_in_the_trail(desk: Desk, client: TestClient) -> None
     assert desk.accounts.trail.page()[1].subject == "https://outlet.example/news"
 
 
-def test_strangers_cannot_fill_the_trail(desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strangers_cannot_fill_the_audit_trail(desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people_store, "REFUSALS_KEPT", 100)
     accounts = desk.accounts
     before = len(accounts.trail.page(refusals=False, limit=1_000))
@@ -294,7 +294,7 @@ PROXIES = networks("10.0.0.0/8, 2001:db8::/64")
         ("", ["198.51.100.1"], ""),
     ],
 )
-def test_who_asks_is_what_the_last_proxy_saw(peer: str, forwarded: list[str], address: str) -> None:
+def test_the_client_is_the_address_that_the_last_proxy_saw(peer: str, forwarded: list[str], address: str) -> None:
     assert client_address(peer, forwarded, PROXIES) == address
 
 

@@ -73,7 +73,7 @@ def test_attempts_from_elsewhere_do_not_lock_a_person_out_of_a_known_place(
 
 @settings(max_examples=examples(60), deadline=None)
 @given(attack=attacks)
-def test_the_right_password_gets_in_from_any_place_that_has_tried_nothing(
+def test_the_right_password_works_from_any_place_without_earlier_attempts(
     attack: list[tuple[str, str, int, int]],
 ) -> None:
     tries = Tries()
@@ -115,7 +115,7 @@ def test_one_place_guesses_at_one_name_at_a_tries_pace() -> None:
     assert hammer(Tries(), names=1, places=1, duration_ms=DAY) <= AT_PLACE[0][0] + DAY // AT_PLACE[0][1]
 
 
-def test_one_place_guesses_at_many_names_no_faster_than_one_place_may() -> None:
+def test_guesses_at_many_names_from_one_place_share_its_limit() -> None:
     assert hammer(Tries(), names=500, places=1, duration_ms=HOUR) <= PLACE[0] + HOUR // PLACE[1]
 
 

@@ -79,7 +79,7 @@ def test_what_is_too_old_goes(file: DraftFile) -> None:
     assert (file.find(old), file.find(new)) == (None, b"words")
 
 
-def test_what_was_made_of_records_that_the_stream_no_longer_holds_goes(file: DraftFile) -> None:
+def test_results_of_records_that_the_stream_no_longer_holds_are_removed(file: DraftFile) -> None:
     places = [("s", 0, 4), ("s", 0, 5), ("s", 1, 4), ("other", 0, 4)]
     keys = [put(file, number, place=RawPlace(*place)) for number, place in enumerate(places)]
     alone = put(file, 9)

@@ -216,7 +216,7 @@ def one_process(own: Keeping, monkeypatch: pytest.MonkeyPatch) -> Iterator[PoolE
     made.close()
 
 
-def test_what_a_limit_refused_or_a_bug_is_not_kept(one_process: PoolExtraction, own: Keeping) -> None:
+def test_drafts_refused_by_a_limit_or_failed_by_a_bug_are_not_kept(one_process: PoolExtraction, own: Keeping) -> None:
     for name, reason in {
         "hang": TIMEOUT,
         "kill": "crashed",

@@ -94,7 +94,7 @@ def test_an_unavailable_stream_raises_after_all_that_was_read_is_returned() -> N
         slices.take(LIMITS, wait_ms=1)
 
 
-def test_what_comes_back_from_the_slow_lane_is_not_prepared_again_and_does_not_hold_the_position() -> None:
+def test_records_from_the_slow_lane_are_not_prepared_again_and_do_not_hold_the_position() -> None:
     stream, pool = Stream([envelope(0), envelope(1, ready=True), envelope(2)]), Pool({0: 40})
     slices = ahead(stream, pool)
     assert numbers(slices.take(SliceLimits(records=1, bytes=1_000), wait_ms=1)) == [0]
@@ -108,7 +108,7 @@ def test_what_comes_back_from_the_slow_lane_is_not_prepared_again_and_does_not_h
     st.lists(st.integers(0, 30), min_size=1, max_size=30),
     st.lists(st.tuples(st.integers(1, 6), st.integers(1, 60)), min_size=40, max_size=40),
 )
-def test_all_come_once_in_order_whatever_takes_how_long(slow: list[int], limits: list[tuple[int, int]]) -> None:
+def test_all_records_come_once_in_order_however_long_each_takes(slow: list[int], limits: list[tuple[int, int]]) -> None:
     stream, pool = Stream(map(envelope, range(len(slow)))), Pool(dict(enumerate(slow)))
     slices, found = ahead(stream, pool), list[int]()
     for records, size in limits:

@@ -17,7 +17,7 @@ def cluster() -> Iterator[Cluster]:
         yield made
 
 
-def test_all_that_is_left_of_a_run_is_cancelled_and_nothing_else(cluster: Cluster) -> None:
+def test_exactly_the_remaining_jobs_of_a_run_are_cancelled(cluster: Cluster) -> None:
     cluster.jobs = {
         "old": ["RUNNING", "wirewatch-live"],
         "older": ["RESTARTING", "wirewatch-live"],

@@ -163,7 +163,7 @@ def test_every_record_on_every_stream_keeps_its_contract(tmp_path: Path) -> None
     assert seen["rejected"] > 0
 
 
-def test_what_an_ended_replay_left_is_relayed_for_it_and_a_running_ones_is_not(live: LiveRun, clock: Clock) -> None:
+def test_the_outbox_of_an_ended_replay_is_relayed_and_a_running_ones_is_not(live: LiveRun, clock: Clock) -> None:
     for run, state in (("live", None), ("finished", FINISHED), ("stopped", STOPPED), ("running", RUNNING)):
         if state is not None:
             replay = Replay(

@@ -206,7 +206,7 @@ def test_a_clock_set_back_from_far_ahead_delays_nothing() -> None:
     )
 )
 @settings(max_examples=examples(60))
-def test_whatever_clock_and_broker_do_nothing_is_lost_or_repeated(steps: list[tuple[int, int, bool, int]]) -> None:
+def test_nothing_is_lost_or_repeated_whatever_clock_and_broker_do(steps: list[tuple[int, int, bool, int]]) -> None:
     s = scene(3)
     out, put = [], 0
     for jump, partition, away, wait_ms in steps:

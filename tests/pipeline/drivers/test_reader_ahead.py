@@ -171,7 +171,7 @@ TIMES = st.lists(st.tuples(st.integers(0, 2), st.sampled_from((-9_000, -5_000, 0
 
 
 @given(TIMES, st.booleans(), st.randoms(use_true_random=False))
-def test_all_comes_out_and_what_bears_a_true_time_in_its_order(
+def test_all_records_come_out_and_those_with_a_true_time_in_their_order(
     times: list[tuple[int, int]], one_at_a_time: bool, random: Random
 ) -> None:
     clock = Clock(NOW)

@@ -61,7 +61,7 @@ def test_a_record_over_the_limit_of_bytes_is_a_slice_of_its_own() -> None:
     assert [len(slices.take(SliceLimits(10, 5), wait_ms=0)) for _ in range(3)] == [1, 1, 0]
 
 
-def test_what_left_the_merge_before_the_broker_went_away_is_not_lost() -> None:
+def test_records_that_left_the_merge_before_the_broker_failed_are_not_lost() -> None:
     # The records taken so far were dropped with the exception, and no later call gave them again.
     stream = ScriptedStream(Clock())
     stream.put(0, 10, 20)

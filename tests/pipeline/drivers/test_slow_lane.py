@@ -191,7 +191,7 @@ def test_each_step_of_a_record_is_limited_and_a_replay_finds_what_the_limits_dec
         assert late(store, again) == late(store)
 
 
-def test_while_a_record_hangs_the_next_is_stored_and_its_own_article_waits_for_its_turn(
+def test_while_a_record_hangs_the_next_is_stored_and_later_versions_of_its_article_wait(
     tmp_path: Path, store: Store
 ) -> None:
     settings = settings_of(tmp_path, record_limit_s=600.0)

@@ -175,7 +175,7 @@ def test_a_record_that_was_left_undone_is_done_in_the_new_stream(
         assert count_waiting(open_store(after.store), "live") == (0, None)
 
 
-def test_what_there_is_nothing_to_adopt_of(settings: Settings) -> None:
+def test_streams_without_anything_to_adopt(settings: Settings) -> None:
     with create_stream(settings.stream, settings.raw_stream, 2) as stream:
         append_articles(stream, 0, 10)
         with pytest.raises(UsageError, match="group wirewatch-live has no position"):

@@ -111,7 +111,7 @@ def test_other_environments_are_left_alone_and_broken_ones_are_reported() -> Non
         with_version(["--environment_type=EXTERNAL", "--environment_config={url"])
 
 
-def test_who_runs_it_may_choose_the_number_of_heaps() -> None:
+def test_the_number_of_heaps_can_be_configured() -> None:
     assert environment({"A": "b"}) == {"A": "b", "MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
     assert environment({"MALLOC_ARENA_MAX": "8"})["MALLOC_ARENA_MAX"] == "8"
 

@@ -407,7 +407,7 @@ def test_any_hints(title: str, author: str, date: str) -> None:
     found.title.encode("utf-8")
 
 
-def test_results_do_not_hang_on_what_came_before() -> None:
+def test_results_do_not_depend_on_earlier_input() -> None:
     pages = [page(BODY.replace("envoys", f"envoys{n}"), title=f"Talks {n}") for n in range(8)]
     first = [run(html) for html in pages]
     order = list(range(8)) * 2

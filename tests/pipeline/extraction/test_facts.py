@@ -58,7 +58,7 @@ def run(html: str, **options: Any) -> Extracted:
         '{"a": 1, "b": "x"',
     ],
 )
-def test_what_is_nearly_json_is_read(text: str) -> None:
+def test_nearly_valid_json_is_read(text: str) -> None:
     assert read_json(text) == [{"a": 1, "b": "x"}]
 
 
@@ -217,7 +217,7 @@ def test_published_is_not_modified(top: str) -> None:
     assert (found.published_at, found.published_flag) == (NOVEMBER_27, None)
 
 
-def test_what_only_was_modified_has_no_date_of_publication() -> None:
+def test_an_article_with_only_a_date_of_modification_has_no_date_of_publication() -> None:
     found = run(page(top="<p>Last updated: <time datetime='2026-11-29T08:00:00Z'>29 Nov</time></p>"))
     assert (found.published_at, found.published_flag) == (None, "missing")
     assert found.modified_at == datetime(2026, 11, 29, 8, tzinfo=UTC)

@@ -38,7 +38,7 @@ def test_a_wall_is_not_an_article(case: dict[str, Any], hint: str | None) -> Non
 
 
 @pytest.mark.parametrize("case", CASES["wall"], ids=[f"{case['kind']} {case['language']}" for case in CASES["wall"]])
-def test_the_feeds_text_stands_in_for_it(case: dict[str, Any]) -> None:
+def test_the_feeds_text_replaces_a_wall(case: dict[str, Any]) -> None:
     text = "The envoys met in the old customs house and spoke for two hours, their spokesmen said."
     raw = RawArticle(url=URL, source="outlet", fetched_at=FETCHED, html=page(case), title=HEADLINE, text=text)
     found = extract_raw(raw)

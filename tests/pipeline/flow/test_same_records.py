@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from core.store import StoreReader
 from pipeline.drivers.slices import SliceLimits
+from tests.laws import examples
 from tests.pipeline.flow.input import day
 from tests.pipeline.flow.runs import Embedded, Results, bounded, spread
 
-LAW = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAW = settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 RANDOM = st.randoms(use_true_random=False)
 _names = itertools.count()
 

@@ -160,7 +160,7 @@ def test_a_copy_goes_where_its_original_goes(store: Store) -> None:
     assert found[identity(1)] == found[identity(2)] != found[identity(0)]
 
 
-def test_undone_all_is_as_before(store: Store) -> None:
+def test_after_undoing_everything_is_as_before(store: Store) -> None:
     kept = writer(store)
     kept.write([report(0, 1, ANN), report(1, 1, ANN), report(2, 2, ANN)])
     before = stories(store)
@@ -194,7 +194,7 @@ def test_a_joined_story_raises_no_second_alert_and_a_split_one_raises_those_that
     assert (newest.subscription, newest.article, newest.reason) == ("bob", identity(2), "story")
 
 
-def test_what_changed_is_sent_on_once(store: Store) -> None:
+def test_a_change_is_sent_on_once(store: Store) -> None:
     kept = writer(store)
     kept.write([report(0, 1, ANN), report(1, 1, BOB)])
     with store.writing() as connection:
@@ -216,7 +216,7 @@ def test_what_changed_is_sent_on_once(store: Store) -> None:
         ("undo", {"undoes": 7}, NotFound),
     ],
 )
-def test_what_means_nothing_is_refused_and_changes_nothing(
+def test_an_impossible_decision_is_refused_and_changes_nothing(
     store: Store, kind: str, fields: dict[str, Any], refused: type[Exception]
 ) -> None:
     writer(store).write([report(0, 1), report(1, 2)])

@@ -92,7 +92,7 @@ def test_deaths_outside_of_deciding_blame_nothing(tmp_path: Path) -> None:
         assert results(store) == without(frozenset())
 
 
-def test_who_lives_on_after_a_failure_suspects_nothing(tmp_path: Path) -> None:
+def test_a_process_that_survives_a_failure_suspects_no_record(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         ledger = taken(store, plan=["fail"])
         mine = RunWriter(ledger, publish=True)

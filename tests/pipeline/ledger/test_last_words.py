@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     assert last_words.open_last_words(str(tmp_path / "file"), "live", "1-a") is None
 
 
-def test_what_was_blamed_is_remembered_over_a_death_by_another_record(store: Store, tmp_path: Path) -> None:
+def test_the_count_of_a_record_is_remembered_over_a_death_by_another(store: Store, tmp_path: Path) -> None:
     folder = tmp_path / "words"
     # The second comes before the first record that is blamed, so that one is not in hand then.
     codes = [start(store, folder, aborts, bad=bad) for bad in (BAD, BAD - 2, BAD, BAD)]

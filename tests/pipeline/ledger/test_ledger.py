@@ -56,7 +56,7 @@ def test_a_run_that_no_process_took_has_no_owner(store: Store) -> None:
         RunLedger(store, "live", "me").begin([], [], since_seq=-1, since_ms=0)
 
 
-def test_of_two_commits_on_one_state_the_second_is_stale_and_writes_nothing(store: Store, ledger: RunLedger) -> None:
+def test_the_second_of_two_commits_on_one_state_is_stale_and_writes_nothing(store: Store, ledger: RunLedger) -> None:
     state = state_of(ledger)
     assert ledger.commit(state, [told(0)], [], last_key=key(0), publish=True) == 1
     before = contents(store)
@@ -140,7 +140,7 @@ def test_a_new_index_gets_only_what_is_in_the_window_and_one_up_to_date_gets_not
     assert ledger.begin([], [], since_seq=1, since_ms=0).entries == []
 
 
-def test_of_outcomes_the_first_write_wins(store: Store, ledger: RunLedger) -> None:
+def test_the_first_write_of_an_outcome_wins(store: Store, ledger: RunLedger) -> None:
     commit(ledger, [told(0)])
     commit(ledger, [refused(0, "too late")])
     ledger.offsets("stream").record_lost([lost(0, 0)])

@@ -122,7 +122,7 @@ def test_a_stream_that_was_cut_lowers_what_counts_as_handled(store: Store, ledge
     assert ledger.offsets("stream").contiguous({0: 0}) == {0: (3, [])}
 
 
-def test_a_story_goes_whole_once_nothing_came_for_it(store: Store, ledger: RunLedger) -> None:
+def test_a_story_is_pruned_as_a_whole_once_it_gets_no_more_articles(store: Store, ledger: RunLedger) -> None:
     first, copy = told(0, ONE), told(1, TWO, story=article_id(ONE), copy_of=article_id(ONE))
     commit(ledger, [first, copy], [alert(first)])
     commit(ledger, [told(2 * DAY, ONE, version=2, story=article_id(ONE))])
@@ -178,7 +178,7 @@ def test_a_bundle_decided_from_rows_that_were_then_pruned_is_decided_again(store
     assert ledger.commit(begun, [other, new, newer], [], last_key=newer.key, publish=False) == begun.seq + 1
 
 
-def test_of_old_commits_one_a_minute_stays(store: Store) -> None:
+def test_one_old_commit_a_minute_is_kept(store: Store) -> None:
     clock = iter([NOON_MS + 10_000 * number for number in range(20)])
     ledger = RunLedger(store, "live", "me", clock_ms=lambda: next(clock))
     ledger.take(kind="live", now_ms=NOON_MS)

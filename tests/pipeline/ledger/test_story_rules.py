@@ -25,7 +25,7 @@ def test_a_run_keeps_every_rule_once_in_order(store: Store) -> None:
     assert story_rules(store, "live") == ("1", "2")
 
 
-def test_what_went_before_the_first_note_is_unknown(store: Store) -> None:
+def test_the_time_before_the_first_note_is_unknown(store: Store) -> None:
     ledger = RunLedger(store, "live", "me")
     ledger.take(kind="live", now_ms=1)
     with store.writing() as connection:

@@ -166,7 +166,7 @@ def _waits(position: Position, article: str) -> dict[str, Any]:
     return where | {"record_offset": position.offset, "article": article} | more
 
 
-def test_what_waits_for_a_stream_or_in_the_slow_lane_goes_too(store: Store, ledger: RunLedger) -> None:
+def test_records_waiting_for_a_stream_or_in_the_slow_lane_are_removed_too(store: Store, ledger: RunLedger) -> None:
     keep_texts(store, "a.example", 7, by="", now_ms=NOON_MS - DAY_MS)
     drafts = [one for one, _ in drafts_of([(1, 0, 0, False), (1, 1, 0, False), (20 * DAY, 2, 0, False)])]
     RunWriter(ledger, publish=True).write(drafts)

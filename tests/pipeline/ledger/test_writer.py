@@ -70,7 +70,7 @@ def test_a_commit_that_failed_is_as_if_never_tried(store: Store, how: str) -> No
     assert results(store) == without()
 
 
-def test_what_a_failed_batch_had_put_into_the_index_is_forgotten(store: Store) -> None:
+def test_index_entries_of_a_failed_batch_are_removed(store: Store) -> None:
     kept = writer(store, plan=["fail"])
     with pytest.raises(StoreError):
         kept.write([draft(0, "https://a.example/0", text=story(0))])

@@ -144,7 +144,7 @@ def test_a_takedown_reaches_the_archive_and_its_replays(world: World) -> None:
     assert world.results("again") == world.results("live")
 
 
-def test_what_is_archived_after_a_takedown_never_holds_it(world: World) -> None:
+def test_an_archive_made_after_a_takedown_never_contains_the_article(world: World) -> None:
     take_down(world.store, "https://late.test/late-port", "court order", by="", now_ms=END_MS)
     archive(world)
     items = [item for file in day_files(world.folder / "archive") for item in file.items()]

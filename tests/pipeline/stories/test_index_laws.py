@@ -106,7 +106,7 @@ def test_the_answer_is_the_oracles_whatever_the_order_of_adding(
 
 
 @given(entries(), entries(), QUESTION, RANDOM)
-def test_what_comes_after_the_question_changes_nothing(
+def test_records_that_come_after_the_query_change_nothing(
     before: list[IndexEntry], after: list[IndexEntry], question: tuple[int, int, str], random: Random
 ) -> None:
     known = {entry.key for entry in before}
@@ -129,7 +129,7 @@ def test_forgetting_changes_no_answer_from_then_on(
 
 
 @given(entries(), st.lists(st.tuples(st.booleans(), QUESTION), max_size=10))
-def test_forgetting_step_by_step_is_as_good_as_never(
+def test_forgetting_step_by_step_gives_the_same_answers_as_never_forgetting(
     several: list[IndexEntry], steps: list[tuple[bool, tuple[int, int, str]]]
 ) -> None:
     index = StoryIndex(WINDOW)

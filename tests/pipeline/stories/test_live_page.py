@@ -32,7 +32,7 @@ def live_page(entries: list[str]) -> list[str]:
     return versions
 
 
-def test_chatter_is_one_alert_and_two_that_say_that_it_is_being_rewritten() -> None:
+def test_many_small_edits_raise_one_alert_and_two_that_say_that_the_article_is_being_rewritten() -> None:
     alerts = told(live_page([prose(seed, 90) for seed in range(40)]))
     assert [alert.reason for alert in alerts] == ["story", "edit", "edit"]
 

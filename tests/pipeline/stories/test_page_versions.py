@@ -130,7 +130,7 @@ def told(*pages: str) -> list[tuple[OutcomeKind, Size | None, int]]:
 
 
 @pytest.mark.parametrize("name", FURNITURE)
-def test_what_stands_around_an_article_makes_no_version(name: str) -> None:
+def test_text_around_an_article_makes_no_version(name: str) -> None:
     before, after = FURNITURE[name]
     assert before != after
     first, second, third = told(before, after, before)

@@ -117,7 +117,7 @@ def test_huge_texts_are_compared_as_far_as_their_bound() -> None:
     assert len(told.changes) == 1
 
 
-def test_only_so_many_changes_are_kept() -> None:
+def test_a_limited_number_of_changes_is_kept() -> None:
     before, after = " ".join(f"word{n} same" for n in range(500)), " ".join(f"other{n} same" for n in range(500))
     told = difference(("T", before), ("T", after), keep=10)
     assert len(told.changes) <= 10

@@ -56,7 +56,7 @@ def test_another_kernel_gives_the_same_vectors(kernel: str) -> None:
     assert told.stdout.strip() == DIGEST
 
 
-def test_what_says_the_same_is_near_in_any_language() -> None:
+def test_texts_with_the_same_meaning_are_near_in_any_language() -> None:
     ferry, *others, bank = vectors()
     for other in others:
         assert cosine(ferry, other) > 0.5

@@ -32,7 +32,7 @@ def test_table(case: dict[str, Any]) -> None:
     assert 0.0 <= found.confidence <= 1.0
 
 
-def test_a_guess_does_not_hang_on_earlier_ones_or_on_the_librarys_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_guess_does_not_depend_on_earlier_ones_or_on_the_librarys_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     first = [guess(case) for case in CASES]
     shuffled = list(enumerate(CASES))
     random.Random(5).shuffle(shuffled)

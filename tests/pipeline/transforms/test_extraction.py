@@ -147,6 +147,23 @@ def test_a_process_that_died_while_idle_is_replaced(one: PoolExtraction) -> None
     assert after != idle
 
 
+def test_ctrl_c_reaches_neither_a_process_nor_the_server_that_forks_it(one: PoolExtraction) -> None:
+    process = int(text_of(begin(one, page("a-1"))))
+    server = int(status(process, "PPid"))
+    assert server != os.getpid()
+    for each in (process, server):
+        # Blocked from its first instruction on: the server loads for a second before it could set a handler.
+        assert int(status(each, "SigBlk"), 16) >> (signal.SIGINT - 1) & 1
+        os.kill(each, signal.SIGINT)
+    assert int(text_of(begin(one, page("a-2")))) == process
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def status(pid: int, field: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith(f"{field}:"))
+
+
 def test_a_page_that_fails_only_in_a_used_process_is_done_in_a_new_one(one: PoolExtraction) -> None:
     first = text_of(begin(one, page("a-1")))
     second = text_of(begin(one, page("used")))

@@ -306,7 +306,7 @@ def test_an_article_that_cannot_be_judged_is_rejected_and_a_store_that_is_away_i
     assert judged(refused, "match", broken) is refused
 
 
-def test_of_a_broad_query_on_a_long_page_so_many_matches_are_kept_of_text_and_of_title(
+def test_a_broad_query_on_a_long_page_keeps_a_limited_number_of_matches_in_text_and_title(
     queries: CountingStore, clock: Clock, matcher: Matcher
 ) -> None:
     """A short wildcard meets each of a hundred thousand words: that would be stored with the article, and with each alert."""

@@ -116,7 +116,7 @@ def test_languages_side_by_side_change_nothing_much() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_story_bears_the_id_of_its_first_article(language: str) -> None:
+def test_a_story_has_the_id_of_its_first_article(language: str) -> None:
     told = Teller().tell(articles(language))
     seen: set[str] = set()
     for one in told:

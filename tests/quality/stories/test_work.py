@@ -117,7 +117,7 @@ def test_a_huge_text_is_asked_for_by_as_few_keys_as_any(monkeypatch: pytest.Monk
     assert similarity.rows <= MAX_GROUP_CANDIDATES
 
 
-def test_what_thousands_share_is_compared_with_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_shared_by_thousands_is_compared_with_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """One footer and one title under everything: candidates are cut, however many there are."""
     similarity = Counted()
     rows = np.array(

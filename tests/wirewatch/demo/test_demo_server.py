@@ -86,7 +86,7 @@ def test_many_readers_at_once(client: httpx.Client, clock: Clock) -> None:
     assert len(bodies) == 1
 
 
-def test_a_reader_that_hangs_up_leaves_no_trace(
+def test_a_client_that_disconnects_leaves_nothing_behind(
     server: DemoServer, client: httpx.Client, clock: Clock, capfd: pytest.CaptureFixture[str]
 ) -> None:
     clock.now_s += 60

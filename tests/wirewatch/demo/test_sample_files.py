@@ -126,7 +126,7 @@ def test_each_outlet_has_an_edited_article(samples: Samples) -> None:
         assert len(last.paragraphs) == len(first.paragraphs) + 1
 
 
-def test_awkward_ones_are_there(samples: Samples) -> None:
+def test_awkward_cases_are_included(samples: Samples) -> None:
     assert [article.id for article in samples.articles if article.page == "empty"] == ["birchgate-empty-page"]
     assert [article.id for article in samples.articles if article.page == "missing"] == ["harbour-withdrawn"]
     assert any("utm_" in article.link_query for article in samples.articles)

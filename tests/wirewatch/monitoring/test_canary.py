@@ -106,7 +106,7 @@ def test_a_canary_goes_through_everything(desk: Desk) -> None:
     assert sum(out.end_offsets(out.partitions()).values()) == 1
 
 
-def test_people_never_meet_one(desk: Desk, tmp_path: Path) -> None:
+def test_people_never_see_a_canary(desk: Desk, tmp_path: Path) -> None:
     records, _ = to_records((_article(1),), desk.raw.max_value_bytes)
     desk.raw.append(records)
     desk.source().tend()
@@ -301,7 +301,7 @@ def _ms(offset: int | None) -> int | None:
     return None if offset is None else NOON_MS + offset
 
 
-def test_the_watch_speaks_once_when_it_falls_silent_and_once_when_it_is_back(desk: Desk) -> None:
+def test_the_watch_logs_once_when_canaries_stop_and_once_when_they_return(desk: Desk) -> None:
     later_s = 0.0
     watch = CanaryWatch(lambda: desk.state(later_s))
     LiveRun(desk.settings, wall_ms).close()
