@@ -25,9 +25,10 @@ def first_export_page(desk: Desk, form: SearchForm, at_ms: int, stopped: Stopped
     return _ask(desk, form, at_ms, None, limit=ATOM, budget_ms=_EXPORT_BUDGET_MS, stopped=stopped)
 
 
-def export_pages(desk: Desk, form: SearchForm, at_ms: int, first: Results) -> Iterator[tuple[Hit, ...]]:
-    """All pages of an export, including ``first``; at most 10,000 articles. Ends early if the desk closes."""
-    stopped = desk.hub.closing.is_set
+def export_pages(
+    desk: Desk, form: SearchForm, at_ms: int, first: Results, stopped: Stopped
+) -> Iterator[tuple[Hit, ...]]:
+    """All pages of an export, including ``first``; at most 10,000 articles. Ends early if ``stopped``."""
 
     def ask(cursor: str | None, limit: int) -> Results:
         return _ask(desk, form, at_ms, cursor, limit=limit, budget_ms=_EXPORT_BUDGET_MS, stopped=stopped)

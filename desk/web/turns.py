@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
+from core.search import Stopped
 from desk.language import N_, gettext
 from desk.use_cases.desk import Desk
 from desk.web.problems import Refused
@@ -34,28 +36,58 @@ async def turn_of(request: Request) -> AsyncIterator[Turn]:
     if request.method == "POST":
         # After the form, the only possible message is that the client has disconnected.
         await request.form(max_fields=500)
-    await _take(desk, person)
+    if not await _taken(desk, person):
+        raise Refused(503, gettext(BUSY), {"Retry-After": "2"})
     turn = Turn(desk)
     watch = asyncio.create_task(_watch(request, turn))
     try:
         yield turn
     finally:
         watch.cancel()
-        for slots, key in zip(desk.searches, ("", person), strict=True):
-            slots.give_back(key)
+        _give_back(desk, person)
 
 
-async def _take(desk: Desk, person: str) -> None:
+async def in_turns(request: Request, make: Callable[[Stopped], Iterator[bytes]]) -> AsyncIterator[bytes]:
+    """What ``make`` yields, each part in a turn of its own, waiting as long as it takes: for an answer longer than one turn.
+
+    The turn ends before its part is sent, so a client that reads slowly holds none. Ends early if the client disconnects.
+    """
+    desk, person = desk_of(request), caller_of(request).id
+    turn = Turn(desk)
+    parts = make(turn.stopped)
+    watch = asyncio.create_task(_watch(request, turn))
+    try:
+        while not turn.stopped():
+            if not await _taken(desk, person):
+                continue
+            try:
+                part = await run_in_threadpool(next, parts, None)
+            finally:
+                _give_back(desk, person)
+            if part is None:
+                return
+            yield part
+    finally:
+        watch.cancel()
+
+
+async def _taken(desk: Desk, person: str) -> bool:
+    """Whether a turn was free within two seconds. False at once if the desk closes."""
     together, each = desk.searches
     for _ in range(round(WAIT_S / _TRY_S)):
         if desk.hub.closing.is_set():
-            break
+            return False
         if each.take(person):
             if together.take(""):
-                return
+                return True
             each.give_back(person)
         await asyncio.sleep(_TRY_S)
-    raise Refused(503, gettext(BUSY), {"Retry-After": "2"})
+    return False
+
+
+def _give_back(desk: Desk, person: str) -> None:
+    for slots, key in zip(desk.searches, ("", person), strict=True):
+        slots.give_back(key)
 
 
 async def _watch(request: Request, turn: Turn) -> None:

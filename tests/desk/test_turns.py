@@ -12,7 +12,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from core.search import Results
+from core.search import Hit, Results
 from core.store import Store
 from desk.people.limits import SEARCHES, SEARCHES_EACH
 from desk.use_cases.desk import Desk
@@ -100,6 +100,39 @@ def test_a_search_ends_when_its_client_has_gone(desk: Desk, monkeypatch: pytest.
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(f"{address}/api/v1/search?query=a", headers=headers, timeout=httpx.Timeout(30, read=0.5))
         until(lambda: bool(ended), "the search to end")
+        until(lambda: not desk.searches[0]._held, "the slot to be given back")
+
+
+def test_each_part_of_an_export_is_read_in_a_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[dict[str, int]] = []
+
+    def pages(*_arguments: object) -> Iterator[tuple[Hit, ...]]:
+        for _ in range(3):
+            held.append(dict(desk.searches[0]._held))
+            yield ()
+
+    monkeypatch.setattr("desk.web.pages.search.export_pages", pages)
+    with served(create_app(desk)) as address, httpx.Client(base_url=address, timeout=30) as client:
+        sign_in(client, "reader")  # type: ignore[arg-type]
+        assert client.get("/search/export.csv?q=a").status_code == 200
+    assert held == [{"": 1}] * 3
+    assert not desk.searches[0]._held
+
+
+def test_an_export_ends_when_its_client_has_gone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[bool] = []
+
+    def pages(*arguments: Any) -> Iterator[tuple[Hit, ...]]:
+        yield ()
+        until(arguments[-1], "the export to be stopped", seconds=30)
+        ended.append(True)
+
+    monkeypatch.setattr("desk.web.pages.search.export_pages", pages)
+    with served(create_app(desk)) as address, httpx.Client(base_url=address, timeout=30) as client:
+        sign_in(client, "reader")  # type: ignore[arg-type]
+        with pytest.raises(httpx.ReadTimeout):
+            client.get("/search/export.csv?q=a", timeout=httpx.Timeout(30, read=0.5))
+        until(lambda: bool(ended), "the export to end")
         until(lambda: not desk.searches[0]._held, "the slot to be given back")
 
 

@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 
 from core.errors import QueryError, UsageError
 from core.query import LintFinding, lint
-from core.search import Results
+from core.search import Results, Stopped
 from desk.language import N_, gettext
 from desk.people.roles import Role
 from desk.use_cases.search import ATOM, EXPORTED, export_pages, first_export_page, search_page
@@ -24,7 +24,7 @@ from desk.views.wording import COUNTED, language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.requests import Number, TheVisit
-from desk.web.turns import TheTurn
+from desk.web.turns import TheTurn, in_turns
 
 router = APIRouter(include_in_schema=False)
 _ROUGHLY: Mapping[str, str] = {
@@ -109,11 +109,11 @@ def export(visit: TheVisit, turn: TheTurn, kind: str) -> Response:
         )
         return Response(body, media_type=FORMATS[kind])
 
-    def parts() -> Iterator[bytes]:
-        for number, hits in enumerate(export_pages(visit.desk, form, at_ms, first)):
+    def parts(stopped: Stopped) -> Iterator[bytes]:
+        for number, hits in enumerate(export_pages(visit.desk, form, at_ms, first, stopped)):
             yield hits_csv(hits, head=number == 0) if kind == "csv" else hits_json_lines(hits)
 
-    return StreamingResponse(parts(), headers=headers, media_type=FORMATS[kind])
+    return StreamingResponse(in_turns(visit.request, parts), headers=headers, media_type=FORMATS[kind])
 
 
 def save_address(form: SearchForm) -> str:
