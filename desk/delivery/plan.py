@@ -10,7 +10,8 @@ The first rule that applies decides:
 5. a digest schedule: held until the next digest;
 6. quiet hours: held until they end;
 7. more on a story that was sent to this channel less than ``gather_s`` ago: held until that time is over;
-8. ``per_hour`` messages in the last hour: held until the next full hour;
+8. ``per_hour`` messages in the last hour, or three quarters of them of the alert's outlet: held until the next full hour, so
+   that an outlet that floods leaves room for the others;
 9. otherwise: now.
 
 Held deliveries are sent together when they are due. A due time within quiet hours moves to their end.
@@ -85,7 +86,7 @@ def plan_all(alerts: Sequence[Alert], known: Background, now_ms: int) -> Plan:
             # A millisecond apart, so that they are sent in this order.
             one = delivery(alert, channel, kind, verdict, now_ms + len(planned))
             planned.append(one)
-            _remember(known, one, now_ms)
+            _remember(known, one, alert.source, now_ms)
     return Plan(tuple(planned), tuple(withdrawn))
 
 
@@ -111,9 +112,14 @@ def decide(
         due = from_ms(last_ms) + timedelta(seconds=schedule.gather_s)
         return _held(after_quiet(schedule, due), N_("more on a story just sent: what comes meanwhile goes with it"))
     lately = [at for at in known.queued.get((subscription.id, channel), ()) if at > now_ms - HOUR_MS]
-    if schedule.per_hour and len(lately) >= schedule.per_hour and not kill:
+    theirs = known.outlets.get((subscription.id, channel, alert.source.casefold()), ())
+    most = schedule.per_hour - schedule.per_hour // 4
+    over = f"{schedule.per_hour} messages in an hour" if len(lately) >= schedule.per_hour else ""
+    if not over and sum(at > now_ms - HOUR_MS for at in theirs) >= most:
+        over = f"{most} messages in an hour from {alert.source}"
+    if schedule.per_hour and over and not kill:
         due = after_quiet(schedule, next_hour(now, zone_of(schedule.zone)))
-        return _held(due, f"over {schedule.per_hour} messages in an hour: the rest comes in a digest")
+        return _held(due, f"over {over}: the rest comes in a digest")
     return Verdict("queued", now_ms)
 
 
@@ -176,8 +182,9 @@ def _taken_back(alert: Alert, earlier: Sequence[Delivery]) -> tuple[list[Deliver
     return held, [one for one in about if one.status in ("sent", "queued")]
 
 
-def _remember(known: Background, one: Delivery, now_ms: int) -> None:
+def _remember(known: Background, one: Delivery, source: str, now_ms: int) -> None:
     known.earlier.setdefault((one.subscription, one.story), []).append(one)
     if one.status == "queued":
         known.told[one.subscription, one.channel, one.story] = now_ms
         known.queued.setdefault((one.subscription, one.channel), []).append(now_ms)
+        known.outlets.setdefault((one.subscription, one.channel, source.casefold()), []).append(now_ms)

@@ -55,7 +55,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class Background:
     """What planning needs to know about some alerts, from one state of the store.
 
-    ``queued``: times of the last hour's messages, by (subscription, channel). ``told``: when a story was last sent to a
+    ``queued``: times of the last hour's messages, by (subscription, channel). ``outlets``: times of those with a single alert,
+    by (subscription, channel, case-folded outlet), of subscriptions with a limit. ``told``: when a story was last sent to a
     channel, by (subscription, channel, story). ``earlier``: deliveries of the stories, by (subscription, story).
     """
 
@@ -63,6 +64,7 @@ class Background:
     channels: dict[str, Channel]
     mutes: list[Mute]
     queued: dict[tuple[str, str], list[int]]
+    outlets: dict[tuple[str, str, str], list[int]]
     told: dict[tuple[str, str, str], int]
     earlier: dict[tuple[str, str], list[Delivery]]
 
@@ -113,6 +115,8 @@ class SendQueue:
                 )
                 for row in connection.execute(lately.order_by(m.queued_ms)):
                     queued.setdefault((row.subscription, row.channel), []).append(row.queued_ms)
+            limited = [name for name, one in newest.items() if one.schedule.per_hour]
+            outlets = _by_outlet(connection, limited, now_ms)
             earlier: dict[tuple[str, str], list[Delivery]] = {}
             told: dict[tuple[str, str, str], int] = {}
             c = d.deliveries.c
@@ -132,7 +136,7 @@ class SendQueue:
             until = d.mutes.c.until_ms
             in_force = sa.select(d.mutes).where(until.is_(None) | (until > now_ms))
             mutes = [Mute(**row) for row in connection.execute(in_force).mappings()]
-            return Background(newest, channels, mutes, queued, told, earlier)
+            return Background(newest, channels, mutes, queued, outlets, told, earlier)
 
     def plan(
         self, taken: Sequence[TakenRow], planned: Sequence[Delivery], withdrawn: Sequence[tuple[str, str]]
@@ -291,6 +295,28 @@ class SendQueue:
             count_delivered(self.store, connection, went)
             add_counts(self.store, connection, LIVE, {(MESSAGES_SENT, channel): len(went)} if went else {})
             return ours
+
+
+class _Outlet(msgspec.Struct, frozen=True):
+    """What is read of a delivery's alert."""
+
+    source: str
+
+
+def _by_outlet(
+    connection: sa.Connection, subscriptions: Iterable[str], now_ms: int
+) -> dict[tuple[str, str, str], list[int]]:
+    """``outlets`` of the background."""
+    m, c = d.messages.c, d.deliveries.c
+    joined = d.messages.join(d.deliveries, c.message == m.id)
+    query = sa.select(m.subscription, m.channel, m.queued_ms, c.record).select_from(joined)
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for part in chunks(subscriptions):
+        mine = query.where(m.subscription.in_(part), m.queued_ms > now_ms - HOUR_MS, m.kind == "alert")
+        for row in connection.execute(mine):
+            source = msgspec.json.decode(row.record, type=_Outlet).source.casefold()
+            found.setdefault((row.subscription, row.channel, source), []).append(row.queued_ms)
+    return found
 
 
 def withdraw(connection: sa.Connection, several: Iterable[tuple[str, str]]) -> None:

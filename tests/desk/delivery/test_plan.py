@@ -29,6 +29,7 @@ def known(one: Subscription | None, **fields: Any) -> Background:
         "channels": channels,
         "mutes": [],
         "queued": {},
+        "outlets": {},
         "told": {},
         "earlier": {},
     }
@@ -87,6 +88,26 @@ CASES: dict[str, tuple[Subscription | None, dict[str, Any], tuple[str, int]]] = 
         ("queued", NOON_MS),
     ),
     "another channel's cap": (scheduled(per_hour=1), {"queued": {("s", "mail"): [NOON_MS - 1]}}, ("queued", NOON_MS)),
+    "an outlet's share of the cap": (
+        scheduled(per_hour=8),
+        {"outlets": {("s", "hook", "outlet"): [NOON_MS - MINUTE] * 6}, "what": alert(source="Outlet")},
+        ("held", NOON_MS + HOUR),
+    ),
+    "another outlet's share of the cap": (
+        scheduled(per_hour=8),
+        {"outlets": {("s", "hook", "outlet"): [NOON_MS - MINUTE] * 6}, "what": alert(source="Quiet")},
+        ("queued", NOON_MS),
+    ),
+    "an outlet's share of an hour ago": (
+        scheduled(per_hour=8),
+        {"outlets": {("s", "hook", "outlet"): [NOON_MS - HOUR] * 6}, "what": alert(source="Outlet")},
+        ("queued", NOON_MS),
+    ),
+    "an outlet without a cap": (
+        scheduled(per_hour=0),
+        {"outlets": {("s", "hook", "outlet"): [NOON_MS] * 99}, "what": alert(source="Outlet")},
+        ("queued", NOON_MS),
+    ),
     "more on a story just told": (
         scheduled(gather_s=600),
         {"told": {("s", "hook", "story0"): NOON_MS - MINUTE}},

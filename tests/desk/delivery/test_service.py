@@ -373,6 +373,20 @@ def dying(work: DeliveryService, step: str, count: int, *, after: bool) -> None:
     setattr(work._queue, step, call)
 
 
+def test_an_outlet_that_floods_leaves_room_for_the_others(any_store: Store, clock: Clock, receiver: Receiver) -> None:
+    subscribe(any_store, subscription(schedule=Schedule(per_hour=8)))
+    hook(any_store, receiver.url)
+    put(any_store, *(alert(number, source="flood.example") for number in range(30)))
+    deliver(any_store, clock)
+    put(any_store, alert(30, source="Flood.example"), alert(31, source="quiet.example"))
+    deliver(any_store, clock)
+    titles = [item["title"] for got in receiver.got for item in got.json["alerts"]]
+    assert titles == [f"Headline {number}" for number in (0, 1, 2, 3, 4, 5, 31)]
+    clock.pass_(hours=1)
+    deliver(any_store, clock)
+    assert statuses(any_store) == {"sent": 32}
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_any_step_each_alert_arrives(
