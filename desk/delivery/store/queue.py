@@ -304,7 +304,7 @@ class _Outlet(msgspec.Struct, frozen=True):
 
 
 def _by_outlet(
-    connection: sa.Connection, subscriptions: Iterable[str], now_ms: int
+    connection: sa.Connection, subscriptions: Sequence[str], now_ms: int
 ) -> dict[tuple[str, str, str], list[int]]:
     """``outlets`` of the background."""
     m, c = d.messages.c, d.deliveries.c
