@@ -1,10 +1,10 @@
 """The facts of a text that may make it news in a story: figures, quotes, corrections and retractions. Pure.
 
 Figures (see ``figures``) are those of the title and the lead, where an article states its news. Of the lead's, only those near
-a word of harm are news in themselves, unless there is no title: others are background. Quotes are those of the first 20,000
-characters; a quote is identified by its runs of four words, so that a shorter or slightly different wording of a known one is
-not new. Corrections and retractions are recognised by set phrases in ten languages: an agency's slug in the title, or a
-note to readers. A report *about* a correction ("the ministry corrected its figures") has none.
+a word of harm are news in themselves, unless there is no title: others are background, and so are durations and ages. Quotes
+are those of the first 20,000 characters; a quote is identified by its runs of four words, so that a shorter or slightly
+different wording of a known one is not new. Corrections and retractions are recognised by set phrases in ten languages: an
+agency's slug in the title, or a note to readers. A report *about* a correction ("the ministry corrected its figures") has none.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from core.normal import normalized
+from pipeline.stories.durations import without_durations
 from pipeline.stories.figures import figures_in, of_harm
 from pipeline.text.difference import WordChange, settled, words_of
 from pipeline.text.fingerprint import is_unspaced
@@ -127,10 +128,12 @@ def facts_of(title: str, text: str, *, language: str | None = None, changes: Seq
     body = settled(text)
     figures: dict[int, Figure] = {}
     lead = _lead(body)
-    told = list(figures_in(lead, language))
+    named, told = list(figures_in(title, language)), list(figures_in(lead, language))
     # A headline has the number that is news, if any. In a lead, most are background, except numbers of victims.
-    urgent = of_harm(lead, language, told) if title else told
-    for part, found, news in ((title, figures_in(title, language), True), (lead, urgent, True), (lead, told, False)):
+    # How long something took or how old someone is, is background everywhere.
+    urgent = without_durations(of_harm(lead, language, told) if title else told, lead, language)
+    newest = without_durations(named, title, language)
+    for part, found, news in ((title, newest, True), (lead, urgent, True), (title, named, False), (lead, told, False)):
         for one in found:
             figures.setdefault(one.key, Figure(one.key, _around(part, one.start, one.end), news))
     for start, end in _changed(body, changes):
