@@ -11,8 +11,11 @@ from connectors.base import SourceFacts
 from connectors.feeds.schedule import Rhythm, expected, is_silent
 from connectors.store.rows import FeedRow
 from core.errors import FailureKind
+from core.failure_words import failure, wall
 from core.records import from_ms, to_ms
 from core.records.article import WallCount
+from core.saying import Said, counting, saying
+from core.store.page_requests import OVER
 
 RECENT = timedelta(days=7)
 """How far back a gap or a failed page counts in the report."""
@@ -24,7 +27,6 @@ RESTLESS = 3
 """Consecutive polls with changes in most items, after which a feed counts as changing at every poll."""
 
 _MANY_FAILED = 0.2
-_STATES = {"over": "given up"}
 
 
 class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +50,7 @@ class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
     seen_last_day: int
     poll_every_s: float | None
     last_new_at: datetime | None
-    risks: tuple[str, ...] = ()
+    risks: tuple[Said, ...] = ()
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     states: dict[str, int]
     countries: dict[str, tuple[int, int]]
     languages: dict[str, tuple[int, int]]
-    risks: tuple[str, ...]
+    risks: tuple[Said, ...]
     walls: tuple[WallCount, ...] = ()
     again: Mapping[str, Mapping[str, int]] = {}
 
@@ -82,22 +84,43 @@ def judge(row: FeedRow, facts: SourceFacts, week: tuple[int, int], day: tuple[in
         # A kind without a rhythm can't be early.
         state = "early" if state == "ok" and facts.rhythm and _watched_ms(rhythm, now_ms) < EARLY_MS else state
     risks = []
+    problem = failure(row.problem_kind, row.problem)
     if state == "unverified" and row.problem:
-        risks.append(f"could never be read: {row.problem}")
+        risks.append(saying("could never be read: %(problem)s", problem=problem))
+    elif state == "failing" and row.last_ok_at:
+        risks.append(saying("not read since %(time)s: %(problem)s", time=row.last_ok_at, problem=problem))
     elif state == "failing":
-        since = f" since {row.last_ok_at:%Y-%m-%d %H:%M} UTC" if row.last_ok_at else ""
-        risks.append(f"not read{since}: {row.problem}")
+        risks.append(saying("not read: %(problem)s", problem=problem))
     elif state in ("gone", "ended"):
-        risks.append(f"it is {state}: {row.problem or 'nothing more comes'}")
+        why = problem or saying("no more items will come")
+        risks.append(
+            saying("it is gone: %(problem)s", problem=why)
+            if state == "gone"
+            else saying("it has ended: %(problem)s", problem=why)
+        )
     elif state == "silent":
-        count = expected(rhythm, rhythm.last_new_ms, now_ms)
-        risks.append(f"silent since {from_ms(rhythm.last_new_ms):%Y-%m-%d %H:%M} UTC, about {count:.0f} items expected")
+        risks.append(
+            counting(
+                "silent since %(time)s, about %(num)s item expected",
+                "silent since %(time)s, about %(num)s items expected",
+                round(expected(rhythm, rhythm.last_new_ms, now_ms)),
+                time=from_ms(rhythm.last_new_ms),
+            )
+        )
     if rhythm.gaps and now - from_ms(rhythm.gap_ms) < RECENT:
-        risks.append(f"its list overran at {from_ms(rhythm.gap_ms):%Y-%m-%d %H:%M} UTC: items were likely missed")
+        risks.append(saying("its list overran at %(time)s: items were probably missed", time=from_ms(rhythm.gap_ms)))
     if facts.restless >= RESTLESS:
-        risks.append("most of its items change at every poll (counters, dates): such changes are not fetched again")
+        risks.append(
+            saying("most of its items change at every poll (counters, dates): such changes are not fetched again")
+        )
     if week[0] and week[1] / week[0] >= _MANY_FAILED:
-        risks.append(f"{week[1]} of {week[0]} pages could not be fetched in a week; the feed's own text had to do")
+        risks.append(
+            saying(
+                "%(failed)s of %(all)s pages could not be fetched in a week; the feed's own text was used instead",
+                failed=week[1],
+                all=week[0],
+            )
+        )
     about = row.about
     return FeedHealth(
         url=row.url,
@@ -136,32 +159,50 @@ def coverage(
     countries, languages = _shares(watched, "country"), _shares(watched, "language")
     # Feeds that were just added are not a gap yet; one line covers all of them.
     unasked = [feed for feed in watched if feed.state == "unverified" and not feed.problem]
-    some = f"{len(unasked)} feed{'s' if len(unasked) > 1 else ''}"
-    new = (
-        [f"{some} not checked yet: wirewatch feed check fetches {'them' if len(unasked) > 1 else 'it'}"]
-        if unasked
-        else []
-    )
+    risks = []
+    if unasked:
+        risks.append(
+            counting(
+                "%(num)s feed not checked yet: wirewatch feed check fetches it",
+                "%(num)s feeds not checked yet: wirewatch feed check fetches them",
+                len(unasked),
+            )
+        )
     asked = [feed for feed in watched if feed not in unasked]
-    risks = new + [
-        f"nothing from {name} is being read ({total} feed{'s' if total > 1 else ''})"
+    risks += [
+        counting(
+            "nothing from %(name)s is being read (%(num)s feed)",
+            "nothing from %(name)s is being read (%(num)s feeds)",
+            total,
+            name=name,
+        )
         for name, (working, total) in [*_shares(asked, "country").items(), *_shares(asked, "language").items()]
         if not working
     ]
     worst = sorted(watched, key=lambda feed: -feed.expected_per_day)
-    risks += [f"{feed.url}: {risk}" for feed in worst for risk in feed.risks]
+    risks += [saying("%(item)s: %(problem)s", item=feed.url, problem=risk) for feed in worst for risk in feed.risks]
     by_outlet: dict[str, list[WallCount]] = {}
     for one in walls:
         by_outlet.setdefault(one.source, []).append(one)
     for source, kinds in sorted(by_outlet.items(), key=lambda item: -sum(one.walls for one in item[1])):
-        said = ", ".join(f"{one.kind} {one.walls}" for one in kinds)
-        risks.append(f"{source}: walls in place of pages in a week: {said}; the latest: {kinds[0].last_item}")
-    if again:
-        said = "; ".join(
-            f"{reason}: " + ", ".join(f"{pages} {_STATES.get(state, state)}" for state, pages in sorted(states.items()))
-            for reason, states in again.items()
+        risks.append(
+            saying(
+                "%(outlet)s: walls in place of pages in a week: %(kinds)s; the latest: %(item)s",
+                outlet=source,
+                kinds=tuple(saying("%(kind)s %(count)s", kind=wall(one.kind), count=one.walls) for one in kinds),
+                item=kinds[0].last_item,
+            )
         )
-        risks.append(f"pages asked for again: {said}")
+    if waiting := sum(pages for states in (again or {}).values() for state, pages in states.items() if state != OVER):
+        risks.append(counting("%(num)s page is being fetched again", "%(num)s pages are being fetched again", waiting))
+    if given_up := sum(states.get(OVER, 0) for states in (again or {}).values()):
+        risks.append(
+            counting(
+                "%(num)s page was requested again and given up",
+                "%(num)s pages were requested again and given up",
+                given_up,
+            )
+        )
     return Coverage(
         feeds=len(watched),
         states=dict(sorted(states.items())),

@@ -64,7 +64,7 @@ class QueryError(UsageError):
     def __init__(self, problem: str | Said, *, query: str, position: int, expected: str | Said | None = None) -> None:
         self.query, self.position = query, position
         self.problem, self.expected = str(problem), str(expected) if expected else None
-        self.finding: str | Said = problem
+        self.finding = problem if isinstance(problem, Said) else Said("%(problem)s", {"problem": problem})
         """The problem and what was expected, with their values apart."""
         if expected:
             self.finding = saying("%(problem)s; expected %(expected)s", problem=problem, expected=expected)
@@ -111,9 +111,9 @@ class InputError(WirewatchError):
 
 
 class FailureKind(StrEnum):
-    """What went wrong with a source or a page, for decisions, the store and metrics; messages are for people.
+    """The kind of a failure with a feed or a page, for programs; messages are for people.
 
-    The values are stored and used as labels of metrics, so they must not change.
+    The values are stored, in the API and labels of metrics, so they must not change.
     """
 
     URL = "url"

@@ -12,16 +12,19 @@ import msgspec
 
 from core.errors import FailureKind
 from core.records.article import FeedCounts, FeedOutlet, WallCount
+from core.saying import Said
 
 WEB_FEED = "feed"
 """The kind of connector that pages and the API add. Other kinds may read local files, so only the command line adds them."""
 
 
 class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One feed. ``state``: ok, early, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing.
+    """A feed and its health. ``state``: ok, early, new, unverified, failing, silent, gone, ended or removed.
 
-    ``problem`` in plain English, ``problem_kind`` what kind of failure it is.
-    ``expected_per_day`` by its own rhythm; ``seen_last_day`` what came. Times are ms, UTC.
+    ``early``: watched for less than an hour; ``unverified``: never read successfully. ``problem``: the last failure, in
+    English; ``problem_kind``: its kind. ``expected_per_day``: items that its own rhythm predicts; ``seen_last_day``: items of
+    the last 24 hours. ``last_new`` is UTC, null before the first item. ``country``: ISO 3166; ``language``: ISO 639-1.
+    ``risks``: what may be missing because of it, in English.
     """
 
     url: str
@@ -37,7 +40,7 @@ class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
     problem_kind: FailureKind | None = None
     poll_every_s: float | None = None
     last_new_ms: int | None = None
-    risks: tuple[str, ...] = ()
+    risks: tuple[Said, ...] = ()
 
 
 class CoverageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +54,7 @@ class CoverageView(msgspec.Struct, frozen=True, kw_only=True):
     states: Mapping[str, int] = {}
     countries: Mapping[str, tuple[int, int]] = {}
     languages: Mapping[str, tuple[int, int]] = {}
-    risks: tuple[str, ...] = ()
+    risks: tuple[Said, ...] = ()
     walls: tuple[WallCount, ...] = ()
     again: Mapping[str, Mapping[str, int]] = {}
 

@@ -169,8 +169,23 @@ def said(message: str | Said) -> str:
     """A sentence with its values (``core.saying``) in the current language; plain text unchanged."""
     if isinstance(message, str):
         return message
-    values = {name: said(one) if isinstance(one, Said) else one for name, one in message.values.items()}
+    if message.plain is not None and current() == SOURCE:
+        return message.plain
+    values = {name: _said_value(one) for name, one in message.values.items()}
+    if message.plural is not None:
+        return ngettext(message.sentence, message.plural.many, message.plural.count, **values)
     return gettext(message.sentence, **values)
+
+
+def _said_value(value: object) -> object:
+    match value:
+        case Said():
+            return said(value)
+        case tuple():
+            return listed(_said_value(one) for one in value)
+        case datetime():
+            return f"{day(value, year=True)} {hour_and_minute(value)} UTC"
+    return value
 
 
 def said_error(error: WirewatchError) -> str:
@@ -178,9 +193,11 @@ def said_error(error: WirewatchError) -> str:
     return f"{said(error.said)} — {error.hint}" if error.hint else said(error.said)
 
 
-def in_words(table: Mapping[str, str], key: str) -> str:
+def in_words(table: Mapping[str, str | Said], key: str) -> str:
     """The word for a key of a table of marked sentences, in the current language; an unknown key unchanged."""
-    return gettext(table[key]) if key in table else key
+    if (word := table.get(key)) is None:
+        return key
+    return said(word) if isinstance(word, Said) else gettext(word)
 
 
 def ngettext(one: str, many: str, count: int, **values: object) -> str:

@@ -33,6 +33,7 @@ from rich.text import Text
 from core import logs
 from core.errors import QueryError, WirewatchError
 from core.records import from_ms
+from core.saying import as_text
 from core.settings import Settings
 from core.visible import CleanStream, behind, escaped, shown
 
@@ -129,7 +130,7 @@ def progress_bar(*more: ProgressColumn, hidden: bool = False) -> Progress:
 
 def put(record: object) -> None:
     """Print a record as a JSON line. Characters that act on a terminal are escaped, which does not change the value."""
-    typer.echo(escaped(msgspec.json.encode(record).decode()))
+    typer.echo(escaped(msgspec.json.encode(record, enc_hook=as_text).decode()))
 
 
 def iso(time_ms: int) -> str:
@@ -141,7 +142,7 @@ def with_times(record: object, **names: str) -> dict[str, Any]:
     """The fields of ``record``. The named ones, in ms, become ISO times under a new name (``saved_ms="saved_at"``); 0
     becomes null.
     """
-    fields: dict[str, Any] = msgspec.to_builtins(record)
+    fields: dict[str, Any] = msgspec.to_builtins(record, enc_hook=as_text)
     return {
         names.get(name, name): (iso(value) if value else None) if name in names else value
         for name, value in fields.items()

@@ -20,7 +20,7 @@ import typer
 import typer.main
 
 from core.records.contracts import CONTRACTS, documents
-from desk.web.api.index import meaning, openapi
+from desk.web.api.index import meaning, openapi, type_names, type_words, types_of
 from desk.web.app import described
 from wirewatch.cli import app
 
@@ -182,22 +182,8 @@ def _fields(where: str, schema: dict[str, Any]) -> list[str]:
     required = set(schema.get("required", ()))
     for name, field in schema["properties"].items():
         words = _said(field.get("description"), f"{name} of {where}")
-        lines.append(_row(f"`{name}`" + (" (always)" if name in required else ""), _type(field), words))
+        lines.append(_row(f"`{name}`" + (" (always)" if name in required else ""), type_words(field), words))
     return lines
-
-
-def _type(schema: dict[str, Any]) -> str:
-    if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
-    if "anyOf" in schema:
-        return " or ".join(_type(one) for one in schema["anyOf"])
-    if "enum" in schema:
-        return " or ".join(f"`{value}`" for value in schema["enum"])
-    if "const" in schema:
-        return f"`{schema['const']}`"
-    if schema.get("type") == "array":
-        return f"list of {_type(schema['items'])}" if schema.get("items") else "list"
-    return str(schema.get("format") or schema.get("type") or "anything")
 
 
 def _api() -> str:
@@ -206,7 +192,8 @@ def _api() -> str:
         "",
         "The desk's API: JSON over HTTP (docs/desk.md: tokens, roles). For programs: `GET /api/v1/openapi.json`.",
     ]
-    for path, methods in openapi(described())["paths"].items():
+    whole = openapi(described())
+    for path, methods in whole["paths"].items():
         for method, route in methods.items():
             what = f"{method.upper()} {path}"
             words = _said(route.get("description") or route.get("summary"), what)
@@ -215,6 +202,19 @@ def _api() -> str:
                 lines += _table("parameter", "in", "description")
             for parameter in route.get("parameters", ()):
                 lines.append(_row(f"`{parameter['name']}`", parameter["in"], meaning(parameter)))
+            body, given = type_names(route)
+            uses = [f"Body: [{body}](#{body.lower()})."] * bool(body) + [
+                f"Answer: [{given}](#{given.lower()})."
+            ] * bool(given)
+            if uses:
+                lines += ["", " ".join(uses)]
+    for name, schema in types_of(whole):
+        lines += ["", f"## {name}", "", _said(schema.get("description"), name)]
+        if "enum" in schema:
+            lines += ["", f"One of {', '.join(f'`{value}`' for value in schema['enum'])}."]
+        if schema.get("properties"):
+            lines += _table("field", "type")
+            lines += [_row(f"`{field}`", type_words(kind)) for field, kind in schema["properties"].items()]
     return "\n".join(lines)
 
 

@@ -67,13 +67,13 @@ def raw_of_line(line: bytes, name: str, fallback: datetime) -> RawArticle:
     try:
         record = _decoded(line)
     except msgspec.ValidationError as error:
-        raise InputError(name, f"no raw article: {str(error).replace('`$.', '`')}") from error
+        raise InputError(name, f"not a raw article: {str(error).replace('`$.', '`')}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(name, f"no JSON: {error}") from error
+        raise InputError(name, f"not JSON: {error}") from error
     if not record.url.strip():
-        raise InputError(name, "no raw article: the url is empty")
+        raise InputError(name, "not a raw article: the url is empty")
     if _UNSOUND.search(record.url.strip()):
-        raise InputError(name, "no raw article: a page can't have this url")
+        raise InputError(name, "not a raw article: a page can't have this url")
     fetched = record.fetched or record.fetched_at
     return RawArticle(
         url=record.url,

@@ -94,7 +94,7 @@ def _kept_item(record: ArcWarcRecord, page: bytes | None, where: str) -> Archive
     try:
         return ArchiveItem(where, raw=decode(kept.value, RawArticle), kept=kept)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        return ArchiveItem(where, problem=f"no raw article: {error}", kept=kept)
+        return ArchiveItem(where, problem=f"not a raw article: {error}", kept=kept)
 
 
 def _item(record: ArcWarcRecord, where: str, fetched_at: datetime) -> ArchiveItem | None:

@@ -39,6 +39,7 @@ from core.query.parse import BARE, PHRASE, PREFIXES, QUOTES, nearest_field, pars
 from core.query.required_terms import guessed_weight, required_terms
 from core.query.terms import CasedWord, Leaf, StemmedWord, WildLeaf, WordTest
 from core.query.word_notes import notes_on
+from core.saying import Said, counting, saying
 
 SHORTEST_PREFIX = 3
 """Least letters before a ``*``; fewer (``a*``) match a tenth of all words. Two are enough outside ASCII."""
@@ -68,15 +69,16 @@ Severity = Literal["error", "warning", "note"]
 
 
 class LintFinding(msgspec.Struct, frozen=True, order=True):
-    """``position`` is a code point of the query. ``suggestion`` is a whole query to use instead, or None.
+    """An error or a probable mistake. ``position``: 0-based code point of the query.
 
-    An "error" can't run, never matches or costs too much; a "warning" is probably a mistake, or expensive; a "note" is
-    about form. ``confirm``: so likely to be a mistake that saving the query unchanged requires a confirmation.
+    ``suggestion``: a whole query to use instead, or None. An "error" can't run, never matches or costs too much; a "warning" is
+    probably a mistake, or expensive; a "note" is about form. ``confirm``: so likely to be a mistake that saving the query
+    unchanged requires a confirmation.
     """
 
     position: int
     severity: Severity
-    message: str
+    message: Said
     suggestion: str | None = None
     confirm: bool = False
 
@@ -91,7 +93,7 @@ def lint(query: str) -> list[LintFinding]:
         meant = mended(query, near_misses(query))
         several = (straight, straight.rstrip() + '"', _fields(query), meant, _fields(meant))
         repaired = next((one for one in map(_parses, several) if one), None)
-        findings.append(LintFinding(error.position, "error", str(error.finding), repaired))
+        findings.append(LintFinding(error.position, "error", error.finding, repaired))
         return _sorted(findings)
     findings += _near_misses(query)
     findings += _grouping(query)
@@ -102,7 +104,7 @@ def lint(query: str) -> list[LintFinding]:
 
 
 def _sorted(findings: list[LintFinding]) -> list[LintFinding]:
-    return sorted(set(findings), key=lambda one: (one.position, one.severity, one.message))
+    return sorted(set(findings), key=lambda one: (one.position, one.severity, str(one.message)))
 
 
 def _parses(query: str) -> str | None:
@@ -124,8 +126,7 @@ def _fields(query: str) -> str:
 
 def _quotes(query: str) -> Iterator[LintFinding]:
     if found := _CURLY.search(query):
-        kind = "curly quote" if found[0] in "“”„‟" else "quote"
-        message = f"{kind} {found[0]}: read as a straight one"
+        message = saying("quote %(mark)s: read as a straight one", mark=found[0])
         yield LintFinding(found.start(), "note", message, _parses(_straight(query)))
 
 
@@ -133,7 +134,7 @@ def _near_misses(query: str) -> Iterator[LintFinding]:
     """Probable operators, phrases and groups, all with the same corrected query."""
     found = near_misses(query)
     better = _parses(mended(query, found)) if found else None
-    noted: set[str] = set()
+    noted: set[Said] = set()
     for one in found:
         severity: Severity = "warning" if one.certain else "note"
         # Of a long list with commas, the first one is enough.
@@ -147,7 +148,7 @@ def _grouping(query: str) -> Iterator[LintFinding]:
     """OR and AND at one level. The suggestion shows how the query is read, so that a different intention becomes visible."""
     places, better = mixed(query)
     for place in places:
-        message = (
+        message = saying(
             "OR and AND without parentheses: AND, and words side by side, bind tighter; use ( ) to show what you mean"
         )
         yield LintFinding(place, "warning", message, _parses(better))
@@ -158,7 +159,8 @@ def _words(node: Node, scope: str | None, *, cased: bool) -> Iterator[LintFindin
         case Term(word=word, text=text, start=start):
             yield from _word(word, text, start, scope)
             if scope == "lang" and not isinstance(word, Prefix | Wild) and not _LANGUAGE.fullmatch(text.lower()):
-                yield LintFinding(start, "warning", f"lang: takes two-letter codes such as en or ar, not {text}")
+                message = saying("lang: takes two-letter codes such as en or ar, not %(text)s", text=text)
+                yield LintFinding(start, "warning", message)
             yield from _notes(node, scope, cased=cased)
         case Phrase(words=words, text=text, start=start) if scope not in WHOLE_FIELDS:
             for _, word in words:
@@ -183,8 +185,13 @@ def _word(word: WordPattern, text: str, start: int, scope: str | None) -> Iterat
         literal = re.split(r"[*?]", shown, maxsplit=1)[0]
         enough = SHORTEST_PREFIX if literal.isascii() else SHORTEST_PREFIX - 1
         if len(literal) < enough and scope not in WHOLE_FIELDS:
-            within = "" if fold(text) == shown else f" in {text}"
-            message = f"{shown}{within} has {len(literal)} letters before its wildcard and matches very many words"
+            part = shown if fold(text) == shown else saying("%(part)s in %(text)s", part=shown, text=text)
+            message = counting(
+                "%(part)s has %(num)s letter before its wildcard and matches very many words",
+                "%(part)s has %(num)s letters before its wildcard and matches very many words",
+                len(literal),
+                part=part,
+            )
             yield LintFinding(start, "warning", message)
 
 
@@ -192,18 +199,18 @@ def _logic(query: Query) -> Iterator[LintFinding]:
     compiled = compile_node(query.root)
     root = query.root
     if _never(compiled):
-        yield LintFinding(
-            root.start, "error", "can never match: it requires something and its opposite, or two fields at once"
-        )
+        message = saying("can never match: it requires something and its opposite, or two fields at once")
+        yield LintFinding(root.start, "error", message)
     elif isinstance(root, Not):
-        message = "only NOT: matches every article without it, and shows no words"
+        message = saying("only NOT: matches every article without it, and shows no words")
         yield LintFinding(root.start, "warning", message)
     elif (terms := required_terms(compiled, guessed_weight)) is None:
-        message = "no word is required for a match, so this query is tried on every article"
+        message = saying("no word is required for a match, so this query is tried on every article")
         yield LintFinding(root.start, "warning", message)
     elif any(term.startswith(("lang:", "kind:")) or term.endswith(":*") for term in terms):
-        asked = "a language, a label or a wildcard in a field"
-        message = f"this query requires only {asked}, so it is tried on very many articles"
+        message = saying(
+            "this query requires only a language, a label or a wildcard in a field, so it is tried on very many articles"
+        )
         yield LintFinding(root.start, "warning", message)
     for node in walk(root):
         if isinstance(node, Near | AtLeast):
@@ -214,7 +221,7 @@ def _logic(query: Query) -> Iterator[LintFinding]:
             and _never(compile_node(node))
             and not _never(compiled)
         ):
-            yield LintFinding(node.start, "warning", "this part can never match")
+            yield LintFinding(node.start, "warning", saying("this part can never match"))
 
 
 def _inside(node: Near | AtLeast) -> Iterator[LintFinding]:
@@ -222,9 +229,11 @@ def _inside(node: Near | AtLeast) -> Iterator[LintFinding]:
     name = "NEAR" if isinstance(node, Near) else "ATLEAST"
     for side in sides:
         if isinstance(side, Not):
-            yield LintFinding(side.start, "warning", f"{name} with NOT: also matches if neither word occurs")
+            message = saying("%(name)s with NOT: also matches if neither word occurs", name=name)
+            yield LintFinding(side.start, "warning", message)
         elif isinstance(side, And):
-            yield LintFinding(side.start, "note", f"{name} with AND inside requires {name} for each part")
+            message = saying("%(name)s with AND inside requires %(name)s for each part", name=name)
+            yield LintFinding(side.start, "note", message)
 
 
 def _never(compiled: Compiled) -> bool:
@@ -282,13 +291,25 @@ def cost_findings(query: Query) -> Iterator[LintFinding]:
     for node in walk(query.root):
         if isinstance(node, Near) and estimated_steps(compile_node(node)) >= bound:
             start = node.start
-    price = f"takes about {steps:,} steps on an article of {_WORDS:,} words"
-    better = "use smaller distances, fewer terms in a chain of NEAR, or more letters before a wildcard"
+    values = {
+        "steps": steps,
+        "words": _WORDS,
+        "most": MOST_STEPS,
+        "better": saying("use smaller distances, fewer terms in a chain of NEAR, or more letters before a wildcard"),
+    }
     if steps >= REFUSED_STEPS:
-        message = f"{price}, and the limit is {MOST_STEPS:,}; it can't be saved: {better}"
+        message = saying(
+            "takes about %(steps)s steps on an article of %(words)s words, and the limit is %(most)s; it can't be saved: "
+            "%(better)s",
+            **values,
+        )
         yield LintFinding(start, "error", message)
     else:
-        message = f"{price}; if it takes more than {MOST_STEPS:,} it is not decided, which counts as no match: {better}"
+        message = saying(
+            "takes about %(steps)s steps on an article of %(words)s words; if it takes more than %(most)s it is not decided, "
+            "which counts as no match: %(better)s",
+            **values,
+        )
         yield LintFinding(start, "warning", message)
 
 

@@ -20,6 +20,7 @@ from core.query.document import Document
 from core.query.explain import format_node
 from core.query.parse import parse
 from core.records.article import Match
+from core.saying import Said, counting, saying
 
 MOST_PHRASES = 10
 NEAR_DISTANCES = (40, 20, 10, 5, 2)
@@ -39,7 +40,7 @@ class Proposal(msgspec.Struct, frozen=True):
     size: int
     kind: str
     query: str
-    change: str
+    change: Said
 
 
 def narrower_queries(
@@ -79,18 +80,22 @@ def _candidates(
     root = query.root
     for phrase in _phrases(title, matches, common):
         shown = format_node(parse(f'"{phrase}"').root)
-        yield Proposal(2 + len(phrase.split()), "phrase", _but(root, shown), f"not if it contains {shown}")
+        yield Proposal(
+            2 + len(phrase.split()), "phrase", _but(root, shown), saying("not if it contains %(text)s", text=shown)
+        )
     if source and _parses(source):
         asked = f'source:"{source.replace(chr(34), " ")}"'
-        yield Proposal(3, "source", _but(root, asked), f"not from {source}")
+        yield Proposal(3, "source", _but(root, asked), saying("not from %(name)s", name=source))
     for topic in document.metadata.get("topic", ()):
-        yield Proposal(3, "topic", _but(root, f'topic:"{topic}"'), f"not on the topic {topic}")
+        yield Proposal(3, "topic", _but(root, f'topic:"{topic}"'), saying("not on the topic %(name)s", name=topic))
     for label in document.metadata.get("kind", ()):
-        yield Proposal(3, "kind", _but(root, f'kind:"{label}"'), f"not from outlets labelled {label}")
-    yield Proposal(2, "title", f"title:({format_node(root)})", "only in titles")
+        yield Proposal(
+            3, "kind", _but(root, f'kind:"{label}"'), saying("not from outlets labelled %(name)s", name=label)
+        )
+    yield Proposal(2, "title", f"title:({format_node(root)})", saying("only in titles"))
     for count in LEADS:
         text = format_node(Lead(count=count, part=root))
-        yield Proposal(2, "lead", text, f"only within the first {count} words")
+        yield Proposal(2, "lead", text, saying("only within the first %(count)s words", count=count))
     for node, kind, change in _variants(root, document):
         yield Proposal(2, kind, format_node(node), change)
 
@@ -135,7 +140,7 @@ def _parses(phrase: str) -> bool:
     return True
 
 
-def _variants(node: Node, document: Document) -> Iterator[tuple[Node, str, str]]:
+def _variants(node: Node, document: Document) -> Iterator[tuple[Node, str, Said]]:
     """Variants of the tree with one part made stricter, so that this part no longer matches."""
     match node:
         case Near(left=left, right=right, distance=distance, ordered=ordered):
@@ -145,12 +150,25 @@ def _variants(node: Node, document: Document) -> Iterator[tuple[Node, str, str]]
             )
             tighter = next((one for one in closer if not compile_node(one).holds(document)), None)
             if tighter is not None:
-                yield tighter, "near", f"at most {tighter.distance} words between, not {distance}"
+                yield (
+                    tighter,
+                    "near",
+                    counting(
+                        "at most %(num)s word between, not %(before)s",
+                        "at most %(num)s words between, not %(before)s",
+                        tighter.distance,
+                        before=distance,
+                    ),
+                )
         case Term() | Phrase():
             for count in range(2, MOST_COUNT + 1):
                 more = AtLeast(count=count, part=node)
                 if not compile_node(more).holds(document):
-                    yield more, "atleast", f"{format_node(node)} at least {count} times"
+                    yield (
+                        more,
+                        "atleast",
+                        saying("%(text)s at least %(count)s times", text=format_node(node), count=count),
+                    )
                     break
         case And(parts=parts) | Or(parts=parts):
             if isinstance(node, And):
@@ -163,7 +181,7 @@ def _variants(node: Node, document: Document) -> Iterator[tuple[Node, str, str]]
                     yield type(node)(parts=changed), kind, change
 
 
-def _nearer(node: And, document: Document) -> Iterator[tuple[Node, str, str]]:
+def _nearer(node: And, document: Document) -> Iterator[tuple[Node, str, Said]]:
     """Variants in which two parts of an AND must be near each other."""
     places = [place for place, part in enumerate(node.parts) if isinstance(part, Term | Phrase | Or | Near)]
     for first, second in pairwise(places):
@@ -174,5 +192,11 @@ def _nearer(node: And, document: Document) -> Iterator[tuple[Node, str, str]]:
                 continue
             rest = tuple(part for place, part in enumerate(node.parts) if place not in (first, second))
             whole = And(parts=(near, *rest)) if rest else near
-            yield whole, "near", f"{format_node(left)} within {distance} words of {format_node(right)}"
+            change = saying(
+                "%(left)s within %(distance)s words of %(right)s",
+                left=format_node(left),
+                distance=distance,
+                right=format_node(right),
+            )
+            yield whole, "near", change
             break

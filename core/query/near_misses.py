@@ -17,6 +17,7 @@ from core.normal import normalized
 from core.query.folding import INVISIBLE
 from core.query.operator_words import CAPITALS, ENGLISH, FOREIGN, PAIRS, SHORT, SYNONYMS
 from core.query.parse import BARE, FUNCTION, PHRASE, PREFIXES
+from core.saying import Said, saying
 
 _PIECE = re.compile(
     rf"(?P<phrase>{PHRASE})|(?P<field>(?i:{'|'.join(PREFIXES)}):)|(?P<open>[(（])|(?P<close>[)）])|(?P<word>{BARE})"
@@ -77,7 +78,7 @@ class NearMiss(NamedTuple):
     start: int
     end: int
     meant: str
-    message: str
+    message: Said
     certain: bool = True
 
 
@@ -135,7 +136,10 @@ def _singles(query: str) -> Iterator[NearMiss]:
             continue
         if len(inside := one["inside"].split()) > 1:
             phrase = f'"{" ".join(inside)}"'
-            message = f"single quotes do not make a phrase: the words are searched for anywhere; the phrase is {phrase}"
+            message = saying(
+                "single quotes do not make a phrase: the words are searched for anywhere; the phrase is %(phrase)s",
+                phrase=phrase,
+            )
             yield NearMiss(*one.span(), phrase, message)
 
 
@@ -151,7 +155,7 @@ def _brackets(pieces: Sequence[_Piece]) -> Iterator[NearMiss]:
         elif piece.text[-1] in _CLOSING and piece.text[0] not in _OPENING and opened:
             pairs.append((opened.pop(), piece))
     for first, last in pairs:
-        message = f"{first.text[0]} {last.text[-1]} do not group; use ( )"
+        message = saying("%(marks)s do not group; use ( )", marks=f"{first.text[0]} {last.text[-1]}")
         yield NearMiss(first.start, first.end, f"({first.text[1:]}", message)
         yield NearMiss(last.start, last.end, f"{last.text[:-1]})", message)
 
@@ -159,7 +163,7 @@ def _brackets(pieces: Sequence[_Piece]) -> Iterator[NearMiss]:
 def _divided(query: str) -> Iterator[NearMiss]:
     """Invisible spaces within a word, which a page had for its line breaks. Scripts written without spaces need them."""
     for one in _INVISIBLE_SPACE.finditer(query):
-        message = "an invisible space divides this word into two, which may be anywhere in the text"
+        message = saying("an invisible space divides this word into two, which may be anywhere in the text")
         yield NearMiss(one.start(), one.end(), "", message)
 
 
@@ -173,12 +177,18 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
     core = _with_western_digits(plain.strip(".,;:!?+-–—*_/\\|&<>[]{}#=~^'\""))
 
     def miss(meant: str, certain: bool = True) -> NearMiss:
-        message = f'"{text}" is searched for as a word; the operator is {meant}; put the word in quotes if you mean it'
+        message = saying(
+            '"%(text)s" is searched for as a word; the operator is %(meant)s; put the word in quotes if you mean it',
+            text=text,
+            meant=meant,
+        )
         return NearMiss(piece.start, piece.end, meant, message, certain)
 
     pair = (text.lower(), pieces[number + 1].text.lower()) if number + 1 < len(pieces) else ("", "")
     if before and pair in PAIRS and _right(pieces, number + 1):
-        message = f'"{" ".join(pair)}" is searched for as two words; the operator is {PAIRS[pair]}'
+        message = saying(
+            '"%(text)s" is searched for as two words; the operator is %(meant)s', text=" ".join(pair), meant=PAIRS[pair]
+        )
         yield NearMiss(piece.start, pieces[number + 1].end, PAIRS[pair], message)
     elif not re.search(r"\w", plain):
         # The parser rejects it; this is the probable meaning.
@@ -199,23 +209,31 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
     elif _SEPARATED.fullmatch(text):
         inner = re.sub(_SEPARATOR, " OR ", text)
         meant = inner if len(pieces) == 1 else f"({inner})"
-        message = f"the words of {text} must be side by side; for any of them, write {meant}"
+        message = saying(
+            "the words of %(text)s must be side by side; for any of them, write %(meant)s", text=text, meant=meant
+        )
         yield NearMiss(piece.start, piece.end, meant, message, certain=False)
     elif (listed := _LISTED.fullmatch(text[-2:])) and _is_operand(pieces[number + 1 :]):
-        comma = f'"{listed["comma"]}" does not separate alternatives'
-        message = f"{comma}: all of these words are required; for any of them, write OR"
+        message = saying(
+            '"%(mark)s" does not separate alternatives: all of these words are required; for any of them, write OR',
+            mark=listed["comma"],
+        )
         yield NearMiss(piece.end - 1, piece.end, _COMMA, message, certain=False)
     elif dashed := _DASHED.match(text):
-        message = f"{dashed[0]} excludes nothing; the operator is NOT"
+        message = saying("%(mark)s excludes nothing; the operator is NOT", mark=dashed[0])
         yield NearMiss(piece.start, piece.start + 1, "NOT ", message)
     elif len(plain) == len(text) and (field := _FIELD.match(plain)) and (len(text) > len(field[0]) or after):
         # Full-width letters and colons are one character in either form.
         meant = f"{field[1].lower()}:"
-        message = f"{text[: len(field[0])]} is not a field, and is searched for as a word; the field is {meant}"
+        message = saying(
+            "%(text)s is not a field, and is searched for as a word; the field is %(meant)s",
+            text=text[: len(field[0])],
+            meant=meant,
+        )
         yield NearMiss(piece.start, piece.start + len(field[0]), meant, message)
     elif text[0] in ":：" and number and pieces[number - 1].text.lower() in PREFIXES:
         name = pieces[number - 1]
-        message = f"the field {name.text}: must not have a space before its colon"
+        message = saying("the field %(name)s: must not have a space before its colon", name=name.text)
         yield NearMiss(name.start, piece.start + 1, f"{name.text.lower()}:", message)
 
 
@@ -230,9 +248,16 @@ def _near(core: str, plain: str, piece: _Piece, pieces: Sequence[_Piece], number
         words = phrase.text[1:-1].split()
         if phrase.kind == "phrase" and len(words) > 1:
             meant = f"({f' NEAR/{int(close[1])} '.join(words)})"
-            message = f"{piece.text} is searched for as a word; a distance is {meant}"
+            message = saying(
+                "%(text)s is searched for as a word; a distance is %(meant)s", text=piece.text, meant=meant
+            )
             return NearMiss(phrase.start, piece.end, meant, message)
-        message = f"{close[1]} of {piece.text} is searched for as a word; a distance is NEAR/{int(close[1])} between two terms"
+        message = saying(
+            "%(number)s of %(text)s is searched for as a word; a distance is %(meant)s between two terms",
+            number=close[1],
+            text=piece.text,
+            meant=f"NEAR/{int(close[1])}",
+        )
         return NearMiss(piece.start, piece.end, "", message)
     found, kind = _NEARISH.fullmatch(core), ""
     if found:
@@ -261,8 +286,8 @@ def _near(core: str, plain: str, piece: _Piece, pieces: Sequence[_Piece], number
     return NearMiss(piece.start, piece.end, meant, _of_distance(piece.text, meant))
 
 
-def _of_distance(text: str, meant: str) -> str:
-    return f'"{text}" is searched for as a word; the operator is {meant}'
+def _of_distance(text: str, meant: str) -> Said:
+    return saying('"%(text)s" is searched for as a word; the operator is %(meant)s', text=text, meant=meant)
 
 
 def _named(core: str, *, before: bool, after: bool, all_capitals: bool) -> tuple[str, bool] | None:
@@ -305,7 +330,11 @@ def _split(piece: _Piece, plain: str, *, alone: bool) -> NearMiss:
     both = not _SIGN.match(plain) and not _SIGN.fullmatch(plain[-1])
     shown = f"({inner})" if both and not alone else inner
     signs = " ".join(dict.fromkeys(_SIGN.findall(plain)))
-    message = f"{signs} is not an operator here, but separates words like a hyphen; write {shown}"
+    message = saying(
+        "%(signs)s is not an operator here, but separates words like a hyphen; write %(shown)s",
+        signs=signs,
+        shown=shown,
+    )
     return NearMiss(piece.start, piece.end, shown, message)
 
 

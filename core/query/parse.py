@@ -180,7 +180,7 @@ def number_of(token: Token, least: int) -> int:
         raise ParseProblem(
             token.start_pos or 0,
             saying("%(name)s/%(shown)s is out of range", name=name, shown=shown),
-            saying("%(name)s/n with n from %(least)s to %(most)s", name=name, least=least, most=most),
+            saying("%(name)s/n with n from %(least)s to %(most)s", name=name, least=str(least), most=str(most)),
         )
     return int(digits)
 

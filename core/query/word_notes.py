@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from core.query.ast import Phrase, Term
 from core.query.folding import APOSTROPHES, INVISIBLE, fold
+from core.saying import Said, saying
 
 _PLAIN = r".,;:!?*'’‘‚‛`´′＇\"“”„«»()\[\]{}…/\\|&\u0591-\u05f4\u060c\u061b\u061f\u3001\u3002-"
 """Punctuation marks, and signs that have findings of their own."""
@@ -24,31 +25,45 @@ _CAPITALS = frozenset(_CAPITALS_WORDS.split())
 """English words that are names or abbreviations in capitals."""
 
 
-def notes_on(node: Term | Phrase, *, cased: bool) -> Iterator[tuple[bool, str]]:
+def notes_on(node: Term | Phrase, *, cased: bool) -> Iterator[tuple[bool, Said]]:
     """Each note, and whether it is a warning, because a part of the query is not compared at all. ``cased``: below ``cs:``."""
     text = node.text
     letters = re.sub(r"[\W_]", "", text)
     signs = dict.fromkeys(_SIGNS.findall(text)) | dict.fromkeys(one[0] for one in _LEADING_POINT.findall(text[:2]))
     if signs and not set("*?") & set(text):
-        rest = fold(letters) if isinstance(node, Term) else "the words"
+        values = {"signs": " ".join(signs), "text": text, "rest": fold(letters)}
         yield (
             cased or len(letters) < 3,
-            f"{' '.join(signs)} in {text} is not compared: it finds {rest} with any sign or none",
+            saying("%(signs)s in %(text)s is not compared: it finds %(rest)s with any sign or none", **values)
+            if isinstance(node, Term)
+            else saying("%(signs)s in %(text)s is not compared: it finds the words with any sign or none", **values),
         )
     if cased:
         return
     if text.isupper() and text.isascii() and text.lower() in _CAPITALS:
-        yield False, f'{text} also finds "{text.lower()}"; cs:{text} finds it only in capitals'
+        said = saying(
+            '%(text)s also finds "%(low)s"; cs:%(text)s finds it only in capitals', text=text, low=text.lower()
+        )
+        yield False, said
     if _THOUSANDS.fullmatch(text):
-        yield False, f"{text} is found as written; {re.sub('[.,]', '', text)} is another word"
+        plain = re.sub("[.,]", "", text)
+        yield False, saying("%(text)s is found as written; %(plain)s is another word", text=text, plain=plain)
     if model := _MODEL.fullmatch(text):
-        yield False, f"{text} also finds {model[1]} {model[2]}, but not {model[1]}{model[2]}"
+        values = {"text": text, "apart": f"{model[1]} {model[2]}", "joined": f"{model[1]}{model[2]}"}
+        yield False, saying("%(text)s also finds %(apart)s, but not %(joined)s", **values)
     # Parts of names have capitals: nobody joins those of al-Assad.
     if text.islower() and (compound := _COMPOUND.fullmatch(text)):
-        yield False, f"{text} also finds {compound[1]} {compound[2]}, but not {compound[1]}{compound[2]}"
+        values = {"text": text, "apart": f"{compound[1]} {compound[2]}", "joined": f"{compound[1]}{compound[2]}"}
+        yield False, saying("%(text)s also finds %(apart)s, but not %(joined)s", **values)
     if _INITIALS.fullmatch(text):
-        yield False, f"{text} is found with its points only; without them, {text.replace('.', '')} is another word"
+        said = saying(
+            "%(text)s is found with its points only; without them, %(plain)s is another word",
+            text=text,
+            plain=text.replace(".", ""),
+        )
+        yield False, said
     if genitive := _GENITIVE.fullmatch(text):
-        yield False, f"{text} finds this form only; {genitive[1]} finds both"
+        yield False, saying("%(text)s finds this form only; %(plain)s finds both", text=text, plain=genitive[1])
     if (spelled := text.translate(_UMLAUTS)) != text:
-        yield False, f"{text} is also found without its dots, but not as {spelled}"
+        said = saying("%(text)s is also found without its dots, but not as %(spelled)s", text=text, spelled=spelled)
+        yield False, said

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from core.records.article import Match
+from core.saying import Said, counting, saying
 from core.search.schema import FoundArticle
 
 Order = Literal["newest", "oldest", "relevance"]
@@ -34,8 +35,20 @@ class Count(msgspec.Struct, frozen=True):
     certainty: Certainty = "exact"
 
     def __str__(self) -> str:
-        before = {"exact": "", "at_least": "at least ", "at_most": "at most ", "about": "about "}[self.certainty]
-        return f"{before}{self.value:,}"
+        return str(self.said)
+
+    @property
+    def said(self) -> Said:
+        """The count as a sentence, to be translated."""
+        match self.certainty:
+            case "exact":
+                return Said("%(count)s", {"count": self.value})
+            case "at_least":
+                return saying("at least %(count)s", count=self.value)
+            case "at_most":
+                return saying("at most %(count)s", count=self.value)
+            case "about":
+                return saying("about %(count)s", count=self.value)
 
 
 class FacetValue(msgspec.Struct, frozen=True):
@@ -163,12 +176,17 @@ class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
         return max(0.0, (self.until_ms - (self.store_since_ms or self.covered_since_ms)) / 86_400_000)
 
     @property
-    def hint(self) -> str:
-        """Why there are no alerts, if all matches were in their feeds before these were watched; otherwise empty."""
+    def hint(self) -> Said | None:
+        """Why there are no alerts, if all matches were in their feeds before these were watched; otherwise None."""
         if self.alerts.value or not self.stories.value:
-            return ""
-        found = f"{self.stories} matching {'story was' if self.stories.value == 1 else 'stories were'}"
-        return f"{found} in the feeds before they were watched: these are searchable, but never raise alerts."
+            return None
+        return counting(
+            "%(stories)s matching story was in the feeds before they were watched: it is searchable, but never raises alerts.",
+            "%(stories)s matching stories were in the feeds before they were watched: these are searchable, but never raise "
+            "alerts.",
+            self.stories.value,
+            stories=self.stories.said,
+        )
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from core.query import Document, LintFinding, parse
 from core.query.ast import Field, Node, Not, Phrase, Term, children, walk
 from core.query.compile import compile_node
 from core.query.explain import format_node
+from core.saying import counting, saying
 from core.search.backtest import backtest
 from core.search.index import SearchIndex
 from core.search.question import Stopped, ask, never
@@ -62,18 +63,28 @@ def usage_findings(
         )
     except QueryError:
         return []
-    among = f"the {total:,} articles of the last {USAGE_DAYS} days"
+    among = {"total": total, "days": USAGE_DAYS}
     found = unknown
-    found += [
-        LintFinding(start, "warning", f"{text} occurs in none of {among}") for start, text in lacking[:_MOST_SHOWN]
-    ]
-    if more := len(lacking) - _MOST_SHOWN if len(lacking) > _MOST_SHOWN else 0:
-        found.append(
-            LintFinding(lacking[_MOST_SHOWN][0], "warning", f"{more} further words occur in none of them either")
+    for start, text in lacking[:_MOST_SHOWN]:
+        message = saying(
+            "%(text)s occurs in none of the %(total)s articles of the last %(days)s days", text=text, **among
         )
+        found.append(LintFinding(start, "warning", message))
+    if more := len(lacking) - _MOST_SHOWN if len(lacking) > _MOST_SHOWN else 0:
+        message = counting(
+            "%(num)s further word occurs in none of them either",
+            "%(num)s further words occur in none of them either",
+            more,
+        )
+        found.append(LintFinding(lacking[_MOST_SHOWN][0], "warning", message))
     if report.articles.value > BROAD_SHARE * total:
-        share = round(100 * report.articles.value / total)
-        message = f"matches {share} % of {among}: results of more than {round(100 * BROAD_SHARE)} % are rarely read"
+        message = saying(
+            "matches %(share)s %% of the %(total)s articles of the last %(days)s days: results of more than %(most)s %% are "
+            "rarely read",
+            share=round(100 * report.articles.value / total),
+            most=round(100 * BROAD_SHARE),
+            **among,
+        )
         found.append(LintFinding(0, "warning", message))
     return found
 
@@ -83,9 +94,17 @@ def _unknown_labels(root: Node, labels: Mapping[str, Sequence[str]]) -> list[Lin
     asked = [node for node in walk(root) if isinstance(node, Field) and node.name == "kind"]
     known = [Document("", "", labels=each) for each in set(map(tuple, labels.values()))]
     there = ", ".join(sorted({label for each in labels.values() for label in each})[:_MOST_LABELS])
-    hint = f"labels in use: {there}" if there else "no outlet has one: editors assign them on the page Outlets"
+    hint = (
+        saying("labels in use: %(labels)s", labels=there)
+        if there
+        else saying("no outlet has one: editors assign them on the page Outlets")
+    )
     return [
-        LintFinding(node.start, "warning", f"no outlet has the label in {format_node(node)}; {hint}")
+        LintFinding(
+            node.start,
+            "warning",
+            saying("no outlet has the label in %(part)s; %(hint)s", part=format_node(node), hint=hint),
+        )
         for node in asked
         if not any(compile_node(node).holds(document) for document in known)
     ]

@@ -30,7 +30,7 @@ from desk.delivery.times import zone_of
 from desk.labels import label_words
 from desk.terminal import harmless
 from desk.views.briefing import Briefing, facts_of, joined
-from desk.views.wording import COUNTED, REASONS
+from desk.views.wording import COUNTED, REASONS, news_text
 
 SUBJECT_CHARS = 180
 SCHEMA = 1
@@ -114,6 +114,7 @@ def _environment(folder: str) -> ImmutableSandboxedEnvironment:
     made.filters |= {"pieces": pieces, "one_line": one_line, "web": web_address, "joined": joined}
     made.filters |= {"number": language.number, "listed": language.listed, "label": label_words}
     made.filters["reason"] = partial(language.in_words, REASONS)
+    made.filters["news_text"] = news_text
     return made
 
 

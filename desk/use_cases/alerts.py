@@ -15,6 +15,7 @@ from core.query import document_of, parse
 from core.query.filters import meets
 from core.query.narrower_queries import Proposal, narrower_queries
 from core.records import Alert, Article, Subscription
+from core.saying import Said
 from core.search import Filters, SearchIndex, Stopped, StoryHit, compare, filters_of, never
 from core.store import Store, SubscriptionStore
 from core.store import tables as t
@@ -43,7 +44,7 @@ class NarrowerQuery(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     query: str
-    change: str
+    change: Said
     kind: str
     lost: int
     lost_at_least: bool

@@ -76,6 +76,7 @@ class Devices:
     def add(self, label: str, endpoint: str, p256dh: str, auth: str) -> str:
         """Turn notifications on for the browser with these values. Returns the name of its channel. Sends nothing yet.
 
+        Another browser with the same label stays: the new one gets a number after its label.
         Raises UsageError if the address or the keys can't be used, or for too many devices; the message shows no address.
         """
         label = " ".join(label.split()).replace(DEVICE, "-") or gettext("device")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from core.durations import DAY_MS
 from core.errors import QueryError, UsageError
-from core.query import Document, LintFinding, document_of
+from core.query import Document, LintFinding, document_of, lint
 from core.query.importing import DIALECTS, Imported, import_query
 from core.records import Subscription, article_id
 from core.search import BacktestReport, Comparison, Filters, SearchIndex, Stopped, backtest, compare, filters_of, never
@@ -14,7 +15,7 @@ from core.search.usage import usage_findings
 from desk.language import gettext
 from desk.use_cases.desk import Desk
 from desk.use_cases.subscriptions import check
-from desk.views.query_preview import DAYS, QueryPreview, preview_of, unread
+from desk.views.query_preview import DAYS, QueryPreview, preview_of
 from desk.views.wording import Outlets
 
 PREVIEW_BUDGET_MS = 400.0
@@ -86,6 +87,7 @@ def preview(
     outlets: Outlets,
     *,
     now_ms: int,
+    zone: tzinfo = UTC,
     stopped: Stopped = never,
 ) -> QueryPreview:
     """What ``wanted`` would have found in the past days. ``before``: the stored version, None for a new subscription.
@@ -95,7 +97,7 @@ def preview(
     try:
         findings = check(wanted)
     except QueryError as error:
-        return QueryPreview(tuple(unread(wanted.query, error)), problem=error.pointer())
+        return QueryPreview(tuple(lint(wanted.query)), problem=error.pointer())
     except UsageError as error:
         return QueryPreview(problem=error.message)
     report, change = backtested(
@@ -111,7 +113,7 @@ def preview(
     usage: tuple[LintFinding, ...] = ()
     if before is None or before.query != wanted.query:
         usage = tuple(usage_findings(index, wanted.query, now_ms, filters=filters_of(wanted), stopped=stopped))
-    return preview_of((*findings, *usage), report, change, outlets, days=DAYS)
+    return preview_of((*findings, *usage), report, change, outlets, days=DAYS, zone=zone)
 
 
 def translated(query: str, dialect: str) -> Imported:

@@ -26,6 +26,7 @@ from core.query.words import VERSION
 from core.records import Subscription
 from core.records.alert import ALL_NEWS, LEVELS, Schedule
 from core.records.article import FeedOutlet
+from core.saying import saying
 from core.store import Store, SubscriptionStore
 from core.store.counts import read_activity
 from core.store.subscriptions import RULES
@@ -255,7 +256,7 @@ def _check_confirmed(
     if before is not None and before.active and before.query == one.query:
         return
     if found := next((finding for finding in findings if finding.confirm), None):
-        problem = f"{one.id}: {found.message}" if several else found.message
+        problem = saying("%(item)s: %(problem)s", item=one.id, problem=found.message) if several else found.message
         raise Unconfirmed(problem, query=one.query, position=found.position, instead=found.suggestion)
 
 
@@ -272,9 +273,7 @@ def same_name(one: Subscription, others: Iterable[Subscription]) -> tuple[LintFi
     same = sorted(other.id for other in others if other.active and other.id != one.id and other.name.casefold() == name)
     if not name or not same:
         return ()
-    return (
-        LintFinding(0, "warning", gettext("another subscription has this name: %(names)s", names=", ".join(same[:3]))),
-    )
+    return (LintFinding(0, "warning", saying("another subscription has this name: %(names)s", names=tuple(same[:3]))),)
 
 
 def _is_renamed(one: Subscription, before: Subscription | None) -> bool:

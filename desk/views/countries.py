@@ -17,6 +17,7 @@ import msgspec
 
 from core.query import Document, QueryIndex, parse
 from core.topics.terms import country_names as cldr_names
+from desk.language import SOURCE, current
 
 LEAD = 40
 """Words of a text's beginning: about its first paragraph."""
@@ -51,8 +52,8 @@ def country_names(language: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def country_name(code: str) -> str:
-    """The country's English name; the code if CLDR has none."""
-    return country_names("en").get(code, (code,))[0]
+    """The country's name in the current language, else in English; the code if CLDR has none."""
+    return (country_names(current()).get(code) or country_names(SOURCE).get(code) or (code,))[0]
 
 
 @cache

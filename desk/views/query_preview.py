@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, tzinfo
 from typing import NamedTuple
 
-import msgspec
-
 from core.durations import DAY_MS
-from core.errors import QueryError
-from core.query import LintFinding, lint
+from core.query import LintFinding
 from core.records import from_ms
 from core.search import BacktestReport, Comparison, Count, StoryHit
 from desk.language import N_, day, gettext, hour_and_minute, ngettext, number, said
@@ -45,12 +42,6 @@ class QueryPreview(NamedTuple):
     lost: tuple[StoryView, ...] = ()
 
 
-def unread(query: str, error: QueryError) -> list[LintFinding]:
-    """The linter's findings on a query that can't be parsed, with the error in the reader's language."""
-    plain, words = str(error.finding), said(error.finding)
-    return [msgspec.structs.replace(one, message=words) if one.message == plain else one for one in lint(query)]
-
-
 def preview_of(
     findings: Sequence[LintFinding],
     report: BacktestReport,
@@ -58,6 +49,7 @@ def preview_of(
     outlets: Outlets,
     *,
     days: int = DAYS,
+    zone: tzinfo = UTC,
 ) -> QueryPreview:
     """Makes a preview. ``change``: the comparison with the stored query, if any; its ``after`` is then the report."""
     first = report.days[0].day if report.days else ""
@@ -65,9 +57,9 @@ def preview_of(
     start_ms = (date.fromisoformat(first) - date(1970, 1, 1)).days * DAY_MS if first else 0
     return QueryPreview(
         tuple(findings),
-        sentence=sentence(report, change, days=days),
+        sentence=sentence(report, change, days=days, zone=zone),
         change=_change(change) if change is not None else "",
-        hint=report.hint,
+        hint=said(report.hint) if report.hint is not None else "",
         cost=_cost(report),
         chart=bars(counts, start_ms, DAY_MS, what=COUNTED["story"]) if counts else None,
         examples=_stories(report.examples, outlets),
@@ -76,10 +68,10 @@ def preview_of(
     )
 
 
-def sentence(report: BacktestReport, change: Comparison | None, *, days: int = DAYS) -> str:
+def sentence(report: BacktestReport, change: Comparison | None, *, days: int = DAYS, zone: tzinfo = UTC) -> str:
     """A sentence such as: 31 stories in the last 30 days, 1.0 a day; 4 more than before.
 
-    It says if the store begins later or has no news. A period of less than a day has no rate.
+    It says if the store begins later or has no news, with times in ``zone``. A period of less than a day has no rate.
     """
     if report.no_news:
         return gettext(_NO_NEWS)
@@ -88,13 +80,13 @@ def sentence(report: BacktestReport, change: Comparison | None, *, days: int = D
         text = gettext(
             "%(stories)s since the store's first article, %(time)s",
             stories=stories,
-            time=_moment(report.store_since_ms),
+            time=_moment(report.store_since_ms, zone),
         )
     elif not report.complete:
         text = gettext(
             "%(stories)s since %(time)s, as far back as the time limit allowed",
             stories=stories,
-            time=_moment(report.covered_since_ms),
+            time=_moment(report.covered_since_ms, zone),
         )
     else:
         text = ngettext(
@@ -121,9 +113,9 @@ def sentence(report: BacktestReport, change: Comparison | None, *, days: int = D
     return f"{text}; {than}"
 
 
-def _moment(time_ms: int) -> str:
-    moment = from_ms(time_ms)
-    return f"{day(moment)} {hour_and_minute(moment)} UTC"
+def _moment(time_ms: int, zone: tzinfo) -> str:
+    moment = from_ms(time_ms).astimezone(zone)
+    return f"{day(moment)} {hour_and_minute(moment)} {moment.tzname()}"
 
 
 def _counted(count: Count) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-from core.errors import FailureKind
+from core.failure_words import FAILURES, WALLS
 from core.records import Article, from_ms
 from core.records.article import FeedOutlet
+from core.records.news_texts import own_sentence
 from core.search import Count
 from core.store.page_requests import BY_HAND
-from desk.language import N_, day, gettext, hour_and_minute, in_words, locale, ngettext, number
+from desk.language import N_, day, gettext, hour_and_minute, in_words, locale, ngettext, number, said
 
 
 def language_name(code: str | None) -> str:
@@ -22,44 +23,31 @@ def language_name(code: str | None) -> str:
     return str(locale().languages.get(code.replace("-", "_"), code))
 
 
-WALLS: Mapping[str, str] = {
-    "age": N_("age check"),
-    "robot": N_("robot check"),
-    "consent": N_("cookie consent"),
-    "login": N_("sign-in page"),
-    "subscription": N_("paywall"),
-    "not_found": N_("page not found"),
-    "app": N_("advertises an app"),
-    "script": N_("needs JavaScript"),
-    "blocked": N_("access blocked"),
-    "shell": N_("empty page"),
-    "repeated": N_("the same text at other addresses"),
-}
-"""What publishers show instead of an article, in words, for all kinds of ``Article.wall``."""
-
-
 def asked_again_words(reason: str) -> str:
-    """Why pages are fetched again, in words. ``reason`` is from the feed report: ``by_hand``, or ``wall: `` and the kind."""
+    """Why pages are fetched again, in words. ``reason``: from the feed report.
+
+    It is ``by_hand``, ``wall: `` and the kind of wall, or a kind of failure.
+    """
     if reason == BY_HAND:
         return gettext("requested by a person")
     name, _, kind = reason.partition(": ")
-    return gettext("not read (%(kind)s)", kind=in_words(WALLS, kind)) if name == "wall" else reason
+    return gettext("not read (%(kind)s)", kind=in_words(WALLS, kind)) if name == "wall" else in_words(FAILURES, reason)
 
 
 def kept_short(article: Article) -> list[str]:
     """What a reader must know about an incomplete text: that it is cut, only a headline, or from the feed."""
-    said = []
+    found = []
     if article.wall is not None:
         kind = in_words(WALLS, article.wall)
         if article.text_from == "feed":
-            said.append(gettext("text from the feed: the page could not be read (%(kind)s)", kind=kind))
+            found.append(gettext("text from the feed: the page could not be read (%(kind)s)", kind=kind))
         else:
-            said.append(gettext("the page could not be read (%(kind)s)", kind=kind))
+            found.append(gettext("the page could not be read (%(kind)s)", kind=kind))
     if article.partial:
-        said.append(gettext("only the beginning: cut off by the publisher"))
+        found.append(gettext("only the beginning: cut off by the publisher"))
     if article.text_from == "title":
-        said.append(gettext("headline only"))
-    return said
+        found.append(gettext("headline only"))
+    return found
 
 
 class Outlet(NamedTuple):
@@ -198,28 +186,6 @@ FEED_STATES: Mapping[str, str] = {
     "ended": N_("ended"),
     "removed": N_("removed"),
 }
-FAILURES: Mapping[str, str] = {
-    FailureKind.URL: N_("the address can't be used"),
-    FailureKind.REFUSED: N_("the host has an address that must not be connected to"),
-    FailureKind.NAME: N_("the host's name can't be resolved"),
-    FailureKind.CONNECTION: N_("no connection"),
-    FailureKind.TIMEOUT: N_("no answer in time"),
-    FailureKind.TOO_LARGE: N_("the answer is too large"),
-    FailureKind.REDIRECTS: N_("too many redirects"),
-    FailureKind.HTTP_3XX: N_("the server redirects without an address"),
-    FailureKind.HTTP_4XX: N_("the server refuses the request"),
-    FailureKind.HTTP_5XX: N_("the server has an error"),
-    FailureKind.BODY: N_("the answer can't be read"),
-    FailureKind.NO_FEED: N_("the answer is not a feed"),
-    FailureKind.HTML: N_("a web page came in place of a feed"),
-    FailureKind.NO_PAGE: N_("the answer is not a web page"),
-    FailureKind.ROBOTS: N_("the site's robots.txt disallows it"),
-    FailureKind.ROBOTS_UNREAD: N_("the site's robots.txt can't be read"),
-    FailureKind.ELSEWHERE: N_("the page is at another host"),
-    FailureKind.INTERNAL: N_("the connector itself failed"),
-    FailureKind.OTHER: N_("another failure"),
-}
-"""What went wrong with a feed, by kind."""
 DELIVERY_STATES: Mapping[str, str] = {
     "held": N_("held back"),
     "muted": N_("muted"),
@@ -258,6 +224,17 @@ REASONS: Mapping[str, str] = {
 # Changed passages are stored as separate words and punctuation marks.
 _BEFORE_MARK = re.compile(r"(?<!\s)\s++(?=[.,:;!?…)\]}»”’،؛؟。，、])")
 _AFTER_BRACKET = re.compile(r"(?<=[(\[{«“‘])\s+")
+
+
+def news_text(text: str, kind: str) -> str:
+    """What is new: words of an article as they are, and what Wirewatch wrote in the reader's language."""
+    sentence = own_sentence(kind, text)
+    return said(sentence) if sentence is not None else text
+
+
+def capitalised(text: str) -> str:
+    """A text with its first letter in upper case; the rest stays, unlike with Jinja's ``capitalize``."""
+    return text[:1].upper() + text[1:]
 
 
 def closed_up(text: str) -> str:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from core.errors import StoreError
+from core.failure_words import FAILURES, WALLS
 from desk import language
 from desk.labels import KINDS
 from desk.people.credentials import form_token
@@ -25,19 +26,19 @@ from desk.views.wording import (
     CHANGE_SIZES,
     CHANNEL_STATES,
     DELIVERY_STATES,
-    FAILURES,
     FEED_STATES,
     LEVELS,
     REASONS,
     SEVERITIES,
     STATES,
-    WALLS,
     Clock,
     asked_again_words,
+    capitalised,
     closed_up,
     iso,
     kept_short,
     language_name,
+    news_text,
     outlet_name,
     span,
     total_words,
@@ -125,12 +126,14 @@ def _environment() -> jinja2.Environment:
     made.filters["total_words"] = total_words
     made.filters["asked_again"] = asked_again_words
     made.filters["closed_up"] = closed_up
+    made.filters["news_text"] = news_text
+    made.filters["capitalised"] = capitalised
     # With "new style", the functions fill in the values.
     setattr(made, "newstyle_gettext", True)  # noqa: B010 - an attribute of the extension
     made.policies["ext.i18n.trimmed"] = True
     made.globals |= {"_": _gettext, "gettext": _gettext, "ngettext": _ngettext, "pgettext": _pgettext}
     made.filters |= {"number": language.number, "percent": language.percent, "listed": language.listed}
-    made.filters |= {"translated": language.gettext, "known": language.known}
+    made.filters |= {"translated": language.gettext, "known": language.known, "said": language.said}
     made.globals |= {"language": language.current, "direction": language.direction}
     made.globals["static"] = static_url
     made.globals["Role"] = Role

@@ -30,6 +30,7 @@ from core.query.explain import EXPLAINED_STEPS, matched_clause
 from core.query.filters import effective_query
 from core.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
 from core.records.alert import LEVELS, AlertLink, Level, News, Rewording, Snippet
+from core.records.news_texts import more_sources, rewritten
 from pipeline.stories.facts import Facts, facts_of
 from pipeline.stories.leads import Lead, sketch_of, what_is_new
 from pipeline.stories.story_memory import AlertMark, EditPace, Known, StoryMemory, edited, grown, learn, marked
@@ -200,15 +201,14 @@ class _ArticleNews:
             new = [News(kind, text) for number, kind, text in self._known.notices if number > mark.told]
             found += sorted(new, key=lambda one: one.kind != "retraction")
         if "edits" in wanted.news and self._edit is not None:
-            words = f"{self._edit.removed} words removed, {self._edit.added} added"
-            found.append(News("edit", f"rewritten: {words}"))
+            found.append(News("edit", rewritten(self._edit.removed, self._edit.added)))
         parameter = f"{self.article.id}/{self.article.version}"
         if met:
             reached = _reached(mark.sources, self._sources)
             if "sources" in wanted.news and reached is not None:
                 if not found:
                     parameter = self.since(str(reached))
-                found.append(News("sources", f"{self._sources} independent sources by now"))
+                found.append(News("sources", more_sources(self._sources)))
             for kind, told in (("figures", self._known.figures), ("quotes", self._known.quotes)):
                 if kind in wanted.news:
                     found += [News(kind, text) for number, _, text in told if number > mark.told]

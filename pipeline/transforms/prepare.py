@@ -95,9 +95,9 @@ def decode_envelope(envelope: Envelope) -> DecodedRecord:
         try:
             raw = decode(envelope.value, RawArticle)
         except msgspec.ValidationError as error:
-            problem = Rejection("decode", f"no raw article: {error}")
+            problem = Rejection("decode", f"not a raw article: {error}")
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            problem = Rejection("decode", f"no JSON: {error}")
+            problem = Rejection("decode", f"not JSON: {error}")
         else:
             if raw.schema not in SCHEMAS:
                 problem = Rejection("decode", f"unknown schema {_short(raw.schema)}")

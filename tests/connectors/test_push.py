@@ -387,10 +387,10 @@ def test_nothing_is_accepted_from_a_stranger(headers: dict[str, str]) -> None:
     ("body", "said"),
     [
         (b"", "not 0"),
-        (line() + b"\nnot json", "line 2: no JSON"),
+        (line() + b"\nnot json", "line 2: not JSON"),
         (line("file:///etc/passwd"), "line 1: not an http or https address"),
         (b"[" * 100_000, "line 1"),
-        (b'{"url": 5}', "line 1: no raw article"),
+        (b'{"url": 5}', "line 1: not a raw article"),
         (line() + b"\n" + b"{}\n" * MAX_ARTICLES, "lines, not 501"),
     ],
 )

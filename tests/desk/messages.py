@@ -48,8 +48,8 @@ msgstr ""
 def extracted() -> Catalog:
     """All sentences that the desk says, with the files that say them."""
     found = Catalog(charset="utf-8")
-    keywords = DEFAULT_KEYWORDS | {"N_": None, "saying": None}
-    for part in ("desk", "core"):
+    keywords = DEFAULT_KEYWORDS | {"N_": None, "saying": None, "counting": (1, 2)}
+    for part in ("desk", "core", "connectors"):
         for path, _, message, comments, context in extract_from_dir(
             ROOT / part, _METHODS, _OPTIONS, keywords, comment_tags=("For translators:",)
         ):

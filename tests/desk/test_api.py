@@ -240,7 +240,7 @@ def test_the_description_is_a_page_too(desk: Desk, as_reader: TestClient) -> Non
             assert route["description"]
     assert "``" not in page.text
     assert "<td></td>" not in page.text, "a parameter without a meaning"
-    assert "<td>Most items on a page; 1 to 200; default 50.</td>" in page.text
+    assert "<td>The maximum number of items on a page; 1 to 200; default 50.</td>" in page.text
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, expect
 
+from core.saying import saying
 from desk.feed_port import FeedLine
 from desk.use_cases.desk import Desk
 from pipeline.ledger.takedown import take_down
@@ -257,7 +258,7 @@ def test_axe_finds_no_serious_fault(room: Newsroom, scheme: str) -> None:
             expected_per_day=3,
             seen_last_day=1,
             problem="the server says 503",
-            risks=(f"{state}: something may be missing",),
+            risks=(saying("%(item)s: %(problem)s", item=state, problem="something may be missing"),),
         )
         for state in ("failing", "silent", "unverified", "gone", "new")
     ]

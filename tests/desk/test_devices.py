@@ -145,10 +145,21 @@ def test_there_is_a_bound_on_devices_and_on_changes(
         clock.forward(60)
     answer = add(as_reader, Browser("https://push.example/more"), "more")
     assert (answer.status_code, f"on {MOST_DEVICES} devices" in answer.text) == (400, True)
-    assert add(as_reader, Browser("https://push.example/again"), "d1").status_code == 200
+    assert add(as_reader, Browser("https://push.example/again"), "d1").status_code == 400
+    assert add(as_reader, Browser("https://push.example/1"), "d1").status_code == 200, "the same browser again"
     assert len(names(store, desk, "reader")) == MOST_DEVICES
     statuses = [add(as_reader, Browser("https://push.example/1"), "d1").status_code for _ in range(12)]
     assert 429 in statuses
+
+
+def test_two_browsers_with_the_suggested_name_are_two_devices(store: Store, desk: Desk, as_reader: TestClient) -> None:
+    for url in ("https://push.example/1", "https://push.example/2", "https://push.example/3", "https://push.example/2"):
+        page = add(as_reader, Browser(url), "Linux x86_64").text
+    assert names(store, desk, "reader") == [f"push-reader/Linux-x86_64{end}" for end in ("", "-2", "-3")]
+    assert [label in page for label in ("Linux x86_64<", "Linux x86_64 2<", "Linux x86_64 3<")] == [True, True, True]
+    send(as_reader, "/account/devices/remove", name="push-reader/Linux-x86_64")
+    add(as_reader, Browser("https://push.example/4"), "Linux x86_64")
+    assert "push-reader/Linux-x86_64" in names(store, desk, "reader"), "a free name is used again"
 
 
 def test_hostile_labels_become_names(store: Store, desk: Desk, as_reader: TestClient) -> None:

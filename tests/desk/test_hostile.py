@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from core.records import HttpFacts, Position, RawArticle, encode
 from core.records.article import WallCount
+from core.saying import saying
 from core.store import tables as t
 from core.streams import NewRecord, create_stream
 from desk.feed_port import FeedLine
@@ -98,7 +99,7 @@ def test_payloads_in_every_field_stay_text(wire: Wire, desk: Desk, as_editor: Te
             problem=payload,
             country=payload,
             language=payload,
-            risks=(payload,),
+            risks=(saying("%(item)s: %(problem)s", item=payload, problem=payload),),
         )
     ]
     until(lambda: bool(desk.board.snapshot()) and desk.board.snapshot()[0].articles >= 2, "the story")

@@ -147,12 +147,12 @@ def test_a_search_goes_by_the_labels_that_outlets_have_now(wire: Wire, desk: Des
     assert found("told kind:state") == ["Told by one"]
     assert found("told NOT kind:state") == ["Told by another"]
     [unknown] = usage_findings(index, "told AND kind:agency NOT kind:state", desk.clock_ms())
-    assert unknown.message == "no outlet has the label in kind:agency; labels in use: state"
+    assert str(unknown.message) == "no outlet has the label in kind:agency; labels in use: state"
     assert unknown.position == 9
     labels.drop("sana.example", "state", now_ms=9)
     assert found("told kind:state") == []
     [unknown] = usage_findings(index, "kind:state", desk.clock_ms())
-    assert unknown.message.endswith("no outlet has one: editors assign them on the page Outlets")
+    assert str(unknown.message).endswith("no outlet has one: editors assign them on the page Outlets")
 
 
 def test_a_label_is_replaced_with_its_source(store: Store) -> None:

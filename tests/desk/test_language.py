@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from jinja2 import nodes
 from starlette.testclient import TestClient
 
 from core.errors import FailureKind, QueryError
+from core.failure_words import FAILURES, failure
 from core.query import lint, parse
+from core.records import from_ms
+from core.saying import saying
 from desk import language
 from desk.feed_port import FeedLine
 from desk.language import (
@@ -30,13 +35,15 @@ from desk.language import (
     speaking,
 )
 from desk.use_cases.desk import Desk
-from desk.views.query_preview import unread
-from desk.views.wording import FAILURES, Clock, language_name
+from desk.views.wording import Clock, language_name
 from desk.web.render import ENVIRONMENT, STATIC
 from tests.desk.messages import extracted, updated
 from tests.desk.support import Feeds, form_token
+from tests.desk.test_api import token_of
 from tests.pipeline.transforms.support import NOON_MS
 
+CASES = Path(__file__).parents[1] / "cases"
+NOON = from_ms(NOON_MS)
 OTHERS = [code for code in LANGUAGES if code != SOURCE]
 TEMPLATES = sorted(ENVIRONMENT.list_templates())
 ATTRIBUTES = {"title", "aria-label", "placeholder", "alt", "data-label", "aria-description"}
@@ -364,11 +371,11 @@ def test_the_error_of_a_query_is_shown_in_the_readers_language(as_editor: TestCl
     error = caught.value
     assert error.message == str(error.said)
     with speaking("de"):
-        [words] = [one.message for one in unread(query, error) if one.severity == "error"]
+        [words] = [language.said(one.message) for one in lint(query) if one.severity == "error"]
         assert words == language.said(error.finding)
         assert "erwartet" in words
         assert "erwartet" in language.said_error(error)
-    assert unread(query, error) == lint(query)
+    assert [str(one.message) for one in lint(query) if one.severity == "error"] == [str(error.finding)]
 
 
 def test_a_failure_of_a_feed_is_shown_in_the_readers_language(desk: Desk, as_editor: TestClient) -> None:
@@ -383,11 +390,39 @@ def test_a_failure_of_a_feed_is_shown_in_the_readers_language(desk: Desk, as_edi
             seen_last_day=0,
             problem="HTTP 404",
             problem_kind=FailureKind.HTTP_4XX,
+            risks=(saying("not read since %(time)s: %(problem)s", time=NOON, problem=failure("http_4xx", "HTTP 404")),),
         )
     ]
-    said = 'der Server lehnt die Anfrage ab <span lang="en" dir="ltr">HTTP 404</span>'
-    assert said in as_editor.get("/coverage", headers={"accept-language": "de"}).text
+    page = as_editor.get("/coverage", headers={"accept-language": "de"}).text
+    assert 'der Server lehnt die Anfrage ab <span lang="en" dir="ltr">HTTP 404</span>' in page
+    assert "12:00 UTC nicht gelesen: der Server lehnt die Anfrage ab (HTTP 404)" in page
+    assert "12:00 UTC: HTTP 404" in as_editor.get("/coverage", headers={"accept-language": "en"}).text
+    by_token = token_of(desk) | {"accept-language": "de"}
+    [risk] = as_editor.get("/api/v1/feeds", headers=by_token).json()["risks"]
+    assert risk == f"not read since {NOON:%Y-%m-%d %H:%M} UTC: HTTP 404"
     assert set(FAILURES) == set(FailureKind)
+
+
+def _cases(name: str) -> dict[str, Any]:
+    return tomllib.loads((CASES / f"{name}.toml").read_text("utf-8"))
+
+
+LINTED = [
+    *(case["query"] for case in _cases("query_lint")["case"]),
+    *(case["query"] for case in _cases("query_errors")["case"]),
+    *(query for query, _ in _cases("query_near_misses")["told"]),
+    *_cases("query_near_misses")["noted"],
+]
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_finding_of_the_linter_is_said_in_the_language_of_the_reader(code: str) -> None:
+    found = [one.message for query in LINTED for one in lint(query)]
+    with language.speaking(code):
+        assert len(found) > 200
+        for one in found:
+            assert language.said(one) != str(one)
+            assert "%(" not in language.said(one)
 
 
 def test_the_reason_of_a_delivery_shows_in_the_language_of_the_reader() -> None:

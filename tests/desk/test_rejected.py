@@ -81,7 +81,7 @@ def test_a_record_is_known_through_its_retries_and_stays_after_the_third(desk: D
 def test_kinds_have_no_words_of_people_and_no_numbers() -> None:
     assert kind_of("takedown", "a person's words") == "takedown"
     assert kind_of("decode", "unknown schema 7") == "unknown_schema"
-    assert kind_of("decode", "no JSON: Expected `object`") == "no_json"
+    assert kind_of("decode", "not JSON: Expected `object`") == "not_json"
     assert kind_of("fetch", None) == kind_of("fetch", "42") == "other"
     assert len(kind_of("x", "long " * 100)) <= 40
 

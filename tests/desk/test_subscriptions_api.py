@@ -254,7 +254,7 @@ def test_a_name_that_another_has_is_warned_of_once(desk: Desk) -> None:
     service = desk.subscriptions(COMMAND_LINE)
     assert service.save(Subscription(id="one", query="port", name="Ports"), by="ann").warnings == ()
     second = service.save(Subscription(id="two", query="strike", name="PORTS"), by="ann")
-    assert [one.message for one in second.warnings] == ["another subscription has this name: one"]
+    assert [str(one.message) for one in second.warnings] == ["another subscription has this name: one"]
     # What stays as it is isn't warned of again, nor is one that was ended.
     assert service.edit("two", {"query": "strikes"}, by="ann").warnings == ()
     service.remove("one", by="ann")

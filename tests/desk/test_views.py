@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from connectors.store.feeds import FeedCounts
 from core.errors import UsageError
+from core.failure_words import WALLS
 from core.package_data import package_toml
 from core.records import Match, Subscription, TopicMatch
 from core.records.alert import Schedule
@@ -26,7 +27,7 @@ from desk.views.exports import csv_of
 from desk.views.forms import LiveFilter, live_filter_of, told_words
 from desk.views.status_bar import Health, Status, status_of
 from desk.views.timeline import side_by_side
-from desk.views.wording import WALLS, Clock, kept_short
+from desk.views.wording import Clock, kept_short
 from desk.web.requests import inside
 from pipeline.extraction import walls
 from pipeline.stories import repeats

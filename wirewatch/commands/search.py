@@ -344,8 +344,8 @@ def _show_report(report: BacktestReport) -> None:
         bar = "▇" * round(day.alerts / busiest * _BAR) if busiest else ""
         line = Text(f"  {day.day}  {day.alerts:>5,} ", style="dim")
         console.out.print(line.append(bar, style="cyan"))
-    if report.hint:
-        console.note(report.hint, "yellow")
+    if report.hint is not None:
+        console.note(str(report.hint), "yellow")
     _show_stories("newest", report.examples, "bold")
     _show_cost(report)
 

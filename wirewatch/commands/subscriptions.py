@@ -324,8 +324,8 @@ def past_alerts(
         "" if report.no_news else f", from {report.articles} {'article' if report.articles.value == 1 else 'articles'}"
     )
     console.out.print(f"{alerts_over(report)}{found}", style="bold")
-    if report.hint:
-        console.note(report.hint, "yellow")
+    if report.hint is not None:
+        console.note(str(report.hint), "yellow")
     for story in report.examples:
         article = story.hit.article
         line = Text(f"{from_ms(article.time_ms):%Y-%m-%d %H:%M}  ", style="dim")
@@ -357,7 +357,7 @@ def not_relevant(
     for number, one in enumerate(several, start=1):
         more = "at least " if one.lost_at_least else ""
         cost = f"loses no other alerts in {days} days" if not one.lost else f"also loses {more}{one.lost} alerts"
-        line = Text(f"{number}. {harmless(one.change)}: ").append(f"{cost}, keeps {one.kept}", style="dim")
+        line = Text(f"{number}. {harmless(str(one.change))}: ").append(f"{cost}, keeps {one.kept}", style="dim")
         console.out.print(line)
         console.out.print(Text(f"   {harmless(one.query)}", style="green"))
         for story in one.examples[:3]:

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from core.errors import InputError, UsageError
+from core.saying import as_text
 from core.settings import load_settings
 from core.store import open_store
 from core.topics import Scored, Tagger, Topic, builtin_topics, check_topic, load_topic, load_topic_folder
@@ -74,7 +75,7 @@ def lint_topics(files: Files = None, *, as_json: JsonLines = False) -> None:
         for number, weighted, finding in costs(topic):
             failed = failed or finding.severity == "error"
             if as_json:
-                console.put({"topic": topic.name, "query": number, **msgspec.to_builtins(finding)})
+                console.put({"topic": topic.name, "query": number, **msgspec.to_builtins(finding, enc_hook=as_text)})
                 continue
             console.out.print(f"{topic.name}, query {number}:", style="bold")
             show_finding(weighted.query, finding)

@@ -54,20 +54,25 @@ class DeviceRepository:
     ) -> str | None:
         """Add a device of a person (id and displayed name). Returns its channel's name; None if they have ``most`` already.
 
-        Replaces a device of theirs with the same name. A browser has only one subscription, so a person who was notified
-        there before no longer is.
+        ``config``: the device's address, keys and label. If the name belongs to another browser of theirs, name and label get a
+        number. A browser has only one subscription, so a person who was notified there before no longer is.
         """
         c = d.channels.c
         with self._store.writing() as connection:
             self._store.serialise(connection, "devices")
             top = self._top(connection, person) or self._made_top(connection, person, owner, now_ms)
-            name = f"{top}{DEVICE}{own_name}"
             every = _devices(connection, c.person.is_not(None))
-            others = [one for one in every if one.person == person and one.name != name]
-            if sum(one.config["url"] != config["url"] for one in others) >= most:
+            others = {one.name for one in every if one.person == person and one.config["url"] != config["url"]}
+            if len(others) >= most:
                 return None
             same = [one.name for one in every if one.config["url"] == config["url"]]
             remove_channels(connection, c.name.in_(same), N_("its browser was registered again"))
+            name, number = f"{top}{DEVICE}{own_name}", 1
+            while name in others:
+                number += 1
+                name = f"{top}{DEVICE}{own_name}-{number}"
+            if number > 1:
+                config = config | {"label": f"{config['label']} {number}"}
             made = Channel(
                 name=name, kind=KIND, config=config, owner=owner, per_minute=PER_MINUTE, added_ms=now_ms, person=person
             )

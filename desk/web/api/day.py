@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -15,7 +14,7 @@ from desk.use_cases.overview import CountryLine, Line, overview
 from desk.views.briefing import BriefingItem
 from desk.views.rates import Rate
 from desk.web.api.feeds import FEED
-from desk.web.api.schema import PREFIX, Shape, answer, composed, gives
+from desk.web.api.schema import PREFIX, Shape, Time, answer, composed, gives
 from desk.web.api.stories import STORY, story_out
 from desk.web.guard import allow
 from desk.web.requests import TheDesk
@@ -24,10 +23,12 @@ router = APIRouter(prefix=PREFIX, tags=["overview"])
 
 
 class LastDay(msgspec.Struct, frozen=True):
-    """The last 24 hours beside the usual day, as the page Overview shows them. ``id`` of a topic or subscription.
+    """The counts of the last 24 hours beside the usual day. ``id``: of a topic or a subscription; empty for all articles.
 
-    ``hours``: the counts, the running hour last; ``usual``: the same of the usual day, empty while fewer than three days are
-    known. ``burst``: ``number`` is over ``burst_over``. ``quiet_hours``: nothing came for so long, if that is unusual, else 0.
+    ``number``: the total; ``expected``: that of a usual day. ``hours``: the 24 counts by hour, the current hour last;
+    ``usual``: those of a usual day. While fewer than three days are known, ``usual`` is empty, ``expected`` and ``burst_over``
+    are null. ``burst``: ``number`` is a burst, which begins above ``burst_over``. ``quiet_hours``: nothing came for so many
+    hours, if that is unusual; otherwise 0.
     """
 
     id: str
@@ -42,7 +43,10 @@ class LastDay(msgspec.Struct, frozen=True):
 
 
 class CountryCount(msgspec.Struct, frozen=True):
-    """Articles of the last 24 hours whose title or first 40 words name a country; ``query`` finds them."""
+    """The number of articles of the last 24 hours whose title or first 40 words name a country (``code``: ISO 3166).
+
+    ``query``: the search query that finds these articles. ``name`` is in English.
+    """
 
     code: str
     name: str
@@ -52,12 +56,14 @@ class CountryCount(msgspec.Struct, frozen=True):
 
 Overview = composed(
     "Overview",
-    "``window``: the beginnings of the 24 hours. ``complete`` False: hours are still being counted, so numbers are too low. "
-    "``begins``: the first hour that the store has, if it is within the eight days that are looked at.",
-    now=datetime,
-    window=tuple[datetime, ...],
+    "The last 24 hours. Times are UTC. ``window``: when each of the 24 hours begins, the current hour last. ``complete`` is "
+    "false while hours are still being counted, so that numbers are too low. ``begins``: the first hour in the store if it is "
+    "within the past eight days, otherwise null. ``articles``: all articles together. ``largest``: the stories with the most "
+    "independent sources. ``new``: stories that began in the last 24 hours. ``silent``: feeds that deliver less than usual.",
+    now=Time,
+    window=tuple[Time, ...],
     complete=bool,
-    begins=datetime | None,
+    begins=Time | None,
     articles=LastDay,
     topics=tuple[LastDay, ...],
     subscriptions=tuple[LastDay, ...],
@@ -69,14 +75,17 @@ Overview = composed(
 ITEM = Shape(
     "BriefingStory",
     BriefingItem,
-    "A story of a briefing. ``sentences`` stand word for word in ``article``, which is at ``url`` and has the ``title``. "
-    "``sources`` counts independent ones. ``new``: it began in the period; else ``changes`` say what changed.",
+    "A story of a briefing. ``sentences`` are quoted word for word from the article with the id ``article``, whose address, "
+    "title, outlet and language are ``url``, ``title``, ``outlet`` and ``quoted_language``. ``last``: when the newest article "
+    "came in, UTC. ``sources``: the number of independent sources. ``new``: the story began in the period; otherwise "
+    "``changes`` says what changed.",
 )
 
 
 BriefingSection = composed(
     "BriefingSection",
-    "The stories of one topic, those with most sources first; ``more`` are left out. ``topic`` empty: alerts outside topics.",
+    "The stories of one topic, those with the most sources first. ``more``: how many are left out. ``topic`` is empty for "
+    "stories that have an alert but no topic.",
     topic=str,
     title=str,
     stories=ITEM.several,
@@ -84,9 +93,9 @@ BriefingSection = composed(
 )
 Briefing = composed(
     "Briefing",
-    "The stories of a period (``since`` in, ``until`` out; UTC) by topic, each once.",
-    since=datetime,
-    until=datetime,
+    "The stories of a period by topic, each once. ``since`` (inclusive) and ``until`` (exclusive) are UTC.",
+    since=Time,
+    until=Time,
     sections=tuple[BriefingSection, ...],  # type: ignore[valid-type]
 )
 
@@ -94,7 +103,7 @@ Briefing = composed(
 @router.get("/overview", responses=gives(Overview))
 @allow(Role.READER)
 def day(desk: TheDesk) -> Response:
-    """The last 24 hours: rates of topics and subscriptions, the largest and the new stories, silent feeds, countries."""
+    """The last 24 hours: counts by topic and subscription, the largest and the new stories, silent feeds, countries."""
     view = overview(desk, None)
     return answer(
         {
@@ -116,9 +125,12 @@ def day(desk: TheDesk) -> Response:
 @router.get("/briefing", responses=gives(Briefing))
 @allow(Role.READER)
 def morning(
-    desk: TheDesk, hours: Annotated[int, Query(ge=1, le=LONGEST_HOURS, description="The last so many hours.")] = 24
+    desk: TheDesk,
+    hours: Annotated[
+        int, Query(ge=1, le=LONGEST_HOURS, description="The length of the period up to now, in hours.")
+    ] = 24,
 ) -> Response:
-    """The briefing of the last hours."""
+    """The briefing of a period that ends now."""
     now_ms = desk.clock_ms()
     period = last_hours(hours, now_ms)
     made = briefing(desk.store, desk.settings.run, period, outlets=desk.follower.outlets, now_ms=now_ms)

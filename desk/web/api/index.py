@@ -20,7 +20,7 @@ router = APIRouter()
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Who asks. ``means``: session, token, proxy or demo; ``writes`` False: a token that only reads."""
+    """The caller. ``role``: reader, editor or admin. ``means``: session, token, proxy or demo. ``writes``: may make changes."""
 
     name: str
     role: str
@@ -31,7 +31,7 @@ class Me(msgspec.Struct, frozen=True):
 @router.get(f"{PREFIX}/me", responses=gives(Me), tags=["me"])
 @allow(Role.READER)
 def me(caller: TheCaller) -> Response:
-    """Who this session or token belongs to."""
+    """The person to whom this session or token belongs."""
     return answer(Me(name=caller.name, role=caller.role.value, means=caller.means, writes=caller.writes))
 
 
@@ -50,7 +50,46 @@ def for_people(request: Request) -> Response:
     routes = [
         (method.upper(), path, route) for path, methods in whole["paths"].items() for method, route in methods.items()
     ]
-    return page(request, "api.html", routes=routes, openapi_path=f"{PREFIX}/openapi.json", meaning=meaning)
+    return page(
+        request,
+        "api.html",
+        routes=routes,
+        openapi_path=f"{PREFIX}/openapi.json",
+        meaning=meaning,
+        types=types_of(whole),
+        type_names=type_names,
+        type_words=type_words,
+    )
+
+
+def types_of(whole: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The types of bodies and answers, by name, with their schemas."""
+    return sorted(whole["components"]["schemas"].items())
+
+
+def type_names(route: dict[str, Any]) -> tuple[str, str]:
+    """The names of the types of a route's body and of its successful answer; empty if there is none."""
+    return _json_type(route.get("requestBody", {})), _json_type(route["responses"].get("200", {}))
+
+
+def type_words(schema: dict[str, Any]) -> str:
+    """The type of a field in words: the name of another type, its values, ``list of …``, ``string or null``."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "anyOf" in schema:
+        return " or ".join(map(type_words, schema["anyOf"]))
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if schema.get("type") == "array":
+        return f"list of {type_words(schema['items'])}" if schema.get("items") else "list"
+    return str(schema.get("format") or schema.get("type") or "anything")
+
+
+def _json_type(part: dict[str, Any]) -> str:
+    schema = part.get("content", {}).get("application/json", {}).get("schema", {})
+    return str(schema.get("$ref", "")).rpartition("/")[2]
 
 
 def meaning(parameter: dict[str, Any]) -> str:

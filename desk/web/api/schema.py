@@ -14,41 +14,50 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from msgspec import UNSET, UnsetType
 
 from core.decoding import Undecodable, from_json
 from core.records import from_ms
+from core.saying import Said, as_text
 from desk.web.problems import PROBLEM_JSON, Refused
 
 PREFIX = "/api/v1"
 MOST_MS = 253_402_300_799_000
 """The end of the year 9999, in ms since the epoch."""
-Limit = Annotated[int, Query(ge=1, le=200, description="Most items on a page.")]
-CursorText = Annotated[str | None, Query(max_length=2_000, description="The cursor of the page before.")]
-Moment = Annotated[int | None, Query(ge=0, le=MOST_MS, description="ms since the epoch, UTC.")]
-Word = Annotated[str | None, Query(max_length=200)]
-Words = Annotated[list[str], Query(max_length=50)]
+Limit = Annotated[int, Query(ge=1, le=200, description="The maximum number of items on a page.")]
+CursorText = Annotated[str | None, Query(max_length=2_000, description="The cursor of the previous page.")]
+Moment = Annotated[int | None, Query(ge=0, le=MOST_MS, description="In ms since the epoch, UTC.")]
+Source = Annotated[str | None, Query(max_length=200, description="The id of an outlet.")]
+OfStory = Annotated[str | None, Query(max_length=200, description="The id of a story.")]
+OfSubscription = Annotated[str | None, Query(max_length=200, description="The id of a subscription.")]
+Topics = Annotated[list[str], Query(max_length=50, description="Names of topics.")]
+Sources = Annotated[list[str], Query(max_length=50, description="Ids of outlets.")]
+Languages = Annotated[list[str], Query(max_length=50, description="Languages (ISO 639-1).")]
+StoryId = Annotated[str, Path(max_length=200, description="The id of a story.")]
+SubscriptionId = Annotated[str, Path(max_length=200, description="The id of a subscription.")]
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time in UTC, as ISO 8601."""
 
 _REF = "#/components/schemas/{name}"
 _KINDS: list[type] = []
 """All types used by the routes defined so far, for ``components``."""
 
 _REFUSALS = {
-    400: "what was asked for makes no sense",
-    401: "not signed in",
-    403: "not allowed",
-    404: "not there",
-    409: "someone else was first",
-    422: "a parameter or the body is wrong",
-    429: "too many requests",
-    502: "a site did not answer",
-    503: "not available now",
+    400: "The request can't be carried out as it is.",
+    401: "Not signed in.",
+    403: "Not allowed for this role or token.",
+    404: "Not found.",
+    409: "Another person changed it first.",
+    422: "A parameter or the body is invalid.",
+    429: "Too many requests; Retry-After says when to try again.",
+    502: "A site did not answer.",
+    503: "Not available at present.",
 }
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """An error (RFC 9457)."""
+    """An error (RFC 9457). ``detail``: what was wrong, in English."""
 
     type: str
     title: str
@@ -82,7 +91,9 @@ class Shape:
             shown, kind = one.encode_name, one.type
             if one.name.endswith("_ms"):
                 self._times[one.name] = not one.required
-                shown, kind = shown.removesuffix("_ms"), datetime if one.required else datetime | None
+                shown, kind = shown.removesuffix("_ms"), Time if one.required else Time | None
+            elif kind in (datetime, datetime | None):
+                kind = Time if kind is datetime else Time | None
             self._names.append(one.name)
             fields.append(((renamed or {}).get(one.name, shown), kind))
         self.kind = msgspec.defstruct(
@@ -140,7 +151,7 @@ def given(body: msgspec.Struct) -> dict[str, Any]:
 
 def answer(value: object) -> Response:
     """The value as a JSON answer. Times are ISO 8601 with their zone."""
-    return Response(msgspec.json.encode(value), media_type="application/json")
+    return Response(msgspec.json.encode(value, enc_hook=as_text), media_type="application/json")
 
 
 def gives(kind: type | None, *refusals: int) -> dict[int | str, dict[str, Any]]:
@@ -156,7 +167,7 @@ def gives(kind: type | None, *refusals: int) -> dict[int | str, dict[str, Any]]:
     }
     if kind is not None:
         _KINDS.append(kind)
-        found[200] = {"description": "done", "content": {"application/json": {"schema": _schema(kind)}}}
+        found[200] = {"description": "Successful.", "content": {"application/json": {"schema": _schema(kind)}}}
     return found
 
 
@@ -200,7 +211,14 @@ def read_cursor(cursor: str | None, pattern: str) -> str | None:
 
 def components() -> dict[str, Any]:
     """The schemas of all types that routes return and accept, by name."""
-    return msgspec.json.schema_components(_KINDS, ref_template=_REF)[1]
+    return msgspec.json.schema_components(_KINDS, schema_hook=_described, ref_template=_REF)[1]
+
+
+def _described(kind: type) -> dict[str, Any]:
+    """The schema of a type that only ``answer`` knows how to encode."""
+    if kind is Said:
+        return {"type": "string", "description": "In English."}
+    raise NotImplementedError(kind.__name__)
 
 
 def _schema(kind: type) -> dict[str, Any]:

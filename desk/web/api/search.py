@@ -9,7 +9,19 @@ from fastapi import APIRouter, Query, Response
 from core.records import Match
 from core.search import Facets, Filters, FoundArticle, Order, Volume
 from desk.people.roles import Role
-from desk.web.api.schema import PREFIX, CursorText, Limit, Moment, Shape, Words, answer, gives, listing
+from desk.web.api.schema import (
+    PREFIX,
+    CursorText,
+    Languages,
+    Limit,
+    Moment,
+    Shape,
+    Sources,
+    Topics,
+    answer,
+    gives,
+    listing,
+)
 from desk.web.guard import allow
 from desk.web.requests import TheDesk
 from desk.web.turns import TheTurn
@@ -18,15 +30,17 @@ router = APIRouter(prefix=PREFIX, tags=["search"])
 HIT = Shape(
     "Hit",
     FoundArticle,
-    "A found article. ``matches`` are code points of its ``title`` or ``text``.",
+    "A found article. ``received`` and ``published`` (the publisher's claim) are UTC. ``score``: its relevance if ``order`` is "
+    "``relevance``, otherwise null.",
     renamed={"time_ms": "received"},
     score=float | None,
     matches=tuple[Match, ...],
 )
 Found = listing(
     "Found",
-    "A page. ``total`` is for people; ``partial``: the time allowed ran out, ``cursor`` goes on from there. ``facets`` and "
-    "``volume`` are there if ``facets=true`` asked for them.",
+    "A page. ``total``: the number of all hits, as text (``1,234``, ``about 1,200``). ``cursor``: pass it to get the next "
+    "page; null on the last page. ``partial``: the time limit was reached, and ``cursor`` continues from there. ``facets`` "
+    "and ``volume`` are null unless ``facets=true`` was given.",
     HIT.kind,
     total=str,
     cursor=str | None,
@@ -41,20 +55,23 @@ Found = listing(
 def search(
     desk: TheDesk,
     turn: TheTurn,
-    query: Annotated[str, Query(max_length=20_000, description="In the query language; empty: everything.")] = "",
+    query: Annotated[str, Query(max_length=20_000, description="In the query language; empty: all articles.")] = "",
     since_ms: Moment = None,
     until_ms: Moment = None,
-    topic: Words = [],  # noqa: B006 - FastAPI's way
-    source: Words = [],  # noqa: B006
-    lang: Words = [],  # noqa: B006
+    topic: Topics = [],  # noqa: B006 - FastAPI's way
+    source: Sources = [],  # noqa: B006
+    lang: Languages = [],  # noqa: B006
     *,
-    copies: bool = True,
+    copies: Annotated[bool, Query(description="Include articles that are copies of another.")] = True,
     facets: Annotated[bool, Query(description="Also count topics, outlets, languages and articles over time.")] = False,
-    order: Order = "newest",
+    order: Annotated[Order, Query(description="How hits are sorted.")] = "newest",
     limit: Limit = 20,
     cursor: CursorText = None,
 ) -> Response:
-    """Articles that match, newest first, oldest first or by relevance."""
+    """Stored articles that match a query and have one of the values of each filter, in the given order.
+
+    400 if the query can't be read, or the cursor belongs to another search.
+    """
     found = desk.index.search(
         query,
         since_ms=since_ms,

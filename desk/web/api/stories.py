@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -29,10 +28,16 @@ from desk.web.api.schema import (
     MOST_MS,
     PREFIX,
     CursorText,
+    Languages,
     Limit,
+    OfStory,
+    OfSubscription,
     Shape,
-    Word,
-    Words,
+    Source,
+    Sources,
+    StoryId,
+    Time,
+    Topics,
     answer,
     body,
     cursor_of,
@@ -49,19 +54,21 @@ router = APIRouter(prefix=PREFIX)
 ARTICLE = Shape(
     "Article",
     Article,
-    "The current version of an article. ``published`` is the publisher's claim; ``received`` orders the run. Spans of "
-    "``matches`` are code points (start in, end out) of ``title`` or ``text``.",
+    "The current version of an article. Times are UTC. ``received``: when the record came in, which orders the run; "
+    "``published`` and ``modified``: the publisher's claims, null if there are none. ``language``: ISO 639-1, null if it was "
+    "not recognised. ``duplicate_of``: the id of the article that this one copies. ``story``: the id of its story.",
     without={"canonical_url", "fetched_at", "key", "position", "version_hash", "schema", "language_confidence"}
     | {"language_decided_by", "feed_url", "fingerprint", "marks"},
-    received=datetime,
+    received=Time,
 )
 STORY = Shape(
     "Story",
     Card,
-    "A story. ``sources`` counts independent ones; ``articles`` all articles, ``copies`` those that repeat another's text. "
-    "``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles. ``labels`` "
-    "are what the desk calls these outlets; ``non_state`` counts independent sources not labelled as state-run (null: no "
-    "label).",
+    "A story: the articles about one event. ``first`` and ``last``: when its first and its newest article came in, UTC. "
+    "``articles``: the number of all articles; ``copies``: of those that repeat another's text; ``sources``: of independent "
+    "sources. ``topics``, ``languages`` (ISO 639-1), ``outlets``, ``countries`` (ISO 3166) and ``subscriptions`` are those of "
+    "its newest articles. ``labels``: the desk's labels of these outlets. ``non_state``: the number of independent sources "
+    "that are not labelled as state-run; null if no source has a label.",
     without={"seq", "headline", "lead_outlet", "lead_labels", "why", "why_language", "edited", "backfill"}
     | {"subscription_names"},
     headline=str,
@@ -69,29 +76,37 @@ STORY = Shape(
 ALERT = Shape(
     "Alert",
     Alert,
+    "News in a story, for one subscription. Raising it again gives the same ``id``. ``raised``: the event time of the article "
+    "that raised it, UTC; ``published``: its publisher's claim. ``reason``: the first kind of ``news``, which lists what is "
+    "new. ``labels``: those of ``source``. ``snippets``: matched words in context. ``clause``: the part of the query that "
+    "matched. ``outlets``: the outlets that have carried the story so far (at most 20, sorted); ``sources``: how many of them "
+    "are independent. ``changes``: how an article was reworded. ``withdrawn``: ids of articles that were withdrawn. "
+    "``previous``: the id of the subscription's alert before it in this story, or null. ``channels``: where it is delivered.",
     without={"run", "parameter", "fetched_at", "told", "schema"},
     renamed={"raised_at": "raised", "published_at": "published"},
 )
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What is left out stays as it is. An alert that is not relevant is acknowledged too."""
+    """The changes to an alert; a field that is left out or null stays unchanged.
+
+    ``relevant`` ``no`` also acknowledges the alert.
+    """
 
     state: Literal["acknowledged", "open"] | None = None
     relevant: Literal["yes", "no", "unmarked"] | None = None
 
 
-_PAGE = "A page. ``cursor``: give it back for the next one; null at the end."
+_PAGE = "A page. ``cursor``: pass it to get the next page; null on the last page."
 Articles = listing("Articles", _PAGE, ARTICLE.kind, cursor=str | None)
 Alerts = listing("Alerts", _PAGE, ALERT.kind, cursor=str | None)
 Stories = listing(
     "Stories",
-    f"{_PAGE} With filters it may hold fewer than ``limit``, even none: go on while there is a cursor.",
+    f"{_PAGE} With filters, a page may have fewer than ``limit`` stories, even none: continue until the cursor is null.",
     STORY.kind,
     cursor=str | None,
 )
 _PLACE = r"[0-9]{15}:[0-9A-Za-z:]{1,120}"
-"""How many are read from the store at once for a stream that catches up."""
 
 
 def article_out(row: ArticleRow) -> msgspec.Struct:
@@ -108,13 +123,20 @@ def story_out(card: Card) -> msgspec.Struct:
 @allow(Role.READER)
 def articles(
     desk: TheDesk,
-    source: Word = None,
-    story: Word = None,
-    since_ms: Annotated[int | None, Query(ge=0, le=MOST_MS, description="Received since then (ms, UTC).")] = None,
+    source: Source = None,
+    story: OfStory = None,
+    since_ms: Annotated[
+        int | None,
+        Query(
+            ge=0,
+            le=MOST_MS,
+            description="Only articles that came in at or after this time, in ms since the epoch, UTC.",
+        ),
+    ] = None,
     limit: Limit = 50,
     cursor: CursorText = None,
 ) -> Response:
-    """Current versions of articles, the newest first, including copies."""
+    """The current versions of articles, including copies, by the time they came in, newest first."""
     before = read_cursor(cursor, _PLACE)
     rows = desk.reader.articles(source=source, story=story, since_ms=since_ms, before=before, limit=limit + 1)
     more = cursor_of(rows[limit - 1].place) if len(rows) > limit else None
@@ -123,8 +145,10 @@ def articles(
 
 @router.get("/articles/{article}", responses=gives(ARTICLE.kind, 404), tags=["articles"])
 @allow(Role.READER)
-def article(desk: TheDesk, article: str) -> Response:
-    """One article's current version."""
+def article(
+    desk: TheDesk, article: Annotated[str, Path(max_length=200, description="The id of an article.")]
+) -> Response:
+    """The current version of an article."""
     row = desk.reader.article(article)
     if row is None:
         raise NotFound("there is no such article")
@@ -136,16 +160,18 @@ def article(desk: TheDesk, article: str) -> Response:
 def alerts(
     desk: TheDesk,
     by: TheActor,
-    subscription: Word = None,
-    story: Word = None,
+    subscription: OfSubscription = None,
+    story: OfStory = None,
     show: Annotated[
         AlertsShown,
-        Query(description=f"open: of the past {OPEN_DAYS} days and not acknowledged; mine: assigned to the caller."),
+        Query(
+            description=f"open: raised in the past {OPEN_DAYS} days and not acknowledged; mine: assigned to the caller."
+        ),
     ] = "all",
     limit: Limit = 50,
     cursor: CursorText = None,
 ) -> Response:
-    """Alerts, the newest first."""
+    """Alerts, newest first. ``subscription`` and ``story`` are ids."""
     before = read_cursor(cursor, _PLACE + r" [0-9A-Za-z:_.-]{1,200}")
     found, more = alerts_page(
         desk, subscription=subscription, story=story, before=before, limit=limit, show=show, person=by.person.id
@@ -158,9 +184,12 @@ def alerts(
 )
 @allow(Role.EDITOR)
 def work(
-    desk: TheDesk, by: TheActor, alert: Annotated[str, Path(max_length=200)], wanted: Annotated[Work, body(Work)]
+    desk: TheDesk,
+    by: TheActor,
+    alert: Annotated[str, Path(max_length=200, description="The id of an alert.")],
+    wanted: Annotated[Work, body(Work)],
 ) -> Response:
-    """Acknowledge an alert or open it again, and mark it as relevant or not."""
+    """Acknowledge an alert or reopen it, and mark it as relevant or not. 404 if there is no such alert."""
     if wanted.state is not None:
         (alert_work.acknowledge if wanted.state == "acknowledged" else alert_work.reopen)(desk, by, [alert])
     if wanted.relevant is not None:
@@ -172,17 +201,19 @@ def work(
 @allow(Role.READER)
 def stories(
     desk: TheDesk,
-    topic: Words = [],  # noqa: B006 - FastAPI's way
-    subscription: Words = [],  # noqa: B006
-    lang: Words = [],  # noqa: B006
-    outlet: Words = [],  # noqa: B006
-    country: Words = [],  # noqa: B006
-    label: Words = [],  # noqa: B006
-    hours: Annotated[int | None, Query(ge=1, le=10_000, description="Changed in the last so many hours.")] = None,
+    topic: Topics = [],  # noqa: B006 - FastAPI's way
+    subscription: Annotated[list[str], Query(max_length=50, description="Ids of subscriptions.")] = [],  # noqa: B006
+    lang: Languages = [],  # noqa: B006
+    outlet: Sources = [],  # noqa: B006
+    country: Annotated[list[str], Query(max_length=50, description="Countries of outlets (ISO 3166).")] = [],  # noqa: B006
+    label: Annotated[list[str], Query(max_length=50, description="Labels of outlets.")] = [],  # noqa: B006
+    hours: Annotated[
+        int | None, Query(ge=1, le=10_000, description="Only stories that changed in the last so many hours.")
+    ] = None,
     limit: Limit = 50,
     cursor: CursorText = None,
 ) -> Response:
-    """Stories, the most recently changed first. If a filter has several values, one of them must match."""
+    """Stories, the most recently changed first. A story must have one of the values of each filter that is given."""
     chosen = LiveFilter(
         topic=tuple(topic),
         subscription=tuple(subscription),
@@ -201,8 +232,8 @@ def stories(
 
 @router.get("/stories/{story}", responses=gives(STORY.kind, 404), tags=["stories"])
 @allow(Role.READER)
-def story(desk: TheDesk, story: str) -> Response:
-    """One story; its articles are at ``/articles?story=…``."""
+def story(desk: TheDesk, story: StoryId) -> Response:
+    """One story, also under the id of a story that was joined into it. Its articles are at ``/articles?story=…``."""
     return answer(story_out(card_of(desk, story)))
 
 
@@ -218,14 +249,16 @@ async def stream(
     desk: TheDesk,
     caller: TheCaller,
     since: Annotated[
-        int | None, Query(ge=0, lt=1 << 53, description="Start after this event id; by default, with the next event.")
+        int | None,
+        Query(ge=0, lt=1 << 53, description="Begin after this event id; if left out, with events from now on."),
     ] = None,
 ) -> Response:
-    """Events ``article``, ``story`` and ``alert``. Their data has the form of an item of the lists.
+    """Server-sent events ``article``, ``story`` and ``alert``, each with one item as JSON, as in the lists.
 
-    An event's id is the number of the transaction that stored it. If you reconnect with it as ``Last-Event-ID`` (or ``since``),
-    you miss nothing. Events come at least once: if the connection breaks within a transaction, its events come again. An
-    item that has changed several times since then comes once, in its current form.
+    ``hello`` comes first. An event's id is the number of the transaction that stored it. A client that reconnects with it as
+    ``Last-Event-ID`` (or ``since``) misses nothing. Delivery is at least once: if the connection breaks within a transaction,
+    its events are repeated. An item that changed several times in the meantime is sent once, in its present state. 429 if the
+    caller has too many streams open.
     """
     resumes = since is not None or "last-event-id" in request.headers
     begin = last_id(request, -1 if since is None else since) if resumes else None

@@ -21,20 +21,32 @@ from desk.people.roles import Role
 from desk.use_cases.queries import BACKTEST_BUDGET_MS, backtested, translated
 from desk.use_cases.subscriptions import PORTABLE
 from desk.views.query_preview import sentence
-from desk.web.api.schema import PREFIX, Shape, answer, body, given, gives, listing, partial, takes
+from desk.web.api.schema import PREFIX, Shape, SubscriptionId, answer, body, given, gives, listing, partial, takes
 from desk.web.guard import allow
 from desk.web.requests import TheActor, TheDesk
 from desk.web.turns import TheTurn
 
 router = APIRouter(prefix=PREFIX)
-SUBSCRIPTION = Shape("Subscription", Subscription, without={"schema"})
+SUBSCRIPTION = Shape(
+    "Subscription",
+    Subscription,
+    "One version of a stored query. An article must match the query, and have one of ``topics``, one of ``languages`` (ISO "
+    "639-1) and one of ``outlets`` (ids), ignoring case; an empty list does not filter. ``effective_from``: the event time "
+    "(UTC) from which this version is in force, null if from the beginning of the run. ``active``: false if it ends the "
+    "subscription. ``delivery``: names of channels. ``state``: ``paused`` raises no alerts; ``muted`` raises them, but only "
+    "the desk shows them. ``news``: what raises further alerts in a story. ``level``: the urgency of its alerts; that of a "
+    "retraction is always ``urgent``. ``edited_by``, ``note`` and ``saved`` (UTC) belong to this version. ``words_version``: "
+    "the version of the rules for splitting words under which the query was written.",
+    without={"schema"},
+)
 Subscriptions = listing(
-    "Subscriptions", "The current version of each subscription that has not ended.", SUBSCRIPTION.kind
+    "Subscriptions", "The newest version of each subscription that has not ended.", SUBSCRIPTION.kind
 )
 ScheduleIn = partial("ScheduleIn", Schedule.__doc__ or "", Schedule, Schedule.__struct_fields__)
 SubscriptionIn = partial(
     "SubscriptionIn",
-    "What to store. What is left out stays as it is. Lists empty: of those, any. What else an answer holds is not looked at.",
+    "A subscription to store. Fields that are left out or null stay unchanged; an empty list does not filter. Further fields "
+    "of an answer, such as ``version``, are accepted and ignored.",
     Subscription,
     [name for name in PORTABLE if name != "id"],
     required={"query"},
@@ -45,22 +57,26 @@ SubscriptionIn = partial(
 TOPIC = Shape(
     "Topic",
     StoredTopic,
-    "A topic: ``definition`` is its TOML file.",
+    "One version of a topic. ``definition``: its TOML file (docs/topics.md).",
     without={"effective_from_ms", "active"},
     title=str,
 )
-Topics = listing("Topics", "The current version of each topic that has not ended.", TOPIC.kind)
-Findings = listing("Findings", "What is wrong, or probably not meant; empty if there is nothing to say.", LintFinding)
+Topics = listing("Topics", "The newest version of each topic in force.", TOPIC.kind)
+Findings = listing(
+    "Findings", "Errors and probable mistakes in a query, by position; empty if there are none.", LintFinding
+)
 QueryText = Annotated[str, Query(min_length=1, max_length=20_000, description="In the query language.")]
 Anyway = Annotated[
-    bool, Query(description="Also store a query that is probably a mistake, such as one with Or for OR.")
+    bool, Query(description="Also store a query that is probably a mistake, such as one with Or instead of OR.")
 ]
 
 
 class Backtest(msgspec.Struct, frozen=True):
-    """What a query would have alerted. ``complete`` False: counts are of the newest part, and are at least so many.
+    """What a query would have alerted. ``text``: the result as a sentence, in English, with times in UTC.
 
-    ``won`` and ``lost``: stories more and fewer than the stored subscription; null without one.
+    ``articles`` and ``stories``: how many match; ``alerts``: how many would have been raised; ``days``: by day, ascending.
+    ``complete`` is false if the time limit was reached; then the counts are of the newest part, and at least so many. ``won``
+    and ``lost``: how many stories the query finds more and fewer than the stored subscription; null without one.
     """
 
     text: str
@@ -75,14 +91,14 @@ class Backtest(msgspec.Struct, frozen=True):
 
 
 class TranslatedPart(msgspec.Struct, frozen=True):
-    """What reads differently, at a code point of the vendor's query."""
+    """A difference in meaning. ``position``: 0-based code point of the vendor's query; ``text``: what differs, in English."""
 
     position: int
     text: str
 
 
 class Translated(msgspec.Struct, frozen=True):
-    """The query in our language."""
+    """A translated query. ``changes``: what has a different meaning, by position."""
 
     query: str
     changes: tuple[TranslatedPart, ...]
@@ -91,14 +107,14 @@ class Translated(msgspec.Struct, frozen=True):
 @router.get("/subscriptions", responses=gives(Subscriptions), tags=["subscriptions"])
 @allow(Role.READER)
 def subscriptions(desk: TheDesk, by: TheActor) -> Response:
-    """The current version of each subscription that has not ended."""
+    """The newest version of each subscription that has not ended."""
     return answer({"items": [SUBSCRIPTION.of(one) for one in desk.subscriptions(by).all()]})
 
 
 @router.get("/subscriptions/{subscription}", responses=gives(SUBSCRIPTION.kind, 404), tags=["subscriptions"])
 @allow(Role.READER)
-def subscription(desk: TheDesk, by: TheActor, subscription: str) -> Response:
-    """One subscription, with all its fields."""
+def subscription(desk: TheDesk, by: TheActor, subscription: SubscriptionId) -> Response:
+    """The newest version of a subscription."""
     return answer(SUBSCRIPTION.of(desk.subscriptions(by).get(subscription)))
 
 
@@ -110,11 +126,16 @@ def subscription(desk: TheDesk, by: TheActor, subscription: str) -> Response:
 )
 @allow(Role.EDITOR)
 def save(
-    desk: TheDesk, by: TheActor, subscription: str, wanted: Annotated[Any, body(SubscriptionIn)], anyway: Anyway = False
+    desk: TheDesk,
+    by: TheActor,
+    subscription: SubscriptionId,
+    wanted: Annotated[Any, body(SubscriptionIn)],
+    anyway: Anyway = False,
 ) -> Response:
-    """Store a query, or a new version of it. It takes effect in two seconds.
+    """Create a subscription, or store a new version of it.
 
-    A query that is probably a mistake (a finding with ``confirm``) is refused with 400, unless ``anyway`` is true.
+    It takes effect in two seconds; an unchanged one gets no new version. 400 if the query can't be read, or is probably a
+    mistake (a finding with ``confirm``) and ``anyway`` is not true.
     """
     try:
         saved = desk.subscriptions(by).put(subscription, given(wanted), by=by.person.name, anyway=anyway)
@@ -127,8 +148,8 @@ def save(
 
 @router.delete("/subscriptions/{subscription}", responses=gives(None, 404), status_code=204, tags=["subscriptions"])
 @allow(Role.EDITOR)
-def end(desk: TheDesk, by: TheActor, subscription: str) -> Response:
-    """End a subscription. Its alerts stay."""
+def end(desk: TheDesk, by: TheActor, subscription: SubscriptionId) -> Response:
+    """End a subscription. Its history and its alerts remain."""
     desk.subscriptions(by).remove(subscription, by=by.person.name)
     return Response(status_code=204)
 
@@ -136,14 +157,14 @@ def end(desk: TheDesk, by: TheActor, subscription: str) -> Response:
 @router.get("/topics", responses=gives(Topics), tags=["topics"])
 @allow(Role.READER)
 def topics(desk: TheDesk) -> Response:
-    """The current version of each topic that has not ended."""
+    """The newest version of each topic in force."""
     return answer({"items": [TOPIC.of(one, _title(one.definition)) for one in desk.topics()]})
 
 
 @router.get("/queries/lint", responses=gives(Findings), tags=["queries"])
 @allow(Role.READER)
 def lint_query(query: QueryText) -> Response:
-    """Findings on a query, by position. A query that can't be read has a finding of severity ``error``."""
+    """Errors and probable mistakes in a query, by position. A query that can't be read has a finding of severity ``error``."""
     return answer({"items": lint(query)})
 
 
@@ -154,10 +175,19 @@ def backtest_query(
     by: TheActor,
     turn: TheTurn,
     query: QueryText,
-    days: Annotated[int, Query(ge=1, le=3_650)] = 30,
-    subscription: Annotated[str | None, Query(max_length=100, description="Compare with how it is stored.")] = None,
+    days: Annotated[int, Query(ge=1, le=3_650, description="The length of the period up to now, in days.")] = 30,
+    subscription: Annotated[
+        str | None,
+        Query(
+            max_length=100,
+            description="The id of a subscription: apply its filters, and compare with its stored query.",
+        ),
+    ] = None,
 ) -> Response:
-    """What a query would have alerted in the past days; with a subscription, its filters hold, and what would change."""
+    """What a query would have alerted in the past days, and how that differs from a stored subscription.
+
+    400 if the query can't be read; 404 if there is no such subscription.
+    """
     until_ms = desk.clock_ms() + 1
     report, change = backtested(
         desk.index,
@@ -186,8 +216,8 @@ def backtest_query(
 
 @router.get("/queries/import", responses=gives(Translated, 400), tags=["queries"])
 @allow(Role.READER)
-def translate(query: QueryText, dialect: Dialect) -> Response:
-    """Another vendor's query in our language. If it has a construct without an equivalent, it is refused, with its name."""
+def translate(query: QueryText, dialect: Annotated[Dialect, Query(description="The vendor.")]) -> Response:
+    """Translate another vendor's query. 400, naming it, if a construct has no equivalent here."""
     made = translated(query, dialect)
     return answer(Translated(made.query, tuple(TranslatedPart(one.position, one.text) for one in made.changes)))
 

@@ -19,7 +19,6 @@ from desk.views.cards import hit_view
 from desk.views.charts import bars
 from desk.views.exports import FORMATS, hits_csv, hits_json_lines
 from desk.views.forms import SEARCH_DAYS, SEARCH_FACETS, SearchForm, search_choices, search_form_of
-from desk.views.query_preview import unread
 from desk.views.wording import COUNTED, language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
@@ -49,7 +48,7 @@ def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: Number = 0) -> 
         found = search_page(visit.desk, form, at_ms, cursor or None, turn.stopped)
         findings = [one for one in lint(form.q) if one.confirm] if form.q.strip() else []
     except QueryError as error:
-        problem, findings = error.pointer(), unread(form.q, error)
+        problem, findings = error.pointer(), lint(form.q)
     except UsageError:
         # The search was changed after the cursor was made: start from the beginning.
         cursor = ""

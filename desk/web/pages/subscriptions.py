@@ -150,7 +150,9 @@ def check(visit: TheVisit, turn: TheTurn, form: TheForm) -> Response:
     if not wanted.query:
         return _part("_query_preview.html", visit.desk, preview=QueryPreview(), days=DAYS)
     desk = visit.desk
-    found = preview(desk.index, wanted, stored, desk.follower.outlets, now_ms=desk.clock_ms(), stopped=turn.stopped)
+    found = preview(
+        desk.index, wanted, stored, desk.follower.outlets, now_ms=desk.clock_ms(), zone=desk.zone, stopped=turn.stopped
+    )
     return _part("_query_preview.html", visit.desk, preview=found, days=DAYS)
 
 

@@ -59,7 +59,7 @@ def test_the_same_items_in_any_order_and_any_slices(
         with SortedInput(tmp_path / f"{count[0]}.db", "run") as sorted_input:
             for one in adding:
                 if isinstance(one, str):
-                    sorted_input.add_problem(one, "no JSON")
+                    sorted_input.add_problem(one, "not JSON")
                 else:
                     sorted_input.add(raw(*one), item=f"{one}")
             assert sorted_input.count == len(adding)
@@ -76,14 +76,14 @@ def test_the_same_items_in_any_order_and_any_slices(
 def test_envelopes_hold_the_article_and_its_name(tmp_path: Path) -> None:
     with SortedInput(tmp_path / "input.db", "run") as sorted_input:
         sorted_input.add(raw(1, 5), "news.jsonl:7")
-        sorted_input.add_problem("news.jsonl:8", "no JSON")
+        sorted_input.add_problem("news.jsonl:8", "not JSON")
         problem, article = sorted_input.take(SliceLimits())
         assert sorted_input.take(SliceLimits()) == []
     assert (article.item, article.problem) == ("news.jsonl:7", None)
     assert article.key.article == article_id("https://outlet.test/1")
     assert decode(article.value, RawArticle) == raw(1, 5)
     assert problem.problem is not None
-    assert (problem.item, problem.problem.stage, problem.problem.reason) == ("news.jsonl:8", "read", "no JSON")
+    assert (problem.item, problem.problem.stage, problem.problem.reason) == ("news.jsonl:8", "read", "not JSON")
 
 
 def test_a_slice_ends_at_its_bytes(tmp_path: Path) -> None:

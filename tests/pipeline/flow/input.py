@@ -30,7 +30,7 @@ PAGES = ("harbour-storm-warning", "lanterns-consulate-mashhad")
 
 
 class Item(NamedTuple):
-    """What one raw record is: ``value`` at ``time_ms``; ``raw`` is None for bytes that are no raw article at all."""
+    """What one raw record is: ``value`` at ``time_ms``; ``raw`` is None for bytes that are not a raw article."""
 
     name: str
     time_ms: int
@@ -70,7 +70,7 @@ def day() -> tuple[Item, ...]:
     gone = RawArticle(url="http://demo.test:8000/gone", source="demo", fetched_at=START + timedelta(seconds=2))
     raws += [gone, _changed(gone, seconds=3, stub="too_large"), _changed(gone, seconds=3, text="Words.", schema=99)]
     items = [Item(raw.url, to_ms(raw.fetched_at), article_id(raw.url).encode(), encode(raw), raw) for raw in raws]
-    for number, value in enumerate((b"no JSON at all {", b'{"url": 7}')):
+    for number, value in enumerate((b"not JSON {", b'{"url": 7}')):
         items.append(Item(f"bytes {number}", to_ms(START) + 2_000, b"foreign key", value, None))
     return tuple(items)
 

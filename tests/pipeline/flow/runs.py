@@ -46,7 +46,7 @@ def bounded(folder: Path, items: Sequence[Item], limits: SliceLimits) -> tuple[R
     with BoundedRun(folder, subscriptions=subscriptions(), now_ms=END_MS, limits=limits) as run:
         for item in items:
             if item.raw is None:
-                run.add_problem(item.name, "no JSON")
+                run.add_problem(item.name, "not JSON")
             else:
                 run.add(item.raw, item.name)
         run.run()

@@ -95,10 +95,10 @@ def test_a_stream_over_any_partitions_in_any_slices_with_stops_and_crashes(
     news = kinds["published"] + kinds["updated"] + kinds["duplicate"]
     sent = {"enriched-articles": news, "rejected": kinds["rejected"], "alerts": len(results["alerts"])}
     assert embedded.sent() == sent
-    # What is no raw article names no item on a stream; a bounded run rejects it when it reads the file.
+    # What is not a raw article names no item on a stream; a bounded run rejects it when it reads the file.
     readable = [outcome for outcome in in_one_piece["outcomes"] if outcome["stage"] != "read"]
     named = [outcome for outcome in results["outcomes"] if outcome["item"]]
     unnamed = [outcome for outcome in results["outcomes"] if not outcome["item"]]
     assert named == readable
     bad = sorted((str(outcome["stage"]), str(outcome["reason"]).partition(":")[0]) for outcome in unnamed)
-    assert bad == [("decode", "no JSON"), ("decode", "no raw article")]
+    assert bad == [("decode", "not JSON"), ("decode", "not a raw article")]

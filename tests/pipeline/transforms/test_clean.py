@@ -32,7 +32,7 @@ def drafts_of(pages: list[RawArticle | Rejection], **options: object) -> list[Dr
 
 
 def test_a_bundle_comes_out_whole_and_in_order_whatever_is_in_it() -> None:
-    known = Rejection("decode", "no JSON")
+    known = Rejection("decode", "not JSON")
     found = drafts_of([page("a-1"), known, page("bug"), page("memory"), page("a-2")], extractor=obey)
     assert [(draft.number, draft.position, draft.key) for draft in found] == [
         (number, position(number), key(number)) for number in range(5)
