@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -24,14 +24,16 @@ ms: a third of the idle CPU).
 
 _POLL_MS = 200
 _POLL_RECORDS = 200
+_BESIDE_BYTES = 8 << 20
+"""Most bytes that are fetched of partitions that a read does not ask for; with more, they are no longer fetched."""
 
 
 class KafkaReader:
     """A consumer with the records that it has fetched ahead, kept for the offset after the last returned one.
 
-    For any other offset it drops these and seeks. ``list_offsets`` (partition → OffsetSpec, and whether a partition
-    ends at an open transaction) uses another connection, since this one may be busy with an empty fetch. Not for two
-    threads at once.
+    For any other offset it drops these and seeks. It goes on fetching the partitions that earlier reads asked for, up to
+    ``_BESIDE_BYTES``. ``list_offsets`` (partition → OffsetSpec, and whether a partition ends at an open transaction) uses
+    another connection, since this one may be busy with an empty fetch. Not for two threads at once.
     """
 
     def __init__(
@@ -77,8 +79,8 @@ class KafkaReader:
         with translated(self._label):
             self._turn_to(offsets)
             while sum(self._ahead_bytes[partition] for partition in offsets) < max_bytes and self._fetch(0):
-                pass
-            if not any(self._ahead[partition] for partition in offsets):
+                self._leave_out_others(offsets)
+            if not self._has_some(offsets):
                 self._await(offsets, wait_ms)
         return self._take(offsets, max_bytes)
 
@@ -88,10 +90,13 @@ class KafkaReader:
             self._consumer.close(autocommit=False, timeout_ms=1000)
 
     def _turn_to(self, offsets: Mapping[int, int]) -> None:
-        # Partitions that stay assigned keep the consumer's position; if they were paused, kafka-python 3.0.12 might
-        # never return their parsed records.
-        if self._assigned != set(offsets):
-            self._consumer.assign([TopicPartition(self._name, partition) for partition in offsets])
+        # A fetch is for all assigned partitions, and the next one is sent only when it has ended: with each change of
+        # them, records that are there wait for an empty fetch. Partitions that stay assigned keep the consumer's
+        # position; if they were paused, kafka-python 3.0.12 might never return their parsed records.
+        before = self._assigned
+        if not before.issuperset(offsets):
+            self._assign(offsets)
+        self._leave_out_others(offsets)
         for partition, offset in offsets.items():
             if self._next.get(partition) != offset:
                 if offset < 0:
@@ -100,9 +105,18 @@ class KafkaReader:
                 self._ahead_bytes[partition] = 0
                 self._next[partition] = self._resume[partition] = offset
                 self._seek(partition)
-            elif partition not in self._assigned:
+            elif partition not in before:
                 self._seek(partition)
-        self._assigned = set(offsets)
+
+    def _leave_out_others(self, offsets: Mapping[int, int]) -> None:
+        """Fetch only the partitions of ``offsets`` from now on, if much was fetched of others."""
+        others = self._assigned.difference(offsets)
+        if others and sum(self._ahead_bytes[partition] for partition in others) > _BESIDE_BYTES:
+            self._assign(offsets)
+
+    def _assign(self, partitions: Iterable[int]) -> None:
+        self._assigned = set(partitions)
+        self._consumer.assign([TopicPartition(self._name, partition) for partition in sorted(self._assigned)])
 
     def _seek(self, partition: int) -> None:
         self._consumer.seek(TopicPartition(self._name, partition), self._resume[partition])
@@ -115,7 +129,8 @@ class KafkaReader:
         while True:
             now = time.monotonic()
             if now < wanted_by:
-                if self._fetch(min(_POLL_MS, (wanted_by - now) * 1000)):
+                self._fetch(min(_POLL_MS, (wanted_by - now) * 1000))
+                if self._has_some(offsets):
                     return
                 continue
             if ends is None:
@@ -125,8 +140,14 @@ class KafkaReader:
             if now > given_up_by:
                 raise StreamUnavailable(self._label, "the broker doesn't return its records", hint="check its log")
             # There are records, or only markers of a transaction: a consumer's first fetch takes a while.
-            if self._fetch(_POLL_MS):
+            self._fetch(_POLL_MS)
+            if self._has_some(offsets):
                 return
+
+    def _has_some(self, offsets: Mapping[int, int]) -> bool:
+        """Whether there are records of these partitions, after those of others were looked at."""
+        self._leave_out_others(offsets)
+        return any(self._ahead[partition] for partition in offsets)
 
     def _fetch(self, timeout_ms: float) -> bool:
         """Store fetched records, waiting at most ``timeout_ms`` for the first one; returns whether there were any."""

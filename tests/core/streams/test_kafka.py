@@ -20,6 +20,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from core.errors import RecordTooLarge, StreamError, StreamUnavailable, WirewatchError
 from core.streams import NewRecord, Stream, create_stream, open_stream
+from core.streams.kafka import reader
 from core.streams.kafka.stream import KafkaStream
 from core.streams.open import delete_stream
 from tests.servers.kafka import KafkaServer, free_ports
@@ -140,6 +141,39 @@ def test_transactions_leave_gaps(kafka_server: str, bootstrap: str, name: str) -
         # The transaction's mark is the last thing in the log: nothing to read, and no endless wait for it.
         assert stream.end_offsets([0]) == {0: 5}
         assert list(stream.read({0: 4})) == []
+
+
+@pytest.mark.parametrize("beside", [0, 8 << 20])
+def test_reads_of_some_partitions_return_the_same_whatever_is_fetched_of_the_others(
+    kafka_server: str, name: str, monkeypatch: pytest.MonkeyPatch, beside: int
+) -> None:
+    assigned: list[set[int]] = []
+    assign = KafkaConsumer.assign
+
+    def noted(consumer: Any, partitions: list[TopicPartition]) -> None:
+        assigned.append({one.partition for one in partitions})
+        assign(consumer, partitions)
+
+    monkeypatch.setattr(KafkaConsumer, "assign", noted)
+    monkeypatch.setattr(reader, "_BESIDE_BYTES", beside)
+    with create_stream(kafka_server, name, 3) as stream:
+        following, found = dict.fromkeys(range(3), 0), dict[int, list[bytes]]({0: [], 1: [], 2: []})
+        sent: dict[int, list[bytes]] = {0: [], 1: [], 2: []}
+        # Records of partitions that the next read does not ask for come first, and are asked for afterwards.
+        for turn, wanted in enumerate([(0, 1, 2), (1, 2), (0,), (2,), (0, 1), (1,), (0, 1, 2)]):
+            for partition in (0, 1, 2) * 2:
+                value = f"{turn} {partition} {len(sent[partition])}".encode()
+                stream.append([NewRecord(b"key", value, partition=partition)])
+                sent[partition].append(value)
+            while any(len(found[one]) < len(sent[one]) for one in wanted):
+                for record in stream.read({one: following[one] for one in wanted}, max_bytes=60, wait_ms=1_000):
+                    assert record.partition in wanted
+                    assert record.offset == following[record.partition]
+                    found[record.partition].append(record.value)
+                    following[record.partition] += 1
+        assert found == sent
+        assert stream.read(following, max_bytes=60) == []
+    assert (len(assigned) == 1) == bool(beside), assigned
 
 
 def test_a_limit_lowered_in_between_is_noticed(kafka_server: str, admin: Any, name: str) -> None:
