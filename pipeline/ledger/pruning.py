@@ -21,9 +21,10 @@ from collections.abc import Callable
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 
 from core.durations import DAY_MS, MINUTE_MS
-from core.errors import StoreUnavailable, UsageError
+from core.errors import StoreError, StoreUnavailable, UsageError
 from core.records import OutcomeKind
 from core.settings import Settings
 from core.store import tables as t
@@ -38,6 +39,8 @@ from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.tables import story_facts
 from pipeline.ledger.texts import FIRST, LastVersion, find_texts, remove_texts
 from pipeline.ledger.walls import forget_old
+
+log = structlog.get_logger()
 
 SHORTEST_DAYS = {"outcomes_keep_days": 1, "articles_keep_days": 7, "commits_keep_days": 1}
 """An article is compared with those of the last three days; the rest is margin."""
@@ -114,6 +117,9 @@ class Pruning:
                 self._store.vacuum()
             except StoreUnavailable:
                 return
+            except StoreError as error:
+                # No space for it, perhaps: nothing else depends on it.
+                log.warning("the store can't be vacuumed; what was removed may be in its file", problem=error.message)
         self._vacuumed_ms = now_ms
 
     def _step(self, now_ms: int) -> int | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from itertools import islice
@@ -19,7 +20,7 @@ from rich.text import Text
 
 from connectors.archives.folder import DayFile, day_files, take_out
 from core.counted import counted
-from core.errors import UsageError, WirewatchError
+from core.errors import StoreError, UsageError, WirewatchError
 from core.records import from_ms
 from core.records.article import Story
 from core.settings import load_settings
@@ -195,6 +196,7 @@ def takedown(
     if not reason.strip():
         raise UsageError("a takedown needs a reason", hint="--reason 'court order of …'")
     removed = take_down(store, url, reason.strip(), by=by, now_ms=console.now_ms())
+    clean = False
     # All articles ever taken down: an earlier command may have failed at this point.
     kept = forget_articles(keeping_of(settings), (one.article for one in Takedowns(store).listing()))
     files = 0
@@ -207,7 +209,9 @@ def takedown(
             f"{error.filename}: {error.strerror}",
             hint="the article is removed from the store; repeat the command for the archive",
         ) from error
-    if not store.vacuum():
+    with suppress(StoreError):
+        clean = store.vacuum()
+    if not clean:
         console.note(
             "parts of its text may remain in the store's file until VACUUM (docs/operations.md, Start, stop)", "yellow"
         )
