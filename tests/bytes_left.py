@@ -23,6 +23,8 @@ _MOST_BYTES = 4 << 20
 _NESTED = 3
 _ROWS = 13
 """The kind of SQLite's pages that hold rows: indexes have no texts."""
+_CONTENT = re.compile(rb"[\x20-\xff]{6}")
+"""Bytes that are letters or compressed: numbers of pages and places have small bytes in between."""
 
 
 def files_with(folder: Path, sentence: str) -> set[str]:
@@ -103,20 +105,14 @@ def not_overwritten(path: Path) -> list[str]:
     size = 65536 if size == 1 else size
     pages = {number: data[(number - 1) * size : number * size] for number in range(1, len(data) // size + 1)}
     free = dict(_free_pages(pages, struct.unpack(">I", data[32:36])[0]))
-    found += [f"free page {number}" for number, rest in free.items() if not _numbers(rest, ">I", len(pages))]
+    found += [f"free page {number}" for number, rest in free.items() if _CONTENT.search(rest)]
     maps = set(range(2, len(pages) + 1, size // 5 + 1)) if struct.unpack(">I", data[52:56])[0] else set()
     for number in sorted(pages.keys() - free.keys() - maps):
         begin = 100 if number == 1 else 0
         rows = pages[number][begin] == _ROWS
-        if rows and not all(_numbers(part, ">H", size) for part in _unused(pages[number], begin)):
+        if rows and any(_CONTENT.search(part) for part in _unused(pages[number], begin)):
             found.append(f"unused in page {number}")
     return found
-
-
-def _numbers(part: bytes, form: str, most: int) -> bool:
-    """Whether there are only numbers up to ``most``; any letter makes a larger one."""
-    whole = len(part) - len(part) % struct.calcsize(form)
-    return all(number <= most for (number,) in struct.iter_unpack(form, part[:whole]))
 
 
 def _free_pages(pages: dict[int, bytes], trunk: int) -> Iterator[tuple[int, bytes]]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import random
+import sqlite3
 import string
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +16,7 @@ from pathlib import Path
 import msgspec
 import psycopg
 import pytest
+import zstandard
 from sqlalchemy.engine import make_url
 
 from connectors.archives.folder import day_start_ms
@@ -182,6 +188,45 @@ def take_down(place: Place) -> None:
     assert "VACUUM" not in done.stderr
 
 
+HIDDEN: dict[str, Callable[[bytes], bytes]] = {
+    "as it is": lambda data: data,
+    "zstd": zstandard.ZstdCompressor().compress,
+    "a part of zstd": lambda data: zstandard.ZstdCompressor().compress(data + random.Random(1).randbytes(300_000))[
+        :-1_000
+    ],
+    "gzip in zlib": lambda data: zlib.compress(gzip.compress(data)),
+    "UTF-16": lambda data: data.decode().encode("utf-16-le"),
+    "base64": lambda data: base64.b64encode(b"a" + data),
+    "JSON": lambda data: json.dumps(data.decode().replace(" ", "é")).encode(),
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_the_search_finds_what_is_hidden(how: str, tmp_path: Path) -> None:
+    sentence = SECRET.replace(" ", "é") if how == "JSON" else SECRET
+    (tmp_path / "below").mkdir()
+    file = tmp_path / "below/file"
+    file.write_bytes(b"\1before" + HIDDEN[how](f"{FILLED}{SECRET}. {FILLED}".encode()) + b"behind")
+    assert files_with(tmp_path, sentence) == {"below/file"}
+    assert files_with(tmp_path, sentence[::-1]) == set()
+
+
+@pytest.mark.parametrize("overwritten", [False, True])
+@pytest.mark.parametrize("length", [100, 20_000])
+def test_the_search_finds_deleted_rows_of_sqlite(tmp_path: Path, length: int, *, overwritten: bool) -> None:
+    file = tmp_path / "some.db"
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute(f"PRAGMA secure_delete={'ON' if overwritten else 'OFF'}").fetchall()
+    connection.execute("CREATE TABLE some (id INTEGER PRIMARY KEY, words BLOB)")
+    packed = random.Random(5).randbytes(length)
+    connection.executemany("INSERT INTO some (words) VALUES (?)", [(packed,)] * 30)
+    assert not_overwritten(file) == []
+    connection.execute("DELETE FROM some WHERE id % 2 = 0")
+    connection.execute("DELETE FROM some WHERE id > 20")
+    connection.close()
+    assert bool(not_overwritten(file)) is not overwritten
+
+
 @pytest.mark.parametrize("remove", [run_out, take_down])
 def test_no_byte_of_a_text_is_left_in_the_data_folder(place: Place, remove: Callable[[Place], None]) -> None:
     place.fill()
@@ -194,10 +239,8 @@ def test_no_byte_of_a_text_is_left_in_the_data_folder(place: Place, remove: Call
     assert files_with(place.folder, SECRET) == set()
     told = briefing(place.world.store, "live", Period(START_MS, END_MS), outlets={}, now_ms=LATER_MS)
     assert SECRET[:20] not in msgspec.json.encode(told).decode()
-    assert not_overwritten(place.folder / "streams.db") == []
-    assert not_overwritten(place.folder / "drafts.db") == []
-    # VACUUM itself leaves copies of the rows that it writes.
-    assert [one for one in not_overwritten(place.folder / "store.db") if not one.startswith("unused")] == []
+    for name in ("store.db", "streams.db", "drafts.db"):
+        assert not_overwritten(place.folder / name) == [], name
 
 
 @pytest.mark.postgres
