@@ -39,6 +39,8 @@ class Installation:
 
     def __init__(self, engine: Engine, compose: Path, folder: Path) -> None:
         self.engine, self.folder = engine, folder
+        self.of_before: set[str] = set()
+        """Articles of the version before, by id."""
         self._command = [str(compose), "-f", "deploy/compose.yaml", "-f", "deploy/override.yaml"]
         shutil.copytree(files.DEPLOY, folder / "deploy", dirs_exist_ok=True)
         prometheus = folder / "deploy/prometheus"
@@ -151,6 +153,10 @@ class Installation:
 
     def _outlet(self, program: str) -> str:
         return self.dc("exec", "-T", "outlet", "python", "-c", f"import urllib.request as r; {program}")
+
+    def note_articles_of_before(self) -> None:
+        """Remember whose articles are there before an upgrade."""
+        self.of_before = set(self.sql("select id from articles where run = 'live'").split())
 
     def articles(self, run: str = "live") -> int:
         """How many of the outlet's articles a run has: canaries are stored under another name."""

@@ -68,6 +68,7 @@ def test_an_upgrade_over_a_migration_keeps_what_was_there(here: Installation) ->
     # The image has its tag already: what the page builds is built by tests.containers.images.
     lines = [line for line in files.runbook("## Upgrade").splitlines() if line.startswith("dc ")]
     assert [line.split()[1] for line in lines] == ["exec", "stop", "up"]
+    here.note_articles_of_before()
     here.engine.docker("tag", images.TESTED, TAG)
     here.shell("\n".join(lines))
     here.until(here.healthy, "all healthy after the upgrade", 1200)
@@ -151,13 +152,15 @@ def test_the_projection_is_that_of_one_process(here: Installation) -> None:
         json.loads(line)
         for line in here.shell("dc exec -T connectors wirewatch replay --run check --json").splitlines()
     ]
-    assert told[-1]["equal_to"] == "live", told[-1]
+    # Another rule of stories in the version before: then nothing is claimed.
+    assert told[-1]["equal_to"] == "live" or "forms stories by rule" in told[-1]["no_claim"], told[-1]
     changes = [
         json.loads(line)
         for line in here.shell("dc exec -T connectors wirewatch runs diff check live --json || true").splitlines()
     ]
-    # The live run goes on behind the replay's end.
-    assert [one for one in changes if one.get("how") in ("lost", "changed")] == []
+    # The live run goes on behind the replay's end, and the version before may have cleaned its articles in another way.
+    assert [one for one in changes if one.get("how") == "lost"] == []
+    assert [one for one in changes if one.get("how") == "changed" and one["id"] not in here.of_before] == []
     assert here.articles("check") >= 20
 
 
