@@ -25,6 +25,7 @@ from trafilatura import bare_extraction
 from trafilatura.settings import Extractor
 
 from pipeline.extraction.bylines import clean_authors, lines_as_bylines
+from pipeline.extraction.calls import without_calls
 from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.facts import PageFacts
 from pipeline.extraction.letters import put_back, stand_in
@@ -97,7 +98,7 @@ _LEFT_OUT = (
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "title", "head", "meta"})
 
 
-def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str) -> Candidate:
+def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str, url: str) -> Candidate:
     """The article's text (paragraphs separated by LF, "" if there is none) and its origin. Changes ``tree``."""
     standfirst = _standfirst(tree, facts)
     scripts = [script.text for script in tree.iter("script") if script.text]
@@ -127,7 +128,8 @@ def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str) 
         found = max(articles_in(scripts), key=len, default="")
         if len(found) > len(text):
             text, origin = found, "script"
-    return Candidate(_finished(text, title, facts, standfirst), origin)
+    kept = without_calls(_finished(text, title, facts), tree, url)
+    return Candidate(_with_standfirst(drop_boilerplate("\n".join(kept)), standfirst), origin)
 
 
 def _trafilatura(tree: HtmlElement, *, fast: bool) -> str:
@@ -150,7 +152,8 @@ def _paragraphs(tree: HtmlElement) -> str:
     return normal_text("\n".join(line for line in lines if len(line) >= _MIN_SHOWN_CHARS))
 
 
-def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
+def _finished(text: str, title: str, facts: PageFacts) -> list[str]:
+    """The text's lines without the headline, byline and date at the top, signatures at the end, and repeated paragraphs."""
     if "[/" in text:
         text = normal_text(without_shortcodes(text))
     lines = [line for line in text.split("\n") if line]
@@ -179,7 +182,10 @@ def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
         or (len(kept[-1]) <= _MAX_NOTE_CHARS and authors & {folded(one) for one in lines_as_bylines([kept[-1]])})
     ):
         kept.pop()
-    text = drop_boilerplate("\n".join(kept))
+    return kept
+
+
+def _with_standfirst(text: str, standfirst: str) -> str:
     if standfirst and text and standfirst not in text and folded(standfirst) not in folded(text):
         text = f"{standfirst}\n{text}"
     return text

@@ -122,7 +122,7 @@ def extract(
             choose_title(None, facts.titles, facts.site_names, url, facts.frame).value if title_hint else title.value
         )
         signs = read_signs(tree, marks)
-        body = extract_body(tree, marks, facts, title.value)
+        body = extract_body(tree, marks, facts, title.value, url)
         marks.elements.clear()
         if (kind := wall_kind(signs, facts, headline, body.value, title_hint)) is not None:
             raise ExtractionError("wall", kind)

@@ -22,6 +22,7 @@ _MAX_NOTE_CHARS = 24
 _MAX_BLOCK_CHARS = 600
 _MAX_ELEMENTS = 40
 _BLOCKS = frozenset({"p", "div", "section", "blockquote", "aside", "h2", "h3", "h4", "h5"})
+_HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
 _LONG_LINK_CHARS = 70
 _MAX_WORD_CHARS = 40
 _PERIOD_END = re.compile(r"[.。۔।:;,]['\"”’»)\]]*$")
@@ -29,11 +30,14 @@ _LABEL_END = re.compile(r"(?:[:：?|→>–-]|(?<!\.)\.\.++|…)\s*$")
 
 
 def drop_side_links(tree: HtmlElement) -> None:
-    """Remove lists whose every entry is a link, and blocks that are links after at most a short label."""
+    """Remove lists whose every entry is a link, with their headings, and blocks that are links after at most a short label."""
     for listing in list(tree.iter("ul", "ol")):
         entries = [entry for entry in listing if entry.tag == "li"]
         if len(entries) >= 2 and all(_is_link(entry, noted=True) for entry in entries):
+            heading = listing.getprevious()
             remove(listing)
+            if heading is not None and _announced(heading):
+                remove(heading)
     for paragraph in list(tree.iter("p")):
         if _is_link(paragraph):
             remove(paragraph)
@@ -41,6 +45,14 @@ def drop_side_links(tree: HtmlElement) -> None:
         if _is_labelled(block, words) or _is_list_of_words(block):
             remove(block)
     _drop_lines(tree)
+
+
+def _announced(heading: HtmlElement) -> bool:
+    """Whether what stood directly above a list of links was its heading, in any language."""
+    words = line_of(heading, _MAX_LABEL_CHARS)
+    if not words or (heading.tail or "").strip():
+        return False
+    return heading.tag in _HEADINGS or (heading.tag in ("p", "div") and _LABEL_END.search(words) is not None)
 
 
 def _is_list_of_words(block: HtmlElement) -> bool:

@@ -1,6 +1,6 @@
 """Recognises lines that belong to the page and not to the article: side links, sign-up calls, share buttons, cookie notices.
 
-Only whole, short lines are removed, never a sentence inside a paragraph. There are four kinds of rules:
+Only whole, short lines are removed, never a sentence inside a paragraph. There are four kinds of phrases:
 
 - ``EXACT``: the line is the phrase and nothing else (punctuation, arrows and bullets aside).
 - ``LEAD_INS``: the phrase, then a colon (or a bar, dash, arrow), then a headline, which is not two sentences.
@@ -8,7 +8,8 @@ Only whole, short lines are removed, never a sentence inside a paragraph. There 
   sentence does. So "Lire aussi Le procès s'ouvre lundi" is removed and "Also see the court as…" is kept.
 - ``OPENINGS``: beginnings of notices that have no fixed end.
 
-The phrases and patterns are in ``boilerplate.toml``. No rule names an outlet.
+A line whose words are those of calls to the reader is removed too, without any phrase (``page_words.py``). The phrases and
+patterns are in ``boilerplate.toml``. No rule names an outlet.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import re
 
 from core.package_data import package_toml
 from pipeline.text.characters import folded
+from pipeline.text.page_words import is_call, page_odds
 
 MAX_CHARS = 220
 """A longer line counts as a paragraph, whatever it begins with."""
@@ -50,6 +52,7 @@ EXACT = _phrases(*_DATA["exact"].values())
 LEAD_INS = _phrases(*_DATA["lead_in"].values())
 BARE_LEAD_INS = _phrases(_DATA["bare_lead_in"])
 OPENINGS = tuple(re.compile(pattern) for pattern in _DATA["openings"])
+_LEAD_FIRST_WORDS = frozenset(phrase.partition(" ")[0] for phrase in LEAD_INS)
 _BARE_FIRST_WORDS = frozenset(phrase.partition(" ")[0] for phrase in BARE_LEAD_INS)
 _BARE_MAX_WORDS = max(phrase.count(" ") + 1 for phrase in BARE_LEAD_INS)
 
@@ -70,7 +73,7 @@ def is_boilerplate(line: str) -> bool:
         or ((_CREDIT.fullmatch(line) or _SOURCE.fullmatch(line)) and not _PERIOD_END.search(line))
     ):
         return True
-    return any(opening.fullmatch(flat) for opening in OPENINGS)
+    return any(opening.fullmatch(flat) for opening in OPENINGS) or is_call(line, page_odds(flat))
 
 
 def is_label(words: str) -> bool:
@@ -115,12 +118,15 @@ def _is_lead_in(line: str, flat: str) -> bool:
     """Whether the line (folded: ``flat``) is a phrase such as "Read also" followed by a headline."""
     if _UPPER_MORE.match(line):
         return not _has_two_sentences(line)
+    first_word = flat.partition(" ")[0]
+    if first_word not in _LEAD_FIRST_WORDS and first_word not in _BARE_FIRST_WORDS:
+        return False  # most lines: the patterns take longer
     text = _EDGE.sub("", line)
     separator = _SEPARATOR.search(text)
     if separator and (phrase := folded(text[: separator.start()])) in LEAD_INS:
         # Two sentences after the colon are text, not a headline; after a weak phrase ("Read: …") even one is.
         return not (_has_two_sentences(line) or (phrase not in BARE_LEAD_INS and _PERIOD_END.search(line)))
-    if flat.partition(" ")[0] not in _BARE_FIRST_WORDS:
+    if first_word not in _BARE_FIRST_WORDS:
         return False
     words = text.split()
     for count in range(2, min(_BARE_MAX_WORDS, len(words) - 1) + 1):

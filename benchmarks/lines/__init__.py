@@ -1,0 +1,1 @@
+"""Lines of a page that are not its article: fitting the weights of their words."""
