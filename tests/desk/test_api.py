@@ -241,6 +241,9 @@ def test_the_description_is_a_page_too(desk: Desk, as_reader: TestClient) -> Non
     assert "``" not in page.text
     assert "<td></td>" not in page.text, "a parameter without a meaning"
     assert "<td>The maximum number of items on a page; 1 to 200; default 50.</td>" in page.text
+    assert '<a href="#Feeds"><code>Feeds</code></a>' in page.text
+    assert '<h3 id="Feeds"><code>Feeds</code></h3>' in page.text
+    assert "<td><code>last_new</code></td><td>date-time or null</td>" in page.text
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from core.errors import FailureKind, QueryError
 from core.failure_words import FAILURES, failure
 from core.query import lint, parse
 from core.records import from_ms
+from core.records.news_texts import more_sources, rewritten
 from core.saying import saying
 from desk import language
 from desk.feed_port import FeedLine
@@ -35,7 +36,8 @@ from desk.language import (
     speaking,
 )
 from desk.use_cases.desk import Desk
-from desk.views.wording import Clock, language_name
+from desk.views.countries import country_name
+from desk.views.wording import Clock, language_name, news_text
 from desk.web.render import ENVIRONMENT, STATIC
 from tests.desk.messages import extracted, updated
 from tests.desk.support import Feeds, form_token
@@ -431,3 +433,28 @@ def test_the_reason_of_a_delivery_shows_in_the_language_of_the_reader() -> None:
         shown = str(ENVIRONMENT.get_template("_delivered.html").make_module().delivered([one], Clock(NOON_MS, UTC)))
     assert "(den Empfänger gibt es nicht mehr)" in shown
     assert "receiver" not in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "shown"),
+    [
+        ("edit", rewritten(6, 40), "umgeschrieben: 6 Wörter entfernt, 40 hinzugefügt"),
+        ("sources", more_sources(10), "inzwischen 10 unabhängige Quellen"),
+        ("figures", rewritten(6, 40), rewritten(6, 40)),
+        ("edit", "rewritten: 6 words removed", "rewritten: 6 words removed"),
+    ],
+)
+def test_news_that_wirewatch_wrote_is_translated_and_words_of_articles_are_not(
+    kind: str, text: str, shown: str
+) -> None:
+    assert news_text(text, kind) == text
+    with language.speaking("de"):
+        assert news_text(text, kind) == shown
+
+
+def test_countries_are_named_in_the_language_of_the_reader() -> None:
+    named = {}
+    for code in LANGUAGES:
+        with language.speaking(code):
+            named[code] = country_name("SA")
+    assert named == {"en": "Saudi Arabia", "de": "Saudi-Arabien", "ar": "المملكة العربية السعودية"}
