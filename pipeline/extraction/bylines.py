@@ -30,6 +30,8 @@ _DATA = package_toml("pipeline.extraction", "names.toml")
 
 _NO_NAMES = phrases_of(_DATA["no_names"])
 _ROLES = phrases_of(_DATA["roles"])
+EDITORS = phrases_of(_DATA["editors"])
+"""Labels before who edited, who is named only if no one else is."""
 _LABELS = phrases_of(_DATA["labels"]) | phrases_of(_DATA["before"])
 
 
@@ -51,8 +53,8 @@ _JOINT = re.compile(
 )
 _CUT = re.compile(r"(?<!\s)(?:\s*+(?:[|•·—–●]\s*+|[(（\[]|\d)|\s++(?:-\s|@))|\s{2,}|\n")
 _CLAUSE = re.compile(
-    r"(?<!\s)\s++(?:for|in|at|from|on|of|für|aus|à|pour|para|para el|illustration|photo|photographs?|graphics|edited"
-    r"|translated)\s",
+    r"(?<!\s)\s++(?:for|in(?!\s['’]t\s)|at|from|on|of|für|aus|à|pour|para|para el|illustration|photo|photographs?|graphics"
+    r"|edited|translated)\s",
     re.IGNORECASE,
 )
 # "Ann Keel on Sat, 28 November", "Ana Quilha em 28/11": what leads to a date.
@@ -61,6 +63,7 @@ _DATED_BY = re.compile(r"\s(?:on|at|em|am|um|le|el|il|den|op|в|на|от)(?:\s[
 _IN_A_TOWN = re.compile(
     r"\s?(?:in|aus|à|en|em)\s(?:[^\W\d_]{1,30}[\s-]){1,3}(?:and|und|et|y|e)\s(?:[^\W\d_]{1,30}\s){2,3}(?:in|aus|à|en|em)\s"
 )
+_DUTCH = re.compile(r"\sin\s['’]t\s")
 _KOREAN = re.compile(r"^([\uac00-\ud7af]{2,5})\s*(?:기자|특파원|선임기자)\b.*")
 
 # h-card, hCard and hAtom: the author, and the name within.
@@ -69,6 +72,17 @@ _SAYS_NAME = re.compile(r"(?:^|\s)(?:p-name|fn)(?:\s|$)")
 _KOREAN_NAMES = re.compile(r"(?<=[\uac00-\ud7af])\s?·\s?(?=[\uac00-\ud7af]{2,4}(?:\s?(?:기자|특파원|선임기자)|\s?·|$))")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LABEL_BEHIND = re.compile(rf"\s(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])})\s*[:：]", re.IGNORECASE)
+_ANY_LABELS = "|".join(_DATA[name] for name in ("labels", "before", "ending_labels", "pictures"))
+_NEXT_LABEL = re.compile(rf"\s(?:{_alternatives(_ANY_LABELS)}|[^\W\d_]{{2,14}})\s?[:：]", re.IGNORECASE)
+_MARKED_BEFORE = re.compile(rf"^(?:{_alternatives(_DATA['marked_before'])}){_COLON}(?=\S)", re.IGNORECASE)
+# "…, mit Material von dpa", "with files from …"
+_WITH_MATERIAL = re.compile(
+    r"[\s,]\s?(?:mit|with|avec|con|com|met|med|с|з)\s(?:[^\W\d_]{1,20}\s){1,3}(?:von|from|of|de|des|du|di|do|van|från|fra|af|от|від)\s",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"^\S{1,80}@[\w.-]{3,80}(?:\s*\((.{1,80})\))?$")
+# "d'Artagnan", "dell'Orto": a small word written onto the name.
+_ELIDED = re.compile(r"[^\W\d_]{1,4}['’](?=[^\W\d_])")
 # As outlets of Taiwan write: the reporter and, behind a stroke, from where he reports.
 _TAIWANESE = re.compile("(?:^|\\s)(?:記者|记者)\\s?([\u3400-\u9fff]{2,3})\\s?[／/]")
 _NOTE_BEFORE = re.compile(r"\d|\w[:：]")
@@ -82,27 +96,9 @@ _ROLE_BEFORE = re.compile(
     r"(?=[^\W\d_]+\s[^\W\d_])",
     re.IGNORECASE,
 )
-_SAYS_AUTHOR = frozenset(
-    {
-        "author", "authors", "byline", "bylines", "writer", "writers", "reporter", "reporters", "autor", "autores", "autoren",
-        "autora", "autori", "autore", "auteur", "auteurs", "journalist", "verfasser", "contributor", "contributors", "yazar",
-        "muhabir", "redaktor", "redakteur", "authorname", "articleauthor", "storyauthor", "postauthor", "byauthor",
-        "newsauthor", "columnist", "columnists", "columnista",
-    }
-)  # fmt: skip
-# Beside an author's name: a picture, other articles, a role.
-_SAYS_OTHER = frozenset(
-    {
-        "bio", "biography", "avatar", "image", "img", "photo", "picture", "pic", "thumb", "thumbnail", "desc",
-        "description",
-        "social", "follow", "twitter", "facebook", "email", "mail", "title", "role", "job", "position", "more", "related",
-        "comment",
-        "comments", "date", "time", "timestamp", "about", "posts", "stories", "count", "share", "icon", "logo", "headshot",
-        "portrait",
-        "widget",
-        "archive", "newsletter", "recommended", "teaser", "card",
-    }
-)  # fmt: skip
+_SAYS_AUTHOR = frozenset(_DATA["says_author"].split())
+# Beside an author's name: a picture, other articles, a role. A "card" is one too, unless it is named as the author's.
+_SAYS_OTHER = frozenset(_DATA["says_other"].split())
 
 
 def marked_bylines(marks: Marks) -> dict[str, tuple[str, ...]]:
@@ -112,15 +108,17 @@ def marked_bylines(marks: Marks) -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, list[str]] = {}
     place: dict[str, HtmlElement] = {}
+    linked: list[HtmlElement] = []  # what links to no author's page within one of these is other articles
     for element in (*marks.authors, *marks.author_links):
         origin = _origin(element)
         if origin is None or beside_the_article(element):
             continue
         first = place.get(origin)
-        if first is not None and not _together(first, element):
+        if first is not None and (not _together(first, element) or (first in linked and first in above(element))):
             continue
         if names := clean_authors(_names_in(element, origin), shown=True):
-            place.setdefault(origin, element)
+            if place.setdefault(origin, element) is element and _has_author_link(element):
+                linked.append(element)
             found.setdefault(origin, []).extend(names)
     return {origin: clean_authors(names) for origin, names in found.items()}
 
@@ -144,7 +142,11 @@ def lines_as_bylines(lines: Iterable[str]) -> tuple[str, ...]:
         if found := _KOREAN.match(line):
             return (found[1],)
         # A row of notes: "2026-11-29 10:20 来源：… 记者：…"
-        if (inner := _LABEL_BEHIND.search(line)) is not None and _NOTE_BEFORE.search(line, 0, inner.start()):
+        if (
+            not LABEL.match(line)
+            and (inner := _LABEL_BEHIND.search(line)) is not None
+            and _NOTE_BEFORE.search(line, 0, inner.start())
+        ):
             line = line[inner.start() :].strip()
         if (found := _TAIWANESE.search(line)) and not is_agency(found[1]):
             return (found[1],)
@@ -175,7 +177,12 @@ def _origin(element: HtmlElement) -> str | None:
         for word in _WORDS.findall(value)
     }
     told = words & _SAYS_AUTHOR or "by" in (element.get("class") or "").lower().split()
-    return "byline" if told and not words & _SAYS_OTHER else None
+    return "byline" if told and not _others(words) else None
+
+
+def _others(words: set[str]) -> set[str]:
+    others = words & _SAYS_OTHER
+    return others - {"card"} if others and words & _SAYS_AUTHOR else others
 
 
 def _names_in(element: HtmlElement, origin: str) -> list[str]:
@@ -196,13 +203,29 @@ def _names_in(element: HtmlElement, origin: str) -> list[str]:
     ]
     if named := [name for name in named if clean_authors([name], shown=True)]:
         return named
-    links = [words_of(link) for link in element.iter("a") if not _is_address_only(link) and not _says_other(link)]
+    links = [words_of(link) for link in _links_to_names(element)]
     links = [link for link in links if clean_authors([link], shown=True)]
     whole = words_of(element, MAX_BYLINE_CHARS)
+    if begun := _MARKED_BEFORE.match(whole):
+        return [whole[begun.end() :]]
     # A byline with several links has several names; one with a single link and further text may name others beside it.
     if links and (not whole or sum(map(len, links)) * 2 >= len(_without_label(whole))):
         return links
     return _first_names(element) if whole else links
+
+
+def _links_to_names(element: HtmlElement) -> list[HtmlElement]:
+    """The links of a byline; those to pages of authors alone if there are any, and one to each page."""
+    links = [link for link in element.iter("a") if not _is_address_only(link) and not _says_other(link)]
+    to_authors: dict[str, HtmlElement] = {}
+    for link in links:
+        if AUTHOR_PATH.search(address := link.get("href") or "") and words_of(link):
+            to_authors.setdefault(address, link)
+    return list(to_authors.values()) or links
+
+
+def _has_author_link(element: HtmlElement) -> bool:
+    return any(AUTHOR_PATH.search(link.get("href") or "") for link in element.iter("a"))
 
 
 def _first_names(element: HtmlElement) -> list[str]:
@@ -231,7 +254,7 @@ def _first_names(element: HtmlElement) -> list[str]:
 
 
 def _says_other(element: HtmlElement) -> bool:
-    return bool({word.lower() for word in _WORDS.findall(element.get("class") or "")} & _SAYS_OTHER)
+    return bool(_others({word.lower() for word in _WORDS.findall(element.get("class") or "")}))
 
 
 def _is_address_only(link: HtmlElement) -> bool:
@@ -254,6 +277,8 @@ def clean_authors(claims: Iterable[str], *, shown: bool = False) -> tuple[str, .
 
 
 def _split(line: str, *, shown: bool) -> Iterator[str]:
+    if (material := _WITH_MATERIAL.search(line)) is not None:
+        line = line[: material.start()]
     names = list(_parts(line, shown=shown))
     if len(names) > 1:
         names = [name for name in names if not is_agency(name)] or names[:1]
@@ -261,20 +286,28 @@ def _split(line: str, *, shown: bool) -> Iterator[str]:
         if shown and " " in names[0]:
             names = [name for name in names if " " in name or name[0].lower() == name[0].upper() or name[0].isupper()]
         # "By A. Keel and B. Lind, Geneva": one word behind whole names is where they wrote.
-        if shown and "," in line and all(" " in name for name in names[:-1]) and _is_place(names[-1], line):
+        if (
+            shown
+            and ("," in line or "،" in line)
+            and all(" " in name for name in names[:-1])
+            and _is_place(names[-1], line)
+        ):
             names.pop()
     yield from (in_small_letters(in_order(name)) for name in names)
 
 
 def _is_place(name: str, line: str) -> bool:
-    return " " not in name and name[:1].upper() != name[:1].lower() and line.rstrip(" .").endswith(f", {name}")
+    one_word = " " not in name or (name[0].islower() and name.count(" ") == 1)  # "Geneva", "de Brasília"
+    return one_word and not has_unspaced(name) and line.rstrip(" .").endswith((f", {name}", f"، {name}"))
 
 
 def _parts(line: str, *, shown: bool) -> Iterator[str]:
     if "·" in line:
         line = _KOREAN_NAMES.sub(", ", line)
+    if "@" in line and (address := _ADDRESS.match(line)) is not None:
+        line = address[1] or ""
     # A label begins few lines, and to look for one behind it takes ten times as long.
-    if shown and LABEL.match(line) and (other := _LABEL_BEHIND.search(line)) is not None:
+    if shown and (label := LABEL.match(line)) and (other := _NEXT_LABEL.search(line, label.end())) is not None:
         line = line[: other.start()]  # "撰文：李明 编辑：王芳"
     if has_unspaced(line):
         line = without_onto(line)
@@ -344,6 +377,8 @@ def _without_role(name: str) -> str:
     """The name without a role: "Sam Stein Senior Politics Editor" → "Sam Stein". A role alone stays, since it is not a name."""
     words = name.split()
     role = next((place for place, word in enumerate(words) if folded(word) in _ROLES), None)
+    if role and all(word.islower() for word in words[:role]):
+        words, role = words[role:], 0  # "our correspondent Ann Keel"
     if role is None and (begun := _ROLE_BEFORE.match(name)):
         return name[begun.end() :]
     if role == 0:
@@ -387,7 +422,7 @@ def _is_name(name: str, *, shown: bool) -> bool:
         return False
     if not shown:
         return True
-    words = name.split()
+    words = _DUTCH.sub(" van ", name).split()
     if len(words) > _MAX_NAME_WORDS or any(char.isdigit() for char in name) or name[-1] in "!?…:":
         return False
     if {folded(word) for word in words} & _ROLES or "’s" in name or "'s" in name:
@@ -403,6 +438,11 @@ def _is_name(name: str, *, shown: bool) -> bool:
     ]
     return (
         not cased
-        or all(word[:1].isupper() or word.lower() in PARTICLES for word in cased)
+        or all(word[:1].isupper() or word.lower() in PARTICLES or _is_elided(word) for word in cased)
         or (len(words) == 1 and len(name) > 2)
     )
+
+
+def _is_elided(word: str) -> bool:
+    found = _ELIDED.match(word)
+    return found is not None and word[found.end()].isupper()

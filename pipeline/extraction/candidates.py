@@ -76,6 +76,7 @@ def ranked_authors(claims: Iterable[AuthorClaim], outlets: frozenset[str]) -> Au
     """The claim of the highest rank; among equals the first. ``outlets``: the outlet's names, folded, without spaces."""
     best: AuthorClaim | None = None
     best_rank = 0
+    claims = list(claims)
     for claim in claims:
         if not claim.names:
             continue
@@ -87,7 +88,21 @@ def ranked_authors(claims: Iterable[AuthorClaim], outlets: frozenset[str]) -> Au
         # "Ann Keel, Harbour Post": the outlet beside a person.
         persons = tuple(name for name in best.names if folded(name).replace(" ", "") not in outlets)
         best = best._replace(names=persons or best.names)
+    if best is not None and any(map(_has_capitals_only, best.names)):
+        # "Ann KEEL" in one place, "Ann Keel" in another.
+        softer = {
+            folded(name): name
+            for claim in claims
+            for name in claim.names
+            if not _has_capitals_only(name) and name.strip()
+        }
+        best = best._replace(names=tuple(softer.get(folded(name), name) for name in best.names))
     return best
+
+
+def _has_capitals_only(name: str) -> bool:
+    """Whether a word of the name is written in capitals only; initials are not counted."""
+    return any(len(word) > 2 and word.isupper() and "." not in word for word in name.split())
 
 
 _MIN_SHARE = 0.5

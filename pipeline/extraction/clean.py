@@ -21,7 +21,7 @@ from pipeline.extraction.addresses import own_address
 from pipeline.extraction.body import extract_body
 from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.candidates import AuthorClaim, Candidate, ranked_authors
-from pipeline.extraction.facts import PageFacts, read_facts
+from pipeline.extraction.facts import PageFacts, is_impersonal, read_facts
 from pipeline.extraction.marks import marks_of
 from pipeline.extraction.partial import ends_cut, shown_of
 from pipeline.extraction.shown import join_broken_lines
@@ -200,8 +200,9 @@ def _article(
         claims.append(Candidate(day.isoformat(), "address"))
     published = chosen_date(claims, fetched_at, context)
     modified = chosen_date(facts.modified, fetched_at, context)
+    announced = clean_authors(authors_hint)
     authors = ranked_authors(
-        (AuthorClaim(clean_authors(authors_hint), "feed"), *facts.authors),
+        (AuthorClaim(announced, "feed", organisation=is_impersonal(announced, facts.frame)), *facts.authors),
         outlet_names(facts.site_names, url) | facts.frame.names,
     )
     origins = {

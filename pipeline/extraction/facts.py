@@ -30,6 +30,7 @@ from pipeline.extraction.jsonld import (
     strings,
 )
 from pipeline.extraction.marks import Marks
+from pipeline.extraction.named_in_data import names_in_data
 from pipeline.extraction.names import is_desk
 from pipeline.extraction.near import lines_before_text, lines_near
 from pipeline.extraction.places import above, beside_the_article
@@ -43,7 +44,7 @@ _MAX_VALUES = 20
 _MAX_HEADINGS = 6
 _MAX_DATES = 12
 _FEW_WORDS, _FEW_CHARS = 2, 16
-_MAX_UNMARKED, _MAX_HEADING_CHARS = 1_500, 300
+_MAX_UNMARKED, _MAX_HEADING_CHARS, _MAX_LOWER, _PARAGRAPH_CHARS = 1_500, 300, 40, 80
 _MAY_BE_HEADINGS = ("b", "strong", "font", "big", "span", "td", "div", "p", "center")
 
 _DATE_METAS = (
@@ -142,7 +143,7 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
         site_names=site_names,
         frame=frame,
         authors=_or_signed(
-            _authors(marks, data, main, page, _without_template(metas, site_names), near), frame, marks, tree
+            _authors(marks, data, main, page, _without_template(metas, site_names), near), frame, marks, tree, near
         ),
         published=_candidates(one for one, role in dates if role == "published"),
         modified=_candidates(one for one, role in dates if role == "modified"),
@@ -192,7 +193,25 @@ def _headings(tree: HtmlElement, window: str, metas: dict[str, list[str]]) -> li
         flat = folded(words_of(heading, 400))
         if len(flat) >= 12 and any(agree(flat, title) for title in titles) and not beside_the_article(heading):
             return [*found, (heading, normal_line(words_of(heading)))]
-    return found or _unmarked_heading(tree, titles)
+    return found or _only_heading(tree) or _unmarked_heading(tree, titles)
+
+
+def _only_heading(tree: HtmlElement) -> list[tuple[HtmlElement, str]]:
+    """On a page without an <h1>: its only <h2> or, without one, its only <h3>, if no paragraph is before it."""
+    for tag in ("h2", "h3"):
+        listed = [one for one in itertools.islice(tree.iter(tag), _MAX_LOWER) if not beside_the_article(one)]
+        if (
+            len(listed) == 1
+            and len(text := normal_line(words_of(listed[0], _MAX_HEADING_CHARS))) >= _MIN_HEADLINE_CHARS
+        ):
+            for one in tree.iter("p", tag):
+                if one is listed[0]:
+                    return [(one, text)]
+                if len(words_of(one)) > _PARAGRAPH_CHARS:
+                    break
+        if listed:
+            return []
+    return []
 
 
 def _without_label(heading: HtmlElement, titles: list[str]) -> str:
@@ -272,7 +291,8 @@ def _titles(
         origin = _origin_of(heading, first=first)
         confirmed = any(agree(folded(text), other) for other in said)
         if origin == "heading" and said and not confirmed:
-            origin = "heading_within" if len(headings) == 1 and _is_within(heading) else "heading_alone"
+            only = len(headings) == 1 and (_is_within(heading) or (heading.tag != "h1" and not found))
+            origin = "heading_within" if only else "heading_alone"
         elif confirmed and first:
             origin = "heading"
         first = first and origin != "heading"
@@ -311,17 +331,23 @@ def _authors(
     yield AuthorClaim(lines_as_bylines(near), "line")
 
 
-def _or_signed(claims: Iterator[AuthorClaim], frame: Frame, marks: Marks, tree: HtmlElement) -> tuple[AuthorClaim, ...]:
-    """The claims, those of the outlet itself marked as such, and who signed the text if no person is named."""
-    told = tuple(
-        claim._replace(organisation=True)
-        if claim.names and all(frame.names_outlet(name) or is_desk(name) for name in claim.names)
-        else claim
-        for claim in claims
-    )
+def _or_signed(
+    claims: Iterator[AuthorClaim], frame: Frame, marks: Marks, tree: HtmlElement, near: list[str]
+) -> tuple[AuthorClaim, ...]:
+    """The claims, those of the outlet itself marked as such. If they name no person: who is named by the data of the page's
+    scripts and shown at the headline, and who signed the text.
+    """
+    told = tuple(claim._replace(organisation=True) if is_impersonal(claim.names, frame) else claim for claim in claims)
     if any(claim.names and not claim.organisation for claim in told):
         return told
+    if listed := names_in_data(near, (script.text or "" for script in tree.iter("script"))):
+        return (*told, AuthorClaim(listed, "line"))
     return (*told, AuthorClaim(signatures(tree, marks), "signature"))
+
+
+def is_impersonal(listed: tuple[str, ...], frame: Frame) -> bool:
+    """Whether all the names are the outlet's or its desks'."""
+    return bool(listed) and all(frame.names_outlet(name) or is_desk(name) for name in listed)
 
 
 def _without_template(metas: dict[str, list[str]], site_names: tuple[str, ...]) -> dict[str, list[str]]:

@@ -29,7 +29,7 @@ _MAX_LIST = 20
 _MAX_DEPTH = 6
 _MAX_CANDIDATES = 60
 
-_ARTICLE_TYPE = re.compile(r"(?:^|[/:#])(?:\w*Article|\w*BlogPosting|Report|Review)$")
+_ARTICLE_TYPE = re.compile(r"(?:^|[/:#])(?:\w*Article|\w*BlogPosting|SocialMediaPosting|Report|Review)$")
 _PAGE_TYPE = re.compile(
     r"(?:^|[/:#])(?:WebPage|ItemPage|\w*Episode|VideoObject|CreativeWork|MediaObject|Recipe|HowTo)$"
 )

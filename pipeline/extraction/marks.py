@@ -17,6 +17,8 @@ _MAX_KEPT_WORD_CHARS, _MOST_WORDS_KEPT = 80, 64_000
 # Of names in lower case: patterns that ignore case take three times as long.
 _AUTHOR_NAME = re.compile(
     r"author|byline|(?:^|\s)by(?:\s|$)|writer|reporter|columnist|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
+    r"|writtenby|createdby|signature|szerzo|forfatter|skribent|kirjoittaja|toimittaja|penulis|tacgia|periodista|redactor"
+    r"|giornalista|avtor|nguoiviet"
 )
 _DATE_NAME = re.compile(r"date|time|publish|posted|modified|tarih|fecha|datum|pubd|entry-meta")
 # Letters to subscribe to, and gifts to the outlet, in the words that outlets name their boxes with.
@@ -43,7 +45,8 @@ _ABOUT_THE_AUTHOR = re.compile(
 )
 _DIALOG_ROLES = frozenset({"dialog", "alertdialog", "navigation"})
 AUTHOR_PATH = re.compile(
-    r"/(?:authors?|writers?|reporters?|autor(?:es|en|i)?|auteurs?|journalist[aes]?|yazar(?:lar)?|staff|by|contributors?|redakteure?)"
+    r"/(?:authors?|writers?|reporters?|autor(?:es|en|i)?|auteurs?|journalist[aes]?|yazar(?:lar)?|staff|by|contributors?|redakteure?|toimittajat?|forfattere?"
+    r"|skribent(?:er)?|penulis|periodistas?|giornalist[aei]|tac-?gia|redaktor(?:zy)?|columnistas?|columnists?|journalister|szerzok?)"
     r"/[^/?#]|^/@[\w.-]+$"
 )
 

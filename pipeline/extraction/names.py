@@ -87,6 +87,12 @@ def is_desk(name: str) -> bool:
     )
 
 
+def is_capitalised(line: str) -> bool:
+    """Whether the line's words begin with capitals, save small ones of names, in a script that has them."""
+    words = line.split()
+    return words[0][:1].isupper() and all(word[:1].isupper() or word.lower() in PARTICLES for word in words)
+
+
 def has_unspaced(line: str) -> bool:
     """Whether Chinese or Japanese letters stand in the line."""
     return _UNSPACED.search(line) is not None

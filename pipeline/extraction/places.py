@@ -8,9 +8,8 @@ from functools import lru_cache
 
 from lxml.html import HtmlElement
 
-_MAX_ABOVE = 40
+_MAX_ABOVE, _MAX_OF_A_ROW = 40, 60
 _MAX_KEPT_CHARS = 300
-_BESIDE_TAGS = frozenset({"footer", "nav"})
 _BESIDE = re.compile(
     r"(?:^|[\s_-])(?:related|recommend\w*|more-?(?:news|stories|from|on)|most-?(?:read|viewed|popular|commented)|trending|popular|latest(?:-?news)?|comments?(?:-?list)?"
     r"|disqus|sidebar|side-?bar|rail|promo\w*|teasers?|read-?(?:also|more|next)|see-?also|also-?read|up-?next|footer|newsletter|subscribe|signup"
@@ -37,11 +36,13 @@ def beside_the_article(element: HtmlElement) -> bool:
     for one in above(element):
         if one.tag in ("body", "html", "main"):
             return False
-        if one.tag in _BESIDE_TAGS:
+        if one.tag == "footer":
             # An article has a footer of its own, with its author and date.
-            return one.tag == "nav" or not any(outer.tag in ("article", "main") for outer in above(one))
-        if one.tag == "aside" and next(one.iter("h1"), None) is None:
-            return True
+            if not any(outer.tag in ("article", "main") for outer in above(one)):
+                return True
+            continue
+        if one.tag == "nav" or (one.tag == "aside" and next(one.iter("h1"), None) is None):
+            return not _holds_facts(one)
         if is_named_beside(one) and next(one.iter("h1"), None) is None:
             return True
         if "Comment" in (one.get("itemtype") or "") or (one.get("itemprop") or "").lower() in (
@@ -52,6 +53,18 @@ def beside_the_article(element: HtmlElement) -> bool:
         if one.tag == "article" and (_is_inner(one) or _is_card(one)):
             return True
     return False
+
+
+def _holds_facts(element: HtmlElement) -> bool:
+    """Whether a menu or aside is the article's row of facts: microdata in it says who wrote, and of no other article."""
+    said = False
+    for number, one in enumerate(element.iter()):
+        if number > _MAX_OF_A_ROW:
+            return False
+        if "Article" in (one.get("itemtype") or "") or one.tag in ("article", "h2", "h3", "h4"):
+            return False
+        said = said or (one.get("itemprop") or "") in ("author", "datePublished")
+    return said
 
 
 def is_named_beside(element: HtmlElement) -> bool:

@@ -6,11 +6,12 @@ import re
 
 from lxml.html import HtmlElement
 
-from pipeline.extraction.bylines import LABEL, MAX_BYLINE_CHARS, clean_authors
+from pipeline.extraction.bylines import EDITORS, LABEL, MAX_BYLINE_CHARS, clean_authors, lines_as_bylines
 from pipeline.extraction.marks import Marks
-from pipeline.extraction.names import is_agency
+from pipeline.extraction.names import is_agency, is_capitalised
 from pipeline.extraction.places import beside_the_article
 from pipeline.extraction.values import plain_line, words_of
+from pipeline.text.characters import folded
 
 _REPORTED = re.compile(r"\(?\s*reporting by\s(.{4,120}?)(?:;|\.|\)|$)", re.IGNORECASE)
 # "新华社北京11月28日电（记者李明 王芳）"
@@ -19,15 +20,27 @@ _IN_DATELINE = re.compile(
 )
 # "…と話している。【森川由紀】", "…尽快更换。（记者 周晓岚）", "…요구했다. 김서윤 기자 sy@…": at the end of a text.
 _AT_END = re.compile(
-    "(?:^|[。．」』”！？])\\s*(?:【([\u3400-\u9fff々・、，\\s]{2,30})】"
-    "|[（(](?:本报|本報|新华社|特约|实习)?(?:记者|記者)[\\s:：]*([\u3400-\u9fff·、，\\s]{2,30})[）)])$"
+    "(?:^|[。．」』”！？])\\s*(?:【([\u3400-\u9fff\u30a0-\u30ff々・、，＝=\\s]{2,40})】"
+    "|[（(](?:本报|本報|新华社|特约|实习)?(?:记者|記者)[\\s:：]*([\u3400-\u9fff·、，\\s]{2,30})[）)]"
+    "|[（(](?:[\u3400-\u9fff\u30a0-\u30ff]{1,9}(?:部|局|員|班|長|記者)[・\\s＝=])([\u3400-\u9fff々・、，\\s]{2,30})[）)]"
+    "|(?<=[。」』！？])[（(]([\u3400-\u9fff々]{1,3}\\s?[\u3400-\u9fff々]{1,3})[）)])$"
 )
+# "ロンドン＝山本由美": from where he reports.
+_FROM = re.compile("[\u3400-\u9fff\u30a0-\u30ff]{1,10}[＝=]")
+# "(서울=강가통신) 박서준 이하늘 기자 = …", as agencies begin.
+_KOREAN_DATELINE = re.compile(
+    r"^[(\[][\uac00-\ud7af]{1,10}=[^)\]]{1,20}[)\]]\s*((?:[\uac00-\ud7af]{2,4}[\s·,]{1,2}){1,4})(?:기자|특파원|선임기자)\s*="
+)
+_SIGNED_STYLE = re.compile(r"text-align\s{0,3}:\s{0,3}(?:right|end)")
+_STYLES = ("strong", "b", "em", "i")
+_MAX_SIGNATURE_CHARS, _SIGNATURE_WORDS = 60, range(2, 6)
 _ALONE = re.compile("[（(]([\u3400-\u9fff々]{3,5})[）)]")
 _OF_AN_OUTLET = re.compile("(?:新聞|新闻|通信|通訊|社|局|部|省|庁|版|報|报|網|网|中|略|完)$")
 _KOREAN_AT_END = re.compile(
     r"(?:^|[.\s/=])([\uac00-\ud7af]{2,4})\s?(?:기자|특파원|선임기자)(?:\s*[=/(\[]?\s*[\w.+-]{1,40}@[\w.-]{1,40}[)\]]?)?$"
 )
 _MOST_NAMED = 4
+_LEAST_UNSPACED = 3
 _LAST_PARAGRAPHS = 3
 _CLOSING = ("】", "）", ")")
 _REPORTER = re.compile("记者|記者")
@@ -43,6 +56,8 @@ def signatures(tree: HtmlElement, marks: Marks) -> tuple[str, ...]:
     paragraphs = list(tree.iter("p"))
     for paragraph in paragraphs[:_MAX_LAST]:
         # Cheaper than the words, and enough for most pages.
+        if found := _KOREAN_DATELINE.match((paragraph.text or "").lstrip()):
+            return tuple(re.split(r"[\s·,]+", found[1].strip(" ·,")))
         if _REPORTER.search(paragraph.text_content()) is None:
             continue
         if found := _IN_DATELINE.search(words_of(paragraph)[:_DATELINE_CHARS]):
@@ -53,17 +68,65 @@ def signatures(tree: HtmlElement, marks: Marks) -> tuple[str, ...]:
     for paragraph in reversed(paragraphs[-_LAST_PARAGRAPHS:]):
         line = words_of(paragraph).rstrip()
         if line.endswith(_CLOSING) and (found := _AT_END.search(line)):
-            claims = re.split(r"[\s・、，,]+", (found[1] or found[2]).strip())
+            named = _FROM.sub("", next(one for one in found.groups() if one).strip())
+            # A name in brackets alone may have a space within, others have one between them.
+            claims = [named] if found[4] else re.split(r"[\s・、，,]+", named)
+            if found[4] and (_OF_AN_OUTLET.search(named) or len(named) < _LEAST_UNSPACED):
+                continue
             if len(names := clean_authors(claims, shown=True)) <= _MOST_NAMED and not any(map(is_agency, names)):
                 return names
         if (found := _ALONE.fullmatch(line)) and not is_agency(found[1]) and not _OF_AN_OUTLET.search(found[1]):
             return clean_authors([found[1]], shown=True)
         if found := _KOREAN_AT_END.search(line[-_DATELINE_CHARS:]):
             return (found[1],)
-    labelled: dict[tuple[str, ...], None] = {}
+        if signed := _signed_by_form(paragraph, line):
+            return signed
+    return _labelled(marks)
+
+
+def _labelled(marks: Marks) -> tuple[str, ...]:
+    """Names behind labels. A label with different names belongs to a list; who wrote comes before who edited."""
+    by_label: dict[str, dict[tuple[str, ...], None]] = {}
     for element in marks.elements:
         for text in (element.text, element.tail):
-            if text and len(text) <= _MAX_LABELLED_CHARS and ":" in text and LABEL.match(line := plain_line(text)):
-                labelled[clean_authors([line], shown=True)] = None
-    labelled.pop((), None)
-    return next(iter(labelled)) if len(labelled) == 1 else ()
+            if (
+                text
+                and len(text) <= _MAX_LABELLED_CHARS
+                and ":" in text
+                and (label := LABEL.match(line := plain_line(text)))
+                and (listed := clean_authors([line], shown=True))
+            ):
+                by_label.setdefault(folded(label[0].strip(" :")), {})[listed] = None
+    if any(len(listed) > 1 for listed in by_label.values()):
+        return ()
+    ranked = sorted(by_label, key=lambda label: label in EDITORS)
+    return next(iter(by_label[ranked[0]])) if ranked else ()
+
+
+def _signed_by_form(paragraph: HtmlElement, line: str) -> tuple[str, ...]:
+    """A name alone in a last paragraph, set to the other side or in letters of its own."""
+    if not line or len(line) > _MAX_SIGNATURE_CHARS or len(line.split()) not in _SIGNATURE_WORDS:
+        return ()
+    if line[-1] in ".!?…:;" or any(char.isdigit() for char in line):
+        return ()
+    # "Rozmawiała Ewa Nowak": without a colon, and nothing but names behind it.
+    if (
+        ":" not in line
+        and (listed := lines_as_bylines([line]))
+        and line.endswith(listed[-1])
+        and all(" " in name for name in listed)
+    ):
+        return () if beside_the_article(paragraph) else listed
+    named = f"{paragraph.get('align') or ''} {paragraph.get('class') or ''}".lower()
+    apart = (
+        "right" in named.replace("-", " ").split()
+        or "signature" in named
+        or _SIGNED_STYLE.search((paragraph.get("style") or "").lower()) is not None
+    )
+    own = len(paragraph) == 1 and paragraph[0].tag in _STYLES and words_of(paragraph[0]) == line
+    if not apart and not own:
+        return ()
+    if not is_capitalised(line):
+        return ()
+    found = clean_authors([line], shown=True)
+    return found if found and found[0] == line and not beside_the_article(paragraph) else ()

@@ -19,7 +19,7 @@ from pipeline.extraction.jsonld import is_article_type
 from pipeline.extraction.marks import Marks
 from pipeline.extraction.places import above, beside_the_article
 from pipeline.extraction.values import phrases_of, words_of
-from pipeline.text.calendars import key
+from pipeline.text.calendars import day_marks, key
 from pipeline.text.characters import folded
 
 Role = Literal["published", "modified", "unknown"]
@@ -27,10 +27,13 @@ Role = Literal["published", "modified", "unknown"]
 _DATA = package_toml("pipeline.extraction", "times.toml")
 _MAX_CHARS = 120
 _MAX_LABEL_CHARS = 40
-_SENTENCE_WORDS, _LABEL_WORDS = 8, 3
+_SENTENCE_WORDS, _LABEL_WORDS, _MAX_ZONE_CHARS = 8, 3, 5
+_CLOCK_WORDS = frozenset({"uhr", "h", "hrs", "ч", "год", "a", "p", "m"})
 
 
 _PUBLISHED, _MODIFIED = (phrases_of(_DATA[name]) for name in ("published", "modified"))
+_ROLE_PHRASES = "|".join(re.escape(one) for one in sorted(_PUBLISHED | _MODIFIED, key=lambda one: (-len(one), one)))
+_BEFORE_LABEL = re.compile(rf"(?<!\s)\s+(?=(?:{_ROLE_PHRASES})\s?[:：])", re.IGNORECASE)
 # Scripts that write words without spaces between them, or small words onto others.
 _UNSPACED = re.compile("[\u0590-\u06ff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -89,7 +92,7 @@ _BAR = re.compile(r"\s[|–—-]\s")
 _TIME_ONLY = re.compile(r"\d{1,2}[:.h]\d\d(?!\d|[./]\d)")
 _TIME_BEFORE = re.compile(r"\d[:h]\d\d(?!\d)")
 _IN_BRACKETS = re.compile(r"\s*[(\[（]([^()\[\]（）]{1,40})[)\]）]")
-_MARKED_WORDS = re.compile(r"[\w'’]+", re.UNICODE)
+_MARKED_WORDS = re.compile(r"[^\s|–—·•,.:：;()\[\]（）／/-]+")  # letters with their vowel signs
 
 
 class Dated(NamedTuple):
@@ -116,17 +119,30 @@ def shown_dates(marks: Marks, near: Iterable[str]) -> Iterator[Dated]:
 def dates_in_lines(lines: Iterable[str]) -> Iterator[Dated]:
     """Yield what looks like a date in the short lines at the headline."""
     label = ""
-    for line in lines:
-        if len(line) <= _MAX_CHARS and _has_digit(line):
+    for line in (part for whole in lines for part in _rows_of(whole)):
+        if _has_digit(line):
             labelled = f"{label} {line}" if label and role_of(_label_in(line)) == "unknown" else line
-            told = _is_told(line)
+            # A long line is a row of notes, whose dates have labels, or a sentence.
+            told = len(line) > _MAX_CHARS or _is_told(line)
             yield from (
                 one
                 for one in _by_words(labelled, "visible")
-                if not told or (one.role != "unknown" and len(_label_in(one.value).split()) <= _LABEL_WORDS)
+                if not told or (one.role != "unknown" and _is_labelled(_label_in(one.value)))
             )
         # A label in a block of its own, as in a list of terms.
         label = line if len(line) <= _MAX_LABEL_CHARS and role_of(line) != "unknown" and not _has_digit(line) else ""
+
+
+def _rows_of(line: str) -> list[str]:
+    """A long line in parts, each of which begins with the label of a date."""
+    return _BEFORE_LABEL.split(line) if len(line) > _MAX_CHARS else [line]
+
+
+def _is_labelled(words: str) -> bool:
+    """Whether the words before a date are a label, or end with one and its colon: "By: Ann Keel Published: Nov"."""
+    listed = words.split()
+    before, colon, _ = " ".join(listed[-_LABEL_WORDS:]).rpartition(":")
+    return len(listed) <= _LABEL_WORDS or (bool(colon) and role_of(before) != "unknown")
 
 
 def _is_told(line: str) -> bool:
@@ -292,13 +308,18 @@ def _by_words(text: str, origin: str) -> Iterator[Dated]:
     cuts = [0]
     for chunk in _CHUNK.finditer(text):
         if chunk.start() and (role_of(chunk[0]) != "unknown" or _parts_days(chunk, text, cuts[-1])):
-            words = next((found.start() for found in _MARKED_WORDS.finditer(chunk[0])), 0)
+            words = next((found.start() for found in _MARKED_WORDS.finditer(chunk[0]) if not _ends_time(found[0])), 0)
             # A month or a mark of the day is part of the date before it.
             cuts.append(chunk.start() + (words if role_of(chunk[0]) != "unknown" else len(chunk[0])))
     for begin, end in zip(cuts, [*cuts[1:], len(text)], strict=True):
         part = text[begin:end].strip(" |–—-·•,")
         if any(char.isdigit() for char in part):
             yield Dated(part, role_of(_label_in(part)), origin)
+
+
+def _ends_time(word: str) -> bool:
+    """Whether the word can belong to the time before it: a mark of the half of the day, or a zone."""
+    return key(word) in day_marks() or (word.isupper() and len(word) <= _MAX_ZONE_CHARS) or word.lower() in _CLOCK_WORDS
 
 
 def _labels_behind(text: str) -> bool:

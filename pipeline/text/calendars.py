@@ -1,12 +1,14 @@
 """Names of months and day periods in the languages of news outlets, and years of calendars other than the Gregorian.
 
 Month names and day periods are from CLDR, in all their forms, in ``calendars.toml``, with the months of the Solar Hijri,
-Islamic and Ethiopian calendars. jdatetime converts Jalali dates, hijridate Islamic dates (Umm al-Qura); Thailand's Buddhist
-years are ahead by 543; Ethiopian dates are converted by counting days.
+Islamic and Ethiopian calendars and of Nepal's Bikram Sambat. jdatetime converts Jalali dates, hijridate Islamic dates (Umm
+al-Qura), nepali-datetime those of Nepal; Thailand's Buddhist years are ahead by 543; Ethiopian dates are converted by
+counting days.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
@@ -14,13 +16,14 @@ from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
 import jdatetime
+import nepali_datetime
 from hijridate import Hijri
 
 from core.normal import normalized
 from core.package_data import package_toml
 from pipeline.text.characters import folded
 
-Calendar = Literal["gregorian", "jalali", "islamic", "ethiopic"]
+Calendar = Literal["gregorian", "jalali", "islamic", "ethiopic", "bikram"]
 
 # Words that mean different months in two languages, by language; without a language, the first applies.
 _BY_LANGUAGE = {
@@ -32,11 +35,11 @@ _BUDDHIST = 543
 _KEPT_CHARS = 60
 # Years of news in each calendar: 1990 to 2035.
 _JALALI_YEARS, _ISLAMIC_YEARS, _BUDDHIST_YEARS = range(1369, 1415), range(1410, 1458), range(2533, 2579)
-_ETHIOPIAN_YEARS = range(1982, 2028)
+_ETHIOPIAN_YEARS, _BIKRAM_YEARS = range(1982, 2028), range(2047, 2093)
 _BEFORE_ETHIOPIA = date(8, 8, 26).toordinal()
 """The day before the first of the Ethiopian year 1, in the proleptic Gregorian calendar."""
 MAX_NAME_WORDS = 3
-_CALENDARS: tuple[Calendar, ...] = ("gregorian", "jalali", "islamic", "ethiopic")
+_CALENDARS: tuple[Calendar, ...] = ("gregorian", "jalali", "islamic", "ethiopic", "bikram")
 _DATA = package_toml("pipeline.text", "calendars.toml")
 
 
@@ -63,12 +66,21 @@ _known_key = lru_cache(maxsize=4_096)(_key)
 
 @cache
 def _months() -> Mapping[str, Month]:
-    return {
+    found = {
         name.strip(): Month(int(number), calendar)
         for calendar in _CALENDARS
         for number, listed in _DATA[calendar].items()
         for name in " ".join(listed.split()).split("|")
     }
+    return {**{_by_nasal(name): month for name, month in found.items()}, **found}
+
+
+# "नवम्बर" and "नवंबर": a nasal before a consonant of its kind is also written as a dot.
+_NASAL = re.compile("ङ(?=[कखगघस])|ञ(?=[चछजझ])|ण(?=[टठडढ])|न(?=[तथदध])|म(?=[पफबभ])")
+
+
+def _by_nasal(flat: str) -> str:
+    return _NASAL.sub("ं", flat)
 
 
 @cache
@@ -108,6 +120,8 @@ def month_of(words: str, language: str | None = None) -> Month | None:
         return month
     # Hebrew and Persian attach "in" and other small words to the name.
     if flat[0] == "ב" and (month := months.get(flat[1:])) is not None:
+        return month
+    if (month := months.get(_by_nasal(flat))) is not None:
         return month
     stems = _stems()
     for cut in range(4):
@@ -156,6 +170,8 @@ def gregorian(year: int, month: int, day: int, calendar: Calendar = "gregorian")
             calendar = "jalali" if year in _JALALI_YEARS else "islamic"
     elif calendar == "ethiopic":
         return _of_ethiopia(year, month, day)
+    elif calendar == "bikram":
+        return _of_nepal(year, month, day)
     elif year >= 1900:  # a Gregorian year after a Jalali month: two adjacent dates
         return None
     try:
@@ -174,6 +190,26 @@ def _of_ethiopia(year: int, month: int, day: int) -> date | None:
     if year not in _ETHIOPIAN_YEARS or not 1 <= day <= (30 if month <= 12 else 6 if year % 4 == 3 else 5):
         return None
     return date.fromordinal(_BEFORE_ETHIOPIA + 365 * (year - 1) + year // 4 + 30 * (month - 1) + day)
+
+
+def _of_nepal(year: int, month: int, day: int) -> date | None:
+    """The lengths of its months follow the sun's place, and are known only from tables."""
+    if year not in _BIKRAM_YEARS:
+        return None
+    try:
+        converted: date = nepali_datetime.date(year, month, day).to_datetime_date()
+    except (ValueError, OverflowError):
+        return None
+    return converted
+
+
+def calendar_in_numbers(year: int, places: frozenset[str], base: date | None) -> Calendar:
+    """The calendar of a date in numbers alone, by its outlet's language and country (``places``) and the day of its fetch.
+
+    Nepal's years are 57 ahead, so that one that has not come yet can't be Gregorian there.
+    """
+    ahead = base is not None and year > base.year + 1
+    return "bikram" if ahead and year in _BIKRAM_YEARS and places & {"ne", "np"} else "gregorian"
 
 
 def is_news_year(year: int) -> bool:

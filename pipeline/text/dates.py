@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pipeline.text.calendars import Mark, day_marks, gregorian, hour_of, key
+from pipeline.text.calendars import Mark, calendar_in_numbers, day_marks, gregorian, hour_of, key
 from pipeline.text.written_days import FUTURE_MARGIN, NO_CONTEXT, DateContext, Day, day_in, day_of_words
 from pipeline.text.zones import Zone, named_zone, zone_before, zone_in
 
@@ -149,14 +149,16 @@ def _utc(moment: datetime) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def _iso(text: str, _: DateContext) -> Reading | None:
+def _iso(text: str, context: DateContext) -> Reading | None:
     # "20240503" alone would be ISO too, but so would any eight digits, which are left to the epoch parser.
     if "-" not in text and "T" not in text:
         return None
-    if (found := _ISO.match(text)) and not 1800 <= int(found[1]) <= 2200:
-        day = gregorian(int(found[1]), int(found[2]), int(found[3]))
-        if day is not None:  # a Jalali, Islamic or Buddhist year in ISO form
-            text = day.isoformat() + found[4]
+    if found := _ISO.match(text):
+        calendar = calendar_in_numbers(int(found[1]), context.places, context.base)
+        if calendar != "gregorian" or not 1800 <= int(found[1]) <= 2200:
+            day = gregorian(int(found[1]), int(found[2]), int(found[3]), calendar)
+            if day is not None:  # a year of another calendar in ISO form
+                text = day.isoformat() + found[4]
     return Reading(datetime.fromisoformat(text))
 
 

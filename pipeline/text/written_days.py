@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from pipeline.text.calendars import MAX_NAME_WORDS, Month, gregorian, is_news_year, key, month_of
+from pipeline.text.calendars import MAX_NAME_WORDS, Month, calendar_in_numbers, gregorian, is_news_year, key, month_of
 from pipeline.text.eras import day_of_era
 
 FUTURE_MARGIN = timedelta(hours=24)
@@ -129,7 +129,9 @@ def day_in(text: str, context: DateContext) -> Day | None:
     if (counted := day_of_era(text, context.language)) is not None:
         return Day(*counted)
     if (found := _YEAR_FIRST.search(text) or _YEAR_APART.search(text)) and is_news_year(int(found[1])):
-        day = gregorian(int(found[1]), int(found[2]), int(found[3]))
+        year = int(found[1])
+        calendar = calendar_in_numbers(year, context.places, context.base)
+        day = gregorian(year, int(found[2]), int(found[3]), calendar)
         return None if day is None else Day(day, *found.span())
     if (found := _DAY_FIRST.search(text)) and is_news_year(int(found[4])):
         return _day_of_numbers(found, context)
@@ -172,7 +174,8 @@ def _day_of_numbers(found: re.Match[str], context: DateContext) -> Day | None:
     ways = [(second, first), (first, second)]  # month, day
     if found[2] == ".":
         ways = ways[:1]
-    days = [one for month, number in ways if (one := gregorian(year, month, number)) is not None]
+    calendar = calendar_in_numbers(year, context.places, context.base)
+    days = [one for month, number in ways if (one := gregorian(year, month, number, calendar)) is not None]
     if not days:
         return None
     if len(set(days)) == 1:

@@ -23,7 +23,7 @@ _FIXED = {
     "cdt": -300,
     "mdt": -360, "mst": -420, "pdt": -420, "pst": -480, "akst": -540, "akdt": -480, "hst": -600, "idt": 180, "adt": -180,
     "ndt": -150, "nst": -210,
-    "kyiv": 120, "bnt": 480,
+    "kyiv": 120, "bnt": 480, "wita": 480, "wit": 540,
 }  # fmt: skip
 # Names that follow a country's summer time.
 _NAMED = {

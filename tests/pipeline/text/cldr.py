@@ -142,6 +142,13 @@ _ETHIOPIC = (
     "ግንቦት", "ሰኔ", "ሐምሌ ሀምሌ ኀምሌ", "ነሐሴ ነሀሴ ነኀሴ", "ጳጉሜን ጳጉሜ",
 )  # fmt: skip
 
+# Nepal's, in the spellings of its outlets.
+_BIKRAM = (
+    "वैशाख बैशाख वैसाख baisakh", "जेठ ज्येष्ठ जेष्ठ jestha", "असार आषाढ अषाढ asar ashadh", "साउन श्रावण shrawan saun",
+    "भदौ भाद्र bhadra", "असोज आश्विन अशोज असौज ashwin asoj", "कात्तिक कार्तिक kartik", "मंसिर मङ्सिर मंसीर मार्ग mangsir",
+    "पुस पुष पौष पूस poush", "माघ magh", "फागुन फाल्गुन फाल्गुण falgun phalgun", "चैत चैत्र chaitra",
+)  # fmt: skip
+
 
 @cache
 def months() -> Mapping[str, Month]:
@@ -164,6 +171,9 @@ def months() -> Mapping[str, Month]:
     for number, listed in enumerate(_ETHIOPIC, 1):
         for one in listed.split():
             found.setdefault(key(one), Month(number, "ethiopic"))
+    for number, listed in enumerate(_BIKRAM, 1):
+        for one in listed.split():
+            found.setdefault(key(one), Month(number, "bikram"))
     return found
 
 
@@ -260,7 +270,7 @@ def written() -> str:
         "# tests/pipeline/text/cldr.py; a test compares. Loading babel's own data takes half a second in every process.",
         "",
     ]
-    for calendar in ("gregorian", "jalali", "islamic", "ethiopic"):
+    for calendar in ("gregorian", "jalali", "islamic", "ethiopic", "bikram"):
         lines.append(f"[{calendar}]")
         last = max(number for name, number in groups if name == calendar)
         lines.extend(_entry(str(number), groups[calendar, number]) for number in range(1, last + 1))
