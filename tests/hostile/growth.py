@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.hostile.patterns import Found
 
@@ -82,12 +82,14 @@ def text(unit: str, size: int, end: str) -> str:
 
 def work(found: Found) -> list[Callable[[str], object]]:
     """What the product does with a pattern, as functions of a text."""
-    pattern = found.pattern
-    if isinstance(pattern.pattern, bytes):
-        return [lambda value: sum(1 for _ in pattern.finditer(value.encode("utf-8", "replace")))]  # type: ignore[arg-type]
+    pattern: Any = found.pattern
+
+    def given(value: str) -> str | bytes:
+        return value.encode("utf-8", "replace") if isinstance(pattern.pattern, bytes) else value
+
     if found.methods <= {"match", "fullmatch"}:
-        return [lambda value, name=name: getattr(pattern, name)(value) for name in sorted(found.methods)]  # type: ignore[misc]
-    return [lambda value: sum(1 for _ in pattern.finditer(value))]
+        return [lambda value, name=name: getattr(pattern, name)(given(value)) for name in sorted(found.methods)]  # type: ignore[misc]
+    return [lambda value: sum(1 for _ in pattern.finditer(given(value)))]
 
 
 def spent_s(call: Callable[[str], object], value: str, tries: int = 1) -> float:
