@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from lxml.html import HtmlElement
 
+from pipeline.extraction.partial import is_short, surely_offers
 from pipeline.extraction.values import line_of
 from pipeline.text.characters import folded
 from pipeline.text.page_words import LEAST, MAX_CALL_CHARS, is_call, page_odds
@@ -54,7 +55,8 @@ def without_calls(lines: Sequence[str], tree: HtmlElement, url: str) -> list[str
     kept: list[str] = []
     at_end = True
     for line in reversed(lines):
-        if _is_call(line, at_end, tree, url):
+        # What makes a text partial is left to ``partial``, which marks the text so.
+        if _is_call(line, at_end, tree, url) and not (at_end and is_short("\n".join(lines)) and surely_offers(line)):
             continue
         kept.append(line)
         at_end = at_end and len(line) < _NO_END_CHARS

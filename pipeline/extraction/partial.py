@@ -70,6 +70,21 @@ def shown_of(signs: Signs, facts: PageFacts, text: str) -> Shown:
     return Shown(kept, partial)
 
 
+def surely_offers(line: str) -> bool:
+    """Whether a line at the end of a short text surely offers the rest of it, so that it makes the text partial."""
+    if len(line) > _OFFER_CHARS or _QUOTED.search(line):
+        return False
+    if len(line) <= _LEFT_CHARS and _says_how_much_is_left(line):
+        return True
+    meaning = meaning_of(line)
+    return meaning.odds >= _SURELY and meaning.kind in _OFFERS
+
+
+def is_short(text: str) -> bool:
+    """Whether a text may be only the beginning of its article."""
+    return count_letters(text, enough=_SHORT_LETTERS) < _SHORT_LETTERS
+
+
 def _offers_the_rest(signs: Signs, facts: PageFacts, text: str) -> bool:
     """Whether the page says that the rest is for subscribers. A single word ("subscription") says so only beside the text."""
     own = f"{text}\n{' '.join(facts.headlines)}"

@@ -73,7 +73,7 @@ def is_boilerplate(line: str) -> bool:
         or ((_CREDIT.fullmatch(line) or _SOURCE.fullmatch(line)) and not _PERIOD_END.search(line))
     ):
         return True
-    return any(opening.fullmatch(flat) for opening in OPENINGS) or is_call(line, page_odds(flat))
+    return any(opening.fullmatch(flat) for opening in OPENINGS)
 
 
 def is_label(words: str) -> bool:
@@ -91,7 +91,9 @@ def drop_boilerplate(text: str, *, wrapped: bool = False) -> str:
     for line in text.split("\n"):
         if not line and (not kept or not kept[-1]):
             continue
-        if is_boilerplate(line) and not (wrapped and kept and _continues(kept[-1], line)):
+        if (is_boilerplate(line) or (wrapped and is_call(line, page_odds(folded(line))))) and not (
+            wrapped and kept and _continues(kept[-1], line)
+        ):
             continue
         kept.append(line)
     return "\n".join(kept).strip()
