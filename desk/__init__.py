@@ -1,1 +1,1 @@
-"""What people see. Reads the store. From ``pipeline`` it imports only records, errors, settings, streams, store and query."""
+"""What people see and do: the desk's pages and API, accounts, delivery of alerts. Imports only from ``core``."""

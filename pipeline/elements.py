@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from core.records import Article, OrderKey, Position
-from pipeline.stories.repeats import Doubtful
+from pipeline.stories.repeated_walls import Doubtful
 
 TIMEOUT, CRASHED, OUT_OF_MEMORY, SET_ASIDE = "timeout", "crashed", "out_of_memory", "set_aside"
 BY_LIMIT = (TIMEOUT, CRASHED, OUT_OF_MEMORY, SET_ASIDE)

@@ -14,8 +14,8 @@ from desk import shifts as shifts_tables
 from desk.delivery.store import tables as delivery_tables
 from desk.live import marks as live_tables
 from desk.people import preferences as preferences_tables
+from desk.people import sign_in_attempts as tries_tables
 from desk.people import store as people_tables
-from desk.people import tries as tries_tables
 from pipeline.ledger import tables as ledger_tables
 
 # Listed here, or a linter would remove imports whose only purpose is to register tables.

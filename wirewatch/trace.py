@@ -22,7 +22,7 @@ from core.records import Article, Subscription, article_id, canonical_url, decod
 from core.records.without_text import MARK
 from core.store import Store, StoredTopic, SubscriptionStore
 from core.store import tables as t
-from core.store.pruned import pruned_of, stored_ms
+from core.store.pruning_marks import pruned_of, stored_ms
 from core.store.takedowns import Takedowns
 from core.store.text_limits import text_limits_of
 from core.topics import Tagger, load_topic

@@ -29,7 +29,7 @@ from core.search.schema import FoundArticle, found_article, index_document, orde
 from core.store import StoreReader
 from core.store import tables as t
 from core.store.engine import chunks
-from core.store.pruned import pruned_of
+from core.store.pruning_marks import pruned_of
 from core.store.takedowns import Takedowns
 from core.store.text_limits import read_text_limits
 

@@ -25,7 +25,7 @@ from core.records import Alert, Article, decode, from_ms, to_ms
 from core.records.text_limits import NO_LIMITS, TextLimits
 from core.store import StoreReader
 from core.store import tables as t
-from core.store.pruned import pruned_of
+from core.store.pruning_marks import pruned_of
 from core.store.takedowns import Takedowns
 from core.store.text_limits import text_limits_of
 

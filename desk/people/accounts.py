@@ -22,8 +22,8 @@ from desk.people.credentials import (
 )
 from desk.people.roles import Caller, Means, Role, role_named
 from desk.people.sessions import new_session
+from desk.people.sign_in_attempts import SignInTries, Taken
 from desk.people.store import AccessToken, Account, Audit, AuditLine, LetGo, PeopleStore, folded
-from desk.people.tries import SignInTries, Taken
 
 FEED_SCOPE = "feed"
 

@@ -40,7 +40,7 @@ from pipeline.drivers.slow_lane import AT_ONCE, Returns
 from pipeline.ledger.ledger import RunLedger, RunState
 from pipeline.ledger.slow_lane import count_waiting
 from pipeline.order import Merge, MergeMark, Numbered, ReadTo
-from pipeline.transforms import counts
+from pipeline.transforms import beam_metrics
 from pipeline.transforms.coders import Envelope, MarkCoder
 from pipeline.transforms.step import Step
 from pipeline.versions import SEAL
@@ -207,14 +207,14 @@ class _Read(Step):
             ledger.store.close()
 
     def _count(self, count: int, size: int, reader: MergingReader, in_flight: InFlight) -> None:
-        counts.READ_RECORDS.inc(count)
-        counts.READ_BYTES.inc(size)
+        beam_metrics.READ_RECORDS.inc(count)
+        beam_metrics.READ_BYTES.inc(size)
         if not self._lag.due(int(1_000 * time.monotonic())):
             return
         with contextlib.suppress(StreamUnavailable):
             ends = reader.stream.end_offsets(reader.merge.partitions)
             unread = sum(max(0, end - reader.merge.next_offsets()[p]) for p, end in ends.items())
-            counts.LAG_RECORDS.set(unread + reader.merge.held + in_flight.count)
+            beam_metrics.LAG_RECORDS.set(unread + reader.merge.held + in_flight.count)
         self._count_slow_lane()
 
     def _count_slow_lane(self) -> None:
@@ -223,8 +223,8 @@ class _Read(Step):
             return
         with contextlib.suppress(StoreError):
             waiting, since_ms = count_waiting(self._ledger_of(state.owner).store, self._source.run)
-            counts.SLOW_LANE_WAITING.set(waiting)
-            counts.SLOW_LANE_OLDEST_MS.set(0 if since_ms is None else max(0, wall_ms() - since_ms))
+            beam_metrics.SLOW_LANE_WAITING.set(waiting)
+            beam_metrics.SLOW_LANE_OLDEST_MS.set(0 if since_ms is None else max(0, wall_ms() - since_ms))
 
     def _reader_at(self, mark: MergeMark | None) -> MergingReader:
         """The reader of the last bundle if its position is the state's; after a rollback, a new one at that position."""

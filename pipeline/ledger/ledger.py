@@ -21,7 +21,7 @@ from core.store import counts
 from core.store import tables as t
 from core.store.decisions import newest_decision
 from core.store.engine import Store, chunks
-from core.store.pruned import ARTICLES
+from core.store.pruning_marks import ARTICLES
 from core.store.text_limits import read_text_limits
 from pipeline.elements import Draft
 from pipeline.ledger import tables as own
@@ -37,7 +37,7 @@ from pipeline.ledger.stored_facts import write_facts
 from pipeline.ledger.story_rules import note_story_rule
 from pipeline.ledger.walls import ask_again, read_sightings
 from pipeline.stories.index import IndexEntry
-from pipeline.stories.repeats import Sighting
+from pipeline.stories.repeated_walls import Sighting
 from pipeline.stories.stage import Decided
 from pipeline.stories.story_memory import StoryFacts
 

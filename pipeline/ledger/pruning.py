@@ -29,7 +29,7 @@ from core.records import OutcomeKind
 from core.settings import Settings
 from core.store import tables as t
 from core.store.engine import chunks
-from core.store.pruned import ARTICLES, COMMITS, OUTCOMES, TEXTS
+from core.store.pruning_marks import ARTICLES, COMMITS, OUTCOMES, TEXTS
 from core.store.takedowns import newest_stamp
 from core.store.text_limits import read_text_limits
 from pipeline.ledger import tables as own

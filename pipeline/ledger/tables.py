@@ -8,7 +8,7 @@ contiguous_offsets     below this offset each record of a partition has an outco
                        below ``pruned_below``, outcomes may have been deleted, and the records count as handled
 story_facts            figures, quotes and corrections of a story's matching articles, bounded in number
 replays                one row per replay: what it replays, its progress, and its base
-text_sightings         the addresses at which a doubtful text was seen, for ``pipeline.stories.repeats``
+text_sightings         the addresses at which a doubtful text was seen, for ``pipeline.stories.repeated_walls``
 wall_counts            how many walls came from each outlet, by kind and by day of event time
 =====================  ============================================================================================
 """

@@ -16,7 +16,7 @@ from core.store.page_requests import PageRequest, note_walls
 from core.store.tables import page_requests
 from pipeline.ledger.base import Base, known, place_at
 from pipeline.ledger.tables import text_sightings, wall_counts
-from pipeline.stories.repeats import WINDOW_MS, Sighting
+from pipeline.stories.repeated_walls import WINDOW_MS, Sighting
 from pipeline.stories.stage import Decided
 
 KEPT_DAYS = 90

@@ -19,7 +19,7 @@ from core.records.wire import project
 from core.records.without_text import MARK, alert_without_text, without_text
 from core.store import tables as t
 from core.store.engine import Store
-from core.store.pruned import pruned_of
+from core.store.pruning_marks import pruned_of
 from pipeline.ledger.base import place_at
 from pipeline.ledger.stories import story_of
 from pipeline.replay.runs import ReplayRepository

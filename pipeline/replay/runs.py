@@ -12,7 +12,7 @@ from core.records import Article, OrderKey, RawArticle, claims_of, decode, from_
 from core.store import tables as t
 from core.store.counts import OUTCOMES
 from core.store.engine import Store
-from core.store.pruned import read_pruned
+from core.store.pruning_marks import read_pruned
 from core.store.retries import APPENDED
 from pipeline.elements import BY_LIMIT, RefusedRecord, Rejection
 from pipeline.ledger.base import stored_under

@@ -23,8 +23,8 @@ from pipeline.stories.features import agency_of, features, is_full, settled_of
 from pipeline.stories.index import IndexEntry, StoryIndex
 from pipeline.stories.links import Link
 from pipeline.stories.ownership import may_change
-from pipeline.stories.repeats import KIND as REPEATED
-from pipeline.stories.repeats import Sighting, alike, repeated, sighting
+from pipeline.stories.repeated_walls import KIND as REPEATED
+from pipeline.stories.repeated_walls import Sighting, alike, repeated, sighting
 from pipeline.text.difference import VersionDifference, difference
 
 # A text with fewer letters is too short to be a copy ("Video", "More soon").

@@ -12,7 +12,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipeline.drafts.tending import shared_tending
-from pipeline.transforms import counts
+from pipeline.transforms import beam_metrics
 from pipeline.transforms.coders import Draft, Envelope
 from pipeline.transforms.extraction_pool import PoolPlan, shared_extraction
 from pipeline.transforms.match import shared_matcher
@@ -70,22 +70,22 @@ class _Prepare(Step):
             draft = future.result()
             _count(draft)
             yield WindowedValue(draft, window.max_timestamp(), [window])
-        counts.RETURNED.inc(self._back)
-        counts.PREPARED.inc(len(self._pending) - self._back)
+        beam_metrics.RETURNED.inc(self._back)
+        beam_metrics.PREPARED.inc(len(self._pending) - self._back)
         if self._pending:
-            counts.PREPARE_BUNDLE_MS.update(round(1000 * (time.monotonic() - self._began_s)))
+            beam_metrics.PREPARE_BUNDLE_MS.update(round(1000 * (time.monotonic() - self._began_s)))
         self._pending = []
 
 
 def _count(draft: Draft) -> None:
-    counts.NOT_DECIDED.inc(draft.undecided)
+    beam_metrics.NOT_DECIDED.inc(draft.undecided)
     if draft.postponed is not None:
-        counts.POSTPONED.inc()
+        beam_metrics.POSTPONED.inc()
     elif draft.article is None:
-        counts.PREPARED_WITHOUT_ARTICLE.inc()
+        beam_metrics.PREPARED_WITHOUT_ARTICLE.inc()
     else:
-        counts.TOPICS.update(len(draft.article.topics))
-        counts.SUBSCRIPTIONS.update(len(draft.article.subscriptions))
+        beam_metrics.TOPICS.update(len(draft.article.topics))
+        beam_metrics.SUBSCRIPTIONS.update(len(draft.article.subscriptions))
 
 
 def _came_back(envelope: Envelope) -> Future[Draft]:

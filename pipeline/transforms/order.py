@@ -14,7 +14,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from msgspec.structs import replace
 
 from pipeline.order import restore
-from pipeline.transforms import counts
+from pipeline.transforms import beam_metrics
 from pipeline.transforms.coders import Draft, DraftCoder, ReorderState, ReorderStateCoder
 from pipeline.transforms.step import Step
 
@@ -54,10 +54,10 @@ class _Reorder(Step):
     ) -> Iterator[Draft]:
         draft, now = element[1], turn.read() or ReorderState()
         if draft.number < now.expected:
-            counts.CAME_AGAIN.inc()
+            beam_metrics.CAME_AGAIN.inc()
             return
         if draft.number > now.expected:
-            counts.CAME_EARLY.inc()
+            beam_metrics.CAME_EARLY.inc()
             early.add(draft)
             if not now.holding:
                 turn.write(ReorderState(now.expected, True, now.last))

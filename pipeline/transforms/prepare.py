@@ -19,8 +19,8 @@ from core.records.canary import is_canary
 from pipeline.elements import OUT_OF_MEMORY, WALL, Draft, Envelope, PageSource, Rejection
 from pipeline.extraction.clean import Extracted, extract, extract_text
 from pipeline.stories.features import features
-from pipeline.stories.repeats import KIND as REPEATED
-from pipeline.stories.repeats import Doubtful, announced_words, doubtful, tells
+from pipeline.stories.repeated_walls import KIND as REPEATED
+from pipeline.stories.repeated_walls import Doubtful, announced_words, doubtful, tells
 from pipeline.text.characters import folded, normal_line
 from pipeline.text.encoder import encoder
 from pipeline.text.language import detect

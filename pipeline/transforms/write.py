@@ -8,7 +8,7 @@ from core.clock import wall_ms
 from core.errors import WirewatchError
 from core.logs import configure_worker
 from pipeline.ledger.writer import WritePlan, shared_writer
-from pipeline.transforms import counts
+from pipeline.transforms import beam_metrics
 from pipeline.transforms.coders import Draft
 from pipeline.transforms.step import Step, rest
 
@@ -64,13 +64,13 @@ class _Write(Step):
             _failures[:] = [error]
             raise
         if batch:
-            counts.WRITE_BATCH_RECORDS.update(len(batch))
+            beam_metrics.WRITE_BATCH_RECORDS.update(len(batch))
         now_ms = wall_ms()
         for outcome in written.outcomes:
-            counts.OUTCOMES[outcome.kind].inc()
+            beam_metrics.OUTCOMES[outcome.kind].inc()
             if outcome.key is not None:
-                counts.STORE_LATENCY_MS.update(max(0, now_ms - outcome.key.time_ms))
-        counts.ALERTS.inc(written.alerts)
+                beam_metrics.STORE_LATENCY_MS.update(max(0, now_ms - outcome.key.time_ms))
+        beam_metrics.ALERTS.inc(written.alerts)
 
 
 def reported_failure() -> WirewatchError | None:

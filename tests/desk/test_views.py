@@ -30,7 +30,7 @@ from desk.views.timeline import side_by_side
 from desk.views.wording import Clock, kept_short
 from desk.web.requests import inside
 from pipeline.extraction import walls
-from pipeline.stories import repeats
+from pipeline.stories import repeated_walls
 from tests.pipeline.stories.world import article
 from tests.pipeline.transforms.support import NOON_MS
 
@@ -300,4 +300,4 @@ def test_a_label_says_that_a_text_is_not_complete(what: dict[str, Any], said: li
 def test_every_kind_of_wall_has_a_word() -> None:
     meant = package_toml("pipeline.extraction", "wall_meaning.toml")["kinds"]
     words = package_toml("pipeline.extraction", "wall_words.toml")
-    assert {*walls.VOCABULARIES, *meant, *words, walls.SHELL, repeats.KIND} == set(WALLS)
+    assert {*walls.VOCABULARIES, *meant, *words, walls.SHELL, repeated_walls.KIND} == set(WALLS)

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from tests.pipeline.stories.test_repeats import NOTICE, WALLS, Page, judged, shown
+from tests.pipeline.stories.test_repeated_walls import NOTICE, WALLS, Page, judged, shown
 from tests.quality.test_short_articles import articles
 
 pytestmark = pytest.mark.corpus

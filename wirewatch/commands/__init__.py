@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Search the stored articles of a run, each in its newest version. Matched words are highlighted.",
     ),
     "backtest": (
-        "search",
+        "backtest",
         "Show what a query would have found: stories, alerts per day, examples and cost. Nothing is extracted again.",
     ),
     "briefing": (

@@ -25,7 +25,7 @@ from core.records import from_ms
 from core.records.article import Story
 from core.settings import load_settings
 from core.store import open_store
-from core.store.pruned import ARTICLES, pruned_of
+from core.store.pruning_marks import ARTICLES, pruned_of
 from core.store.takedowns import Takedowns
 from pipeline.ledger.takedown import Removed, take_down
 from pipeline.replay.diff import RecordChange, differences, span_of

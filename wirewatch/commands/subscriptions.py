@@ -38,8 +38,9 @@ from desk.use_cases.subscriptions import (
     to_toml,
 )
 from wirewatch import console
+from wirewatch.commands.backtest import alerts_over, report_fields, story_fields
 from wirewatch.commands.options import JsonLines, JsonObject, expand_options, me, reads_store
-from wirewatch.commands.search import alerts_over, open_index, report_fields, story_fields
+from wirewatch.commands.search import open_index
 from wirewatch.feeds import ConnectorFeeds
 
 app = typer.Typer(

@@ -17,7 +17,7 @@ from core.records import Alert, Article, OrderKey, decode, from_ms, to_ms
 from core.records.article import Story
 from core.store import tables as t
 from core.store.engine import Store
-from core.store.pruned import read_pruned, stored_ms
+from core.store.pruning_marks import read_pruned, stored_ms
 from desk.delivery.store.tables import deliveries
 from pipeline.ledger.moved import moved_since
 from pipeline.ledger.stories import stories_as_of

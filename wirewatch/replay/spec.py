@@ -13,7 +13,7 @@ from core.errors import UsageError
 from core.records import Subscription
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
-from core.store.pruned import TEXTS, pruned_of
+from core.store.pruning_marks import TEXTS, pruned_of
 from core.topics.definitions import definitions_with, folder_definitions
 from pipeline.ledger.story_rules import story_rules
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, copy_queries, first_place_ms, run_names

@@ -44,7 +44,7 @@ async def sign_in(
     password: Annotated[str, Form(max_length=2_000)],
     next: Annotated[str, Form()] = FIRST_PAGE,  # noqa: A002 - the form's own word
 ) -> Response:
-    """Begin a session for a valid name and password; wrong ones delay the next attempt (``desk.people.slowing``)."""
+    """Begin a session for a valid name and password; wrong ones delay the next attempt (``desk.people.sign_in_throttle``)."""
     address: str = visit.request.state.address
     agent = visit.request.headers.get("user-agent", "")
     waiting = visit.desk.signing_in

@@ -19,7 +19,7 @@ from core.store import SubscriptionStore, open_store
 from pipeline.drafts import kept
 from pipeline.drafts.kept import Keeping, KeptDrafts
 from pipeline.elements import TIMEOUT, Draft, Envelope
-from pipeline.stories.repeats import Doubtful
+from pipeline.stories.repeated_walls import Doubtful
 from pipeline.transforms.extraction_pool import InlineExtraction, PoolExtraction, PoolPlan
 from pipeline.transforms.record import RecordWork
 from tests.pipeline.transforms.hostile import obey, page

@@ -18,7 +18,7 @@ from core.settings import Settings
 from core.store import Store, StoreReader, open_store
 from core.store import tables as t
 from core.store.counts import read_counts
-from core.store.pruned import Pruned, pruned_of
+from core.store.pruning_marks import Pruned, pruned_of
 from pipeline.elements import Draft
 from pipeline.ledger.base import Base, place_at
 from pipeline.ledger.ledger import RunLedger, Stale

@@ -18,7 +18,7 @@ from core.records.without_text import MARK, without_text
 from core.store import Store, StoreReader, open_store
 from core.store import tables as t
 from core.store.outbox import ALERTS, ENRICHED
-from core.store.pruned import pruned_of
+from core.store.pruning_marks import pruned_of
 from core.store.text_limits import keep_texts
 from pipeline.elements import Draft
 from pipeline.ledger import tables as own

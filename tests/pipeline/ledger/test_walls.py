@@ -19,7 +19,7 @@ from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.ledger.tables import text_sightings
 from pipeline.ledger.walls import read_wall_counts
 from pipeline.ledger.writer import RunWriter
-from pipeline.stories.repeats import doubtful
+from pipeline.stories.repeated_walls import doubtful
 from tests.pipeline.ledger.drafts import ends, of_run, opened, story, taken
 from tests.pipeline.transforms.support import NOON_MS, article, draft
 

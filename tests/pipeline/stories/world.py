@@ -27,7 +27,7 @@ from pipeline.elements import Draft, Rejection
 from pipeline.stories.alerts import AlertRule
 from pipeline.stories.entries import IndexEntry
 from pipeline.stories.index import StoryIndex
-from pipeline.stories.repeats import Doubtful, Sighting
+from pipeline.stories.repeated_walls import Doubtful, Sighting
 from pipeline.stories.stage import Decided, StoryStage
 from pipeline.stories.story_memory import StoryMemory
 from tests.pipeline.transforms.support import fingerprint_of

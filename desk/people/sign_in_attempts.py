@@ -11,7 +11,7 @@ from core.net.addresses import place_of
 from core.store.engine import Store
 from core.store.metadata import SafeString, metadata
 from desk.people.credentials import hashed
-from desk.people.slowing import Spent, decide, undone
+from desk.people.sign_in_throttle import Spent, decide, undone
 from desk.people.store import folded
 
 KNOWN_MS = 90 * 86_400_000

@@ -17,7 +17,7 @@ from lxml.html import fromstring
 
 from core.durations import DAY_MS
 from core.records import Article, OrderKey, OutcomeKind, article_id
-from pipeline.stories.repeats import KEPT_A_DAY, WINDOW_MS, Sighting, doubtful, repeated, sighting
+from pipeline.stories.repeated_walls import KEPT_A_DAY, WINDOW_MS, Sighting, doubtful, repeated, sighting
 from pipeline.stories.stage import Decided
 from tests.pipeline.stories.world import HOUR, Desk, article, prose
 

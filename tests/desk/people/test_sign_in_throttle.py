@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.net.addresses import place_of
-from desk.people.slowing import AT_PLACE, DESK, NAME, PLACE, Spent, decide, undone
+from desk.people.sign_in_throttle import AT_PLACE, DESK, NAME, PLACE, Spent, decide, undone
 from tests.laws import examples
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
