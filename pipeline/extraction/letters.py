@@ -44,6 +44,7 @@ _MAY_BE_EMPTY = frozenset(
         "h6",
     }
 )
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def stand_in(tree: HtmlElement, as_written: Iterable[HtmlElement]) -> Mapping[str, str]:
@@ -63,18 +64,23 @@ def stand_in(tree: HtmlElement, as_written: Iterable[HtmlElement]) -> Mapping[st
                 empty.append(element)
         elif isinstance(element.tag, str):
             if "\n" in text and not text.isspace() and element not in kept:
-                text = element.text = _one_line(text)
+                text = element.text = _settable(_one_line(text))
             if not text.isascii() and _note(text, letters, used):
                 found.append((element, False, text))
         if tail is not None:
             if "\n" in tail and not tail.isspace() and element.getparent() not in kept:
-                tail = element.tail = _one_line(tail)
+                tail = element.tail = _settable(_one_line(tail))
             if not tail.isascii() and _note(tail, letters, used):
                 found.append((element, True, tail))
     standing = _replaced(found, letters, used) if letters else {}
     for element in empty:
         remove(element)
     return standing
+
+
+def _settable(text: str) -> str:
+    """``text`` without controls, which character references may bring into a tree and lxml refuses to take back."""
+    return text if text.isprintable() else _CONTROL.sub("", text)
 
 
 def _one_line(text: str) -> str:
@@ -92,9 +98,9 @@ def _replaced(found: Iterable[tuple[HtmlElement, bool, str]], letters: Set[str],
     translation = str.maketrans(table)
     for element, is_tail, text in found:
         if is_tail:
-            element.tail = text.translate(translation)
+            element.tail = _settable(text.translate(translation))
         else:
-            element.text = text.translate(translation)
+            element.text = _settable(text.translate(translation))
     return {standing: letter for letter, standing in table.items()}
 
 

@@ -413,3 +413,11 @@ def test_results_do_not_depend_on_earlier_input() -> None:
     order = list(range(8)) * 2
     random.Random(3).shuffle(order)
     assert [run(pages[n]) for n in order] == [first[n] for n in order]
+
+
+def test_a_control_in_a_broken_line_costs_no_page() -> None:
+    paragraph = "The harbour office closed the northern quay on Monday after a crane had fallen into the basin."
+    page = f"<html><body><article><h1>Quay closed</h1><p>{paragraph}</p><p>He left&#x1b;\nthe town.</p></article></body></html>"
+    assert (
+        paragraph in extract(page, url="https://outlet.example/a", fetched_at=datetime(2026, 11, 29, tzinfo=UTC)).text
+    )
