@@ -56,7 +56,7 @@ def test_the_replays_facts_are_those_of_the_files_that_are_kept(tmp_path: Path) 
     warc.write_bytes(bytes(3 << 20))
     known = replay_facts(warc, 7)
     assert (known["articles"], known["warc_mib"]) == (7, 3)
-    for path in (one for one in KEPT if one.parts[-3] == "replay"):
+    for path in (one for one in KEPT if one.name.startswith("replay-")):
         told = [line[2:].split(": ")[0] for line in path.read_text("utf-8").splitlines() if line.startswith("# ")]
         assert told == list(known)
 

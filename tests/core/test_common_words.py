@@ -54,6 +54,6 @@ def test_specific_words_are_proposed_first_and_common_ones_never(
     language: str, query: str, title: str, first: list[str], never: list[str]
 ) -> None:
     found = narrower_queries(parse(query), Document(title, ""), title=title, common=common_words(language))
-    phrases = [one.change.removeprefix("not if it contains ").strip('"') for one in found if one.kind == "phrase"]
+    phrases = [str(one.change).removeprefix("not if it contains ").strip('"') for one in found if one.kind == "phrase"]
     assert set(first) <= set(phrases[: len(first) + 1]), phrases
     assert not {one.lower() for one in never} & {one.lower() for one in phrases}

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import Any
 
 import http_ece
@@ -116,13 +117,14 @@ def test_a_device_whose_subscription_has_ended_is_removed_and_the_others_are_not
 
 
 def test_a_device_that_was_registered_again_in_between_stays(store: Store, push: PushService, key: str) -> None:
-    old, new = push.browser(), push.browser()
+    old = push.browser()
     device(store, old, "Phone")
     (before,) = DeviceRepository(store).devices("id-ann")
-    device(store, new, "Phone")
+    renewed = replace(old, secret=bytes(16))
+    device(store, renewed, "Phone")
     assert not DeliveryRepository(store).remove_gone(before)
     (after,) = DeviceRepository(store).devices("id-ann")
-    assert after.config["url"] == new.endpoint
+    assert after.config["auth"] == renewed.keys["auth"] != before.config["auth"]
 
 
 @pytest.mark.parametrize(("status", "headers", "wait_s"), [(503, {}, 10), (429, {"retry-after": "600"}, 700)])
@@ -181,10 +183,12 @@ def test_a_browser_notifies_one_person_and_a_person_has_so_many_devices(store: S
     device(store, shared, "Kiosk")
     device(store, shared, "Kiosk", person="bob")
     assert (names(store), names(store, "bob")) == ([], ["push-bob/Kiosk"])
-    for number in range(3):
-        assert device(store, push.browser(), f"d{number}", most=3) is not None
-    assert device(store, push.browser(), "one more", most=3) is None
-    assert device(store, push.browser(), "d1", most=3) == "push-ann/d1"
+    browsers = [push.browser() for _ in range(3)]
+    for number, browser in enumerate(browsers):
+        assert device(store, browser, f"d{number}", most=3) is not None
+    for label in ("one more", "d1"):
+        assert device(store, push.browser(), label, most=3) is None
+    assert device(store, browsers[1], "d1", most=3) == "push-ann/d1"
     assert len(names(store)) == 3
 
 
