@@ -187,4 +187,5 @@ def _remember(known: Background, one: Delivery, source: str, now_ms: int) -> Non
     if one.status == "queued":
         known.told[one.subscription, one.channel, one.story] = now_ms
         known.queued.setdefault((one.subscription, one.channel), []).append(now_ms)
-        known.outlets.setdefault((one.subscription, one.channel, source.casefold()), []).append(now_ms)
+        if one.kind == "alert":  # as in the store's query: kill notices take no outlet's share
+            known.outlets.setdefault((one.subscription, one.channel, source.casefold()), []).append(now_ms)

@@ -185,6 +185,11 @@ def _without_days(found: re.Match[str]) -> str:
     return _HIDDEN * days + word if sure and is_month(word) else found[0]
 
 
+def knows_harm(text: str, language: str | None) -> bool:
+    """Whether the words of harm of this text's language are known."""
+    return is_unspaced(text) or _language(language) is not None
+
+
 def of_harm(text: str, language: str | None, figures: Sequence[FigureSpan]) -> list[FigureSpan]:
     """The figures of the text near a word of harm in their sentence: dead, wounded, missing, arrested.
 

@@ -183,6 +183,16 @@ def test_a_retraction_of_another_article_is_not_a_kill_notice() -> None:
     assert [(one.kind, one.status) for one in plan.deliveries] == [("alert", "withdrawn")]
 
 
+def test_a_kill_notice_takes_no_share_of_its_outlet() -> None:
+    background = known(scheduled(per_hour=4))
+    shares = background.outlets
+    planned(background, alert())
+    before = {key: list(times) for key, times in shares.items()}
+    assert sum(map(len, before.values())) == 1
+    assert planned(background, retraction()).deliveries[0].kind == "kill"
+    assert shares == before
+
+
 def test_each_channel_is_planned_for_itself() -> None:
     plan = planned(known(subscription(delivery=("hook", "mail", "hook"))), alert())
     assert [one.channel for one in plan.deliveries] == ["hook", "mail"]
