@@ -85,7 +85,7 @@ def status_of(health: Health, clock: Clock) -> Status:
 def _last(last_ms: int, now_ms: int, canary: CanaryState | None) -> str:
     ago = max(0, now_ms - last_ms)
     if ago < 60_000:
-        return gettext("Last article less than a minute ago")
+        return gettext("Last article just now")
     if ago >= QUIET_MS and canary is not None and canary.health is CanaryHealth.OK:
         # Only the canary can distinguish the two.
         return gettext("Quiet, not broken: last article %(span)s ago", span=span(ago / 1000))
