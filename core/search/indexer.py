@@ -101,6 +101,8 @@ class Indexer:
         self._deletions = (-1, -1)
         self._rewriting: int | None = None
         """The ``order`` from which on documents are still to be added again; None: no rewrite is under way."""
+        self._again = False
+        """The rewrite under way may have passed documents that were removed since."""
 
     def close(self) -> None:
         """Wait for merges, then release the lock."""
@@ -199,8 +201,12 @@ class Indexer:
         due = state.rewrite_ms
         if stamp > state.takedowns:
             due = self._clock_ms()
+            # A rewrite under way may have passed the article, whose new segment would keep its text.
+            self._rewriting = None
         elif changed and due is None:
             due = max(self._clock_ms(), state.rewritten_ms + REWRITE_EVERY_MS)
+        elif changed:
+            self._again = True
         if gone or texts or due != state.rewrite_ms:
             self._commit(msgspec.structs.replace(state, rewrite_ms=due, takedowns=max(stamp, state.takedowns)))
         self._takedowns = stamp
@@ -215,7 +221,7 @@ class Indexer:
             # A clock that was set back must not put it off for ever.
             if now_ms < state.rewrite_ms <= now_ms + REWRITE_EVERY_MS:
                 return
-            self._rewriting = 0
+            self._rewriting, self._again = 0, False
             self._commit(msgspec.structs.replace(state, rewritten_ms=now_ms))
         found, last = self._documents(self._rewriting, None)
         c = t.articles.c
@@ -230,7 +236,10 @@ class Indexer:
         # From the last one again, since others may have its order.
         self._rewriting = None if last is None else max(last, self._rewriting + 1)
         state = read_state(self._folder)
-        self._commit(msgspec.structs.replace(state, rewrite_ms=None) if last is None else state)
+        if last is None:
+            next_ms = max(self._clock_ms(), state.rewritten_ms + REWRITE_EVERY_MS) if self._again else None
+            state = msgspec.structs.replace(state, rewrite_ms=next_ms)
+        self._commit(state)
 
     def _documents(self, low: int, high: int | None) -> tuple[dict[str, FoundArticle], int | None]:
         """Up to ``SWEPT`` documents from ``low`` on, by id, and the last one's ``order``; None: there are no more."""

@@ -125,16 +125,19 @@ class Store:
         """
         return self._maintain(lambda connection: empty_log(connection, _LOG_PATIENCE_S))
 
-    def vacuum(self, most_bytes: int = VACUUMED_BYTES) -> bool:
+    def vacuum(self) -> bool:
         """Rewrite an embedded store, since parts of deleted rows remain beside rows that SQLite moved between pages.
 
-        Returns False if it is larger than ``most_bytes``, or another process still reads its log. A server tends its own.
-        Raises StoreError.
+        Returns False if another process still reads its log: ``empty_log`` later is enough. A server tends its own.
+        Raises StoreError, also if it is larger than ``VACUUMED_BYTES``.
         """
 
         def work(connection: sqlite3.Connection) -> bool:
-            if file_bytes(connection) > most_bytes:
-                return False
+            if file_bytes(connection) > VACUUMED_BYTES:
+                raise StoreError(
+                    f"{self.url}: too large to be rewritten while services run",
+                    hint="stop the services and run VACUUM (docs/operations.md, Start, stop)",
+                )
             connection.execute("VACUUM")
             return empty_log(connection, _LOG_PATIENCE_S)
 
@@ -148,7 +151,8 @@ class Store:
             raw: Any = connection.connection.dbapi_connection
             try:
                 return work(raw)
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
+                # A damaged file is a plain DatabaseError.
                 passing = primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
                 kind = StoreUnavailable if passing else StoreError
                 raise kind(f"{self.url}: {error}", hint=_hint(str(error))) from error

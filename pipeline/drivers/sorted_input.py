@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, Self
 import zstandard
 
 from core.records import OrderKey, Position, RawArticle, article_id, encode, raw_hash, to_ms
+from core.sqlite import primary_code
 from pipeline.drivers.slices import SliceLimits
 from pipeline.elements import Envelope, RefusedRecord, Rejection
 
@@ -63,7 +65,10 @@ class SortedWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._part.unlink(missing_ok=True)
         self._database = sqlite3.connect(self._part, isolation_level=None)
-        self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;" + _SCHEMA)
+        # Its lock, held until the file is closed, distinguishes it from one that a killed process left.
+        self._database.executescript(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE;" + _SCHEMA
+        )
         self._packer = zstandard.ZstdCompressor(level=1)
         self.count = self.repeated = self.problems = 0
 
@@ -101,8 +106,9 @@ class SortedWriter:
         # It also ends the transaction.
         self._database.executescript(_INDEXES)
         self._database.executemany("INSERT INTO facts VALUES (?, ?)", (facts | self.figures()).items())
-        self._database.close()
+        # Before the lock is released.
         self._part.replace(self._path)
+        self._database.close()
 
     def figures(self) -> dict[str, int]:
         """Numbers of records, of repeated ones, and of unreadable ones."""
@@ -112,6 +118,17 @@ class SortedWriter:
         """Remove the incomplete file; does nothing after ``finish``."""
         self._database.close()
         self._part.unlink(missing_ok=True)
+
+
+def is_being_written(part: Path) -> bool:
+    """Whether a process still writes this incomplete file. False for one that a killed process left, or a missing one."""
+    try:
+        with closing(sqlite3.connect(f"{part.resolve().as_uri()}?mode=rw", uri=True, timeout=0)) as database:
+            database.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        # One that was cut off in the middle may be no database at all.
+        return primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return False
 
 
 class SortedHistory:

@@ -85,6 +85,8 @@ class Pruning:
         self._seen = (-1, "")
         """(last_ms, id) of the story looked at last in this pass."""
         self._vacuumed_ms: int | None = None
+        self._problem: str | None = None
+        """Why the store could not be rewritten, as logged last."""
         self._texts_seen: dict[str, LastVersion | None] = {}
         """Run → the version looked at last in this pass; None: the run is through."""
 
@@ -118,8 +120,16 @@ class Pruning:
             except StoreUnavailable:
                 return
             except StoreError as error:
-                # No space for it, perhaps: nothing else depends on it.
-                log.warning("the store can't be vacuumed; what was removed may be in its file", problem=error.message)
+                # No space for it, or too large: nothing else depends on it. A large store stays large.
+                if error.message != self._problem:
+                    log.warning(
+                        "parts of removed texts may remain in the store's file until VACUUM "
+                        "(docs/operations.md, Start, stop)",
+                        problem=error.message,
+                    )
+                self._problem = error.message
+            else:
+                self._problem = None
         self._vacuumed_ms = now_ms
 
     def _step(self, now_ms: int) -> int | None:

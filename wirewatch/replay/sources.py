@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -71,8 +72,12 @@ class Sources:
                 self.no_claim = begins
             return found
         path = index_path(self._settings, self._name)
-        if not path.exists():
+        while not path.exists():
+            before = self._marks()
             self._build(path, clock_ms, progress)
+            if self._marks() != before:
+                # What it read may have been removed since, and the removal did not find the finished index.
+                path.unlink(missing_ok=True)
         self._index = SortedHistory(path, self._name, from_ms=since, to_ms=until, after_ms=after_ms)
         facts = self._index.facts
         if facts.get("problems"):
@@ -109,6 +114,16 @@ class Sources:
             after_ms=after_ms,
             refused={place[1:]: how for place, how in limited.items() if place[0] == uuid},
         )
+
+    def _marks(self) -> tuple[int, list[tuple[str, int, int]]]:
+        """What changes if articles or texts are removed: the newest takedown, and the files of the archive."""
+        stamp, _ = Takedowns(self._store).check(())
+        files = []
+        for file in files_between(archive_dir(self._settings), *self._span):
+            with suppress(FileNotFoundError):
+                found = file.path.stat()
+                files.append((file.path.name, found.st_ino, found.st_mtime_ns))
+        return stamp, files
 
     def _build(self, path: Path, clock_ms: Callable[[], int], progress: Callable[[int], None]) -> None:
         try:

@@ -15,6 +15,7 @@ from core.settings import Settings
 from core.store import Store, SubscriptionStore
 from core.store.pruning_marks import TEXTS, pruned_of
 from core.topics.definitions import definitions_with, folder_definitions
+from pipeline.drivers.sorted_input import is_being_written
 from pipeline.ledger.story_rules import story_rules
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, copy_queries, first_place_ms, run_names
 
@@ -112,9 +113,17 @@ def remove_index(settings: Settings, name: str) -> None:
 
 
 def remove_indexes(settings: Settings) -> None:
-    """Remove the indexes of all replays, since the archives have changed; a running one keeps what it has open."""
-    for path in sorted(index_path(settings, "").parent.glob("*.db")):
-        remove_index(settings, path.stem)
+    """Remove the indexes of all replays, since the archives have changed; a running one keeps what it has open.
+
+    Incomplete ones go too, except those that are being made: their makers notice the change. Raises OSError.
+    """
+    folder = index_path(settings, "").parent
+    for path in sorted(folder.glob("*.db.part")):
+        if not is_being_written(path):
+            path.unlink(missing_ok=True)
+    # After the incomplete ones, which may be completed meanwhile.
+    for path in sorted(folder.glob("*.db")):
+        path.unlink(missing_ok=True)
 
 
 def archive_dir(settings: Settings) -> Path:

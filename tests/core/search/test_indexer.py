@@ -69,6 +69,8 @@ def test_an_article_taken_down_leaves_the_index(
 LETTERS = random.Random(3)
 SENTENCES = {number: "".join(LETTERS.choices(string.ascii_lowercase, k=48)) for number in range(1, 8)}
 
+MANY = {number: "".join(LETTERS.choices(string.ascii_lowercase, k=48)) for number in range(1, 15)}
+
 
 def address(number: int) -> str:
     return f"https://a.example/{number}"
@@ -120,6 +122,42 @@ def test_files_lose_what_was_removed_at_once_by_a_takedown_and_else_once_a_day(
         again.refresh(reader)
     assert read_state(tmp_path / "index") == before
     again.close()
+
+
+@pytest.mark.parametrize("stamp", [2, 0], ids=["takedown", "pruned"])
+def test_what_is_removed_while_a_rewrite_runs_leaves_the_files_too(
+    stamp: int,
+    ledger: RunLedger,
+    store: Store,
+    reader: StoreReader,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.search.indexer.SWEPT", 2)
+    now_ms = [100 * DAY_MS]
+    index = SearchIndex(tmp_path / "index", clock_ms=lambda: now_ms[0])
+
+    def refresh(times: int) -> None:
+        for _ in range(times):
+            index.refresh(reader)
+
+    def in_files() -> set[int]:
+        return {number for number, words in MANY.items() if files_with(tmp_path / "index", words)}
+
+    commit(ledger, [told(number, address(number), text=f"Ships. {words}.") for number, words in MANY.items()])
+    refresh(20)
+    removed(store, 14, stamp=1)
+    # The rewrite has passed articles 1 to 8, and has not ended.
+    refresh(8)
+    assert read_state(tmp_path / "index").rewrite_ms is not None
+    removed(store, 3, stamp=stamp)
+    refresh(40)
+    assert in_files() == MANY.keys() - ({3, 14} if stamp else {14})
+    now_ms[0] += DAY_MS
+    refresh(40)
+    assert in_files() == MANY.keys() - {3, 14}
+    assert read_state(tmp_path / "index").rewrite_ms is None
+    index.close()
 
 
 def test_rows_that_left_the_store_while_no_index_followed(

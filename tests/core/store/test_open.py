@@ -124,6 +124,25 @@ def test_a_full_disk(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_damaged_file_is_a_clear_error_to_maintenance_too(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    store = open_store(f"sqlite:///{file}")
+    RunLedger(store, "live", "me").take(kind="live", now_ms=NOON_MS)
+    assert store.empty_log()
+    store.close()
+    size = file.stat().st_size
+    with file.open("r+b") as damaged:
+        damaged.seek(4096)
+        damaged.write(b"\xff" * (size - 4096))
+    broken = Store(sa.create_engine(f"sqlite:///{file}"))
+    with pytest.raises(StoreError, match="malformed") as caught:
+        broken.vacuum()
+    assert not isinstance(caught.value, StoreUnavailable)
+    assert caught.value.hint is not None
+    assert "restore it from a backup" in caught.value.hint
+    broken.close()
+
+
 SECRET = "hunter2"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from core.durations import DAY_MS
 from core.errors import UsageError
@@ -23,6 +25,7 @@ from pipeline.elements import Draft
 from pipeline.ledger.base import Base, place_at
 from pipeline.ledger.ledger import RunLedger, Stale
 from pipeline.ledger.pruning import Keep, Pruning
+from pipeline.ledger.takedown import take_down
 from pipeline.ledger.writer import RunWriter
 from pipeline.stories.stage import Decided
 from tests.laws import examples
@@ -198,6 +201,26 @@ def test_settings_that_prune_what_still_decides_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match=name):
         Keep.of_settings(Settings(**{name: 0.5}))
     assert Keep.of_settings(Settings(**{name: 0.0})) is not None
+
+
+def test_a_store_too_large_to_be_rewritten_is_logged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.store.engine.VACUUMED_BYTES", 1)
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    ledger = RunLedger(store, "live", "me")
+    ledger.take(kind="live", now_ms=NOON_MS)
+    pruning = Pruning(ledger, Keep())
+    with capture_logs() as logs:
+        assert pruning.step(NOW_MS) is None
+    assert logs == [], "nothing was removed"
+    take_down(store, THREE, "court order", by="", now_ms=NOW_MS)
+    with capture_logs() as logs:
+        for day in range(3):
+            assert pruning.step(NOW_MS + day * DAY_MS) is None
+    [line] = logs
+    assert line["log_level"] == "warning"
+    assert "until VACUUM (docs/operations.md, Start, stop)" in line["event"]
+    assert "too large" in line["problem"]
+    store.close()
 
 
 def test_a_batch_each_second_and_then_a_pause(store: Store, ledger: RunLedger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +16,12 @@ from core.settings import Settings
 from core.store import Store, StoreReader, open_store
 from pipeline.drivers.history import History
 from pipeline.drivers.slices import SliceLimits
+from pipeline.drivers.sorted_input import SortedWriter
+from pipeline.ledger.takedown import take_down
 from pipeline.replay.runs import stored_versions
 from tests.pipeline.replay.world import LATER_MS, World
 from wirewatch.replay.sources import Sources
+from wirewatch.replay.spec import index_path
 
 FEED = """<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>The Quay</title>
 <link>https://quay.test/</link><description>News of the harbour</description>{items}</channel></rss>"""
@@ -112,6 +117,69 @@ def test_the_store_as_a_source_gives_every_version_again(tmp_path: Path) -> None
     counts = StoreReader(world.store, name).count_outcomes()
     assert counts[OutcomeKind.REJECTED] == 0
     assert counts.total() == len(versions)
+    found.close()
+    world.close()
+
+
+LEAVES_A_PART = """
+import os, sys
+from pathlib import Path
+from pipeline.drivers.sorted_input import SortedWriter
+writer = SortedWriter(Path(sys.argv[1]), late={})
+for number in range(int(sys.argv[2])):
+    writer.add(os.urandom(9_000), time_ms=1, article="a", digest="d", item="")
+os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("records", [0, 500])
+def test_an_incomplete_index_goes_unless_it_is_being_made(records: int, tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path))
+    left, live = index_path(settings, "left"), index_path(settings, "live.1")
+    subprocess.run([sys.executable, "-c", LEAVES_A_PART, str(left), str(records)], check=False)
+    writer = SortedWriter(live, late={})
+    part = left.with_name("left.db.part")
+    assert part.exists()
+    code = "import sys; from core.settings import Settings; from wirewatch.replay.spec import remove_indexes; "
+    # As the command does, in another process.
+    code += "remove_indexes(Settings(data_dir=sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert not part.exists()
+    writer.add(b"value", time_ms=1, article="a", digest="d", item="")
+    writer.finish()
+    assert [path.name for path in live.parent.iterdir()] == ["live.1.db"]
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert list(live.parent.iterdir()) == []
+
+
+def test_an_index_whose_sources_lost_an_article_meanwhile_is_made_again(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    world.append_day()
+    world.live()
+    url = next(iter(StoreReader(world.store, "live").articles())).url
+    found = sources(world.store, tmp_path, "store")
+    calls = 0
+
+    def taken_down_meanwhile(_count: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            take_down(world.store, url, "court order", by="", now_ms=LATER_MS)
+
+    built = found._add
+
+    def add(*given: Any) -> Iterator[None]:
+        yield from built(*given)
+        taken_down_meanwhile(0)
+
+    found._add = add  # type: ignore[method-assign]
+    history = history_of(found)
+    urls = set()
+    while taken := history.take(SliceLimits()):
+        urls |= {decode(envelope.value, RawArticle).url for envelope in taken}
+    assert calls == 2
+    assert urls
+    assert url not in urls
     found.close()
     world.close()
 
