@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import re
@@ -142,6 +143,8 @@ _PAGE_START = re.compile(
     rb"\A(?:\xef\xbb\xbf)?\s*+(?:<!--.*?-->\s*+)*<(?:!doctype\s+html|html|head|body|title|meta)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_MARKUP = re.compile(rb"(?:\xff\xfe|\xfe\xff)?\s*+<[!?/A-Za-z]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # Japanese text in ISO 2022 has escapes
 _FOURTEEN = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
 
 
@@ -154,12 +157,22 @@ def _body_of(record: ArcWarcRecord) -> bytes | str:
     if record.http_headers is not None:
         header = record.http_headers.get_header
         encoding = header("Content-Encoding") or ""
-        if (header("Transfer-Encoding") or "").strip().lower() == "chunked":
+        transfer = [word.strip().lower() for word in (header("Transfer-Encoding") or "").split(",")]
+        if transfer[-1] == "chunked":
+            transfer.pop()
             stream = ChunkedDataReader(stream)
+        encoding = ", ".join(filter(None, [encoding, *transfer]))
     first = stream.read(_CHUNK)
-    if _PAGE_START.match(first[:_SNIFFED]) or ("gzip" in encoding.lower() and not first.startswith(_MAGIC[:2])):
+    begins = first[:_SNIFFED]
+    if (
+        _PAGE_START.match(begins)
+        or _is_text(begins)
+        or ("gzip" in encoding.lower() and not first.startswith(_MAGIC[:2]))
+    ):
         # Crawlers store unpacked pages with the header of the packed ones.
         encoding = ""
+    elif first.startswith(_MAGIC) and not encoding.lower().replace("identity", "").strip(" ,"):
+        encoding = "gzip"
     chunks = chain([first], iter(lambda: stream.read(_CHUNK), b""))
     try:
         return b"".join(decompressed(chunks, encoding, MAX_PAGE_BYTES))
@@ -167,6 +180,19 @@ def _body_of(record: ArcWarcRecord) -> bytes | str:
         return f"a page of more than {MAX_PAGE_BYTES >> 20} MiB"
     except BadBody as error:
         return f"damaged: {error}"
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether the beginning of a body is text, unlike compressed bytes, which have control characters or are not UTF-8."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _MARKUP.match(start.replace(b"\0", b"")[2:]) is not None
+    if not start or _CONTROL.search(start):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)  # the last character may be cut off
+    except UnicodeDecodeError:
+        return _MARKUP.match(start) is not None
+    return True
 
 
 def _fetched(date: str | None, where: str, otherwise: datetime) -> datetime:

@@ -249,6 +249,52 @@ def test_a_page_that_a_crawler_has_unpacked_is_read_whatever_its_header_says(tmp
     assert item.raw.html == PAGE.decode()
 
 
+def _chunked(body: bytes) -> bytes:
+    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Transfer-Encoding": "gzip, chunked"}, _chunked(gzip.compress(PAGE))),
+        ({"Transfer-Encoding": "gzip, chunked", "Content-Encoding": "identity"}, gzip.compress(PAGE)),
+        ({"Transfer-Encoding": "Deflate , Chunked"}, _chunked(zlib.compress(PAGE))),
+        ({"Transfer-Encoding": "gzip"}, gzip.compress(PAGE)),
+        ({}, gzip.compress(PAGE)),
+        ({"Transfer-Encoding": "chunked"}, _chunked(gzip.compress(PAGE))),
+    ],
+    ids=["both", "without chunks", "deflate", "not chunked", "no header", "chunks only"],
+)
+def test_transfer_codings_and_gzip_without_a_header_are_undone(
+    tmp_path: Path, headers: dict[str, str], body: bytes
+) -> None:
+    path = tmp_path / "crawl.warc.gz"
+    _answer(path, headers, body, {})
+    [item] = _read(path)
+    assert item.raw is not None
+    assert item.raw.html == PAGE.decode()
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "deflate", "gzip"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"\xef\xbb\xbf<!-- " + b"x" * 2_000 + b" -->" + PAGE,
+        "Überschrift: ".encode() * 200 + PAGE,
+        b"<p>" + "Новости ".encode("cp1251") * 200 + PAGE,
+        ("\ufeff" + "<div>Überschrift</div>" * 100).encode("utf-16"),
+    ],
+    ids=["BOM and comment", "plain text", "a former charset", "UTF-16"],
+)
+def test_what_a_crawler_has_unpacked_is_read_however_it_begins(tmp_path: Path, coding: str, start: bytes) -> None:
+    path = tmp_path / "crawl.warc.gz"
+    _answer(path, {"Content-Encoding": coding}, start, {})
+    [item] = _read(path)
+    assert item.problem is None
+    assert item.raw is not None
+    assert item.raw.html
+
+
 def test_many_pages_that_unpack_to_much_more_than_the_file_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
