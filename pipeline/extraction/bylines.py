@@ -13,7 +13,15 @@ from lxml.html import HtmlElement
 
 from core.package_data import package_toml
 from pipeline.extraction.marks import AUTHOR_PATH, Marks
-from pipeline.extraction.names import PARTICLES, has_unspaced, in_order, in_small_letters, is_agency, without_onto
+from pipeline.extraction.names import (
+    PARTICLES,
+    begins_with_agency,
+    has_unspaced,
+    in_order,
+    in_small_letters,
+    is_agency,
+    without_onto,
+)
 from pipeline.extraction.places import above, beside_the_article
 from pipeline.extraction.times import role_of
 from pipeline.extraction.values import phrases_of, plain_line, words_of
@@ -75,9 +83,9 @@ _LABEL_BEHIND = re.compile(rf"\s(?:{_alternatives(_DATA['labels'] + '|' + _DATA[
 _ANY_LABELS = "|".join(_DATA[name] for name in ("labels", "before", "ending_labels", "pictures"))
 _NEXT_LABEL = re.compile(rf"\s(?:{_alternatives(_ANY_LABELS)}|[^\W\d_]{{2,14}})\s?[:：]", re.IGNORECASE)
 _MARKED_BEFORE = re.compile(rf"^(?:{_alternatives(_DATA['marked_before'])}){_COLON}(?=\S)", re.IGNORECASE)
-# "…, mit Material von dpa", "with files from …"
+# "…, mit Material von dpa", "with files from …"; but "with Bob de Jong" names a second author: see _material_at.
 _WITH_MATERIAL = re.compile(
-    r"[\s,]\s?(?:mit|with|avec|con|com|met|med|с|з)\s(?:[^\W\d_]{1,20}\s){1,3}(?:von|from|of|de|des|du|di|do|van|från|fra|af|от|від)\s",
+    r"[\s,]\s?(?:mit|with|avec|con|com|met|med|с|з)\s((?:[^\W\d_]{1,20}\s){1,3}?)(?:von|from|of|de|des|du|di|do|van|från|fra|af|от|від)\s",
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"^\S{1,80}@[\w.-]{3,80}(?:\s*\((.{1,80})\))?$")
@@ -277,8 +285,7 @@ def clean_authors(claims: Iterable[str], *, shown: bool = False) -> tuple[str, .
 
 
 def _split(line: str, *, shown: bool) -> Iterator[str]:
-    if (material := _WITH_MATERIAL.search(line)) is not None:
-        line = line[: material.start()]
+    line = line[: _material_at(line)]
     names = list(_parts(line, shown=shown))
     if len(names) > 1:
         names = [name for name in names if not is_agency(name)] or names[:1]
@@ -294,6 +301,21 @@ def _split(line: str, *, shown: bool) -> Iterator[str]:
         ):
             names.pop()
     yield from (in_small_letters(in_order(name)) for name in names)
+
+
+def _material_at(line: str) -> int:
+    """Where a note begins that says whose material was used; the line's length if there is none.
+
+    What was used begins in small letters ("with files from"), unlike a name ("with Bob de Jong"). German nouns have
+    capitals, so an agency may follow instead. Lines in one case don't differ in this, and are cut.
+    """
+    one_case = line.islower() or line.isupper()
+    for note in _WITH_MATERIAL.finditer(line):
+        words = note[1].split()
+        small = words[0].islower() and not PARTICLES.issuperset(words)
+        if one_case or small or begins_with_agency(line[note.end() :]):
+            return note.start()
+    return len(line)
 
 
 def _is_place(name: str, line: str) -> bool:

@@ -75,6 +75,14 @@ def is_agency(name: str) -> bool:
     return folded(name) in _AGENCIES
 
 
+def begins_with_agency(line: str) -> bool:
+    """Whether the line begins with the name of a news agency, perhaps after an article ("the Associated Press")."""
+    words = [word.strip(" ,;.()") for word in line.split(maxsplit=5)[:5]]
+    if words and folded(words[0]) in _ARTICLES:
+        words = words[1:]
+    return any(is_agency(" ".join(words[:count])) for count in range(1, len(words) + 1))
+
+
 def is_desk(name: str) -> bool:
     """Whether the name is a desk's: one of its words, alone or at either end ("Redazione Corriere", "The Post Newsroom")."""
     words = folded(name).split()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -73,12 +73,14 @@ class KafkaReader:
         self._next: dict[int, int] = {}
         self._resume: dict[int, int] = {}
         self._assigned: set[int] = set()
+        # Truncations of partitions that no read asked for yet: where the log differs, None if unknown.
+        self._cuts: dict[int, int | None] = {}
 
     def read(self, offsets: Mapping[int, int], *, max_bytes: int, wait_ms: int) -> list[StreamRecord]:
         """Like ``Stream.read``; after an exception the reader must be closed."""
         with translated(self._label):
             self._turn_to(offsets)
-            while sum(self._ahead_bytes[partition] for partition in offsets) < max_bytes and self._fetch(0):
+            while sum(self._ahead_bytes[partition] for partition in offsets) < max_bytes and self._fetch(offsets, 0):
                 self._leave_out_others(offsets)
             if not self._has_some(offsets):
                 self._await(offsets, wait_ms)
@@ -93,6 +95,10 @@ class KafkaReader:
         # A fetch is for all assigned partitions, and the next one is sent only when it has ended: with each change of
         # them, records that are there wait for an empty fetch. Partitions that stay assigned keep the consumer's
         # position; if they were paused, kafka-python 3.0.12 might never return their parsed records.
+        for partition in offsets.keys() & self._cuts.keys():
+            at = self._cuts.pop(partition)
+            if at is None or offsets[partition] > at:
+                raise self._cut(partition, offsets[partition] if at is None else at)
         before = self._assigned
         if not before.issuperset(offsets):
             self._assign(offsets)
@@ -129,7 +135,7 @@ class KafkaReader:
         while True:
             now = time.monotonic()
             if now < wanted_by:
-                self._fetch(min(_POLL_MS, (wanted_by - now) * 1000))
+                self._fetch(offsets, min(_POLL_MS, (wanted_by - now) * 1000))
                 if self._has_some(offsets):
                     return
                 continue
@@ -140,7 +146,7 @@ class KafkaReader:
             if now > given_up_by:
                 raise StreamUnavailable(self._label, "the broker doesn't return its records", hint="check its log")
             # There are records, or only markers of a transaction: a consumer's first fetch takes a while.
-            self._fetch(_POLL_MS)
+            self._fetch(offsets, _POLL_MS)
             if self._has_some(offsets):
                 return
 
@@ -149,22 +155,29 @@ class KafkaReader:
         self._leave_out_others(offsets)
         return any(self._ahead[partition] for partition in offsets)
 
-    def _fetch(self, timeout_ms: float) -> bool:
-        """Store fetched records, waiting at most ``timeout_ms`` for the first one; returns whether there were any."""
+    def _fetch(self, offsets: Mapping[int, int], timeout_ms: float) -> bool:
+        """Store fetched records, waiting at most ``timeout_ms`` for the first one; returns whether there were any.
+
+        An error of a partition that isn't in ``offsets`` waits until a read asks for it.
+        """
+        found: Mapping[TopicPartition, list[Any]] = {}
         try:
             found = self._consumer.poll(timeout_ms=timeout_ms)
         except kafka_errors.OffsetOutOfRangeError as error:
             for tp, offset in error.args[0].items():
-                raise self._out_of_range(tp.partition, offset) from error
-            raise
+                if tp.partition in offsets:
+                    raise self._out_of_range(tp.partition, offset) from error
+            # The broker refuses the offset again when it is read.
+            self._forget({tp.partition for tp in error.args[0]})
         except kafka_errors.LogTruncationError as error:
-            # The broker no longer has what this consumer has read (KIP-320). It reports this once: a new consumer would
-            # just read on.
-            for tp, differs in error.divergent_offsets.items():
-                at = differs.offset if differs is not None else self._resume[tp.partition]
-                start, end = self._bounds(tp.partition)
-                raise LogCut(self._label, tp.partition, at, start, end) from error
-            raise
+            # The broker no longer has what this consumer has read (KIP-320). It reports this once: after a seek, and
+            # with a new consumer, reading would just go on.
+            differing = {tp.partition: end and end.offset for tp, end in error.divergent_offsets.items()}
+            for partition, at in differing.items():
+                if partition in offsets:
+                    raise self._cut(partition, self._resume[partition] if at is None else at) from error
+            self._cuts.update(differing)
+            self._forget(differing.keys())
         for tp, records in found.items():
             for record in records:
                 value, epoch = record.value or b"", record.leader_epoch
@@ -175,6 +188,14 @@ class KafkaReader:
                 self._ahead_bytes[tp.partition] += _size(ours)
                 self._resume[tp.partition] = record.offset + 1
         return bool(found)
+
+    def _forget(self, partitions: Collection[int]) -> None:
+        """Stop fetching these partitions, and drop what was fetched of them."""
+        for partition in partitions:
+            self._ahead[partition].clear()
+            self._ahead_bytes[partition] = 0
+            self._next.pop(partition, None)
+        self._assign(self._assigned.difference(partitions))
 
     def _take(self, offsets: Mapping[int, int], max_bytes: int) -> list[StreamRecord]:
         taken: list[StreamRecord] = []
@@ -205,6 +226,9 @@ class KafkaReader:
 
     def _out_of_range(self, partition: int, offset: int) -> OffsetOutOfRange:
         return OffsetOutOfRange(self._label, partition, offset, *self._bounds(partition))
+
+    def _cut(self, partition: int, at: int) -> LogCut:
+        return LogCut(self._label, partition, at, *self._bounds(partition))
 
     def _bounds(self, partition: int) -> tuple[int, int]:
         """The start and end of the partition's log."""
