@@ -53,5 +53,5 @@ def failure(kind: str | None, detail: str | None) -> str | Said:
 
 
 def wall(kind: str) -> str | Said:
-    """A kind of wall: in English its name, in other languages the words for it."""
-    return Said(WALLS[kind].sentence, {}, plain=kind) if kind in WALLS else kind
+    """The words for a kind of wall."""
+    return WALLS.get(kind, kind)

@@ -92,8 +92,8 @@ def test_walls_count_by_outlet_the_worst_outlet_first() -> None:
     whole = coverage([health()], walls)
     assert whole.walls == tuple(walls)
     assert said(whole) == (
-        "a.example: walls in place of pages in a week: consent 5, repeated 4; the latest: https://a.example/1",
-        "b.example: walls in place of pages in a week: robot 7; the latest: https://b.example/1",
+        "a.example: walls in place of pages in a week: cookie consent 5, the same text at other addresses 4; the latest: https://a.example/1",
+        "b.example: walls in place of pages in a week: robot check 7; the latest: https://b.example/1",
     )
 
 
