@@ -128,7 +128,7 @@ def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str, 
         found = max(articles_in(scripts), key=len, default="")
         if len(found) > len(text):
             text, origin = found, "script"
-    kept = without_calls(_finished(text, title, facts), tree, url)
+    kept = without_calls(_finished(text, title, facts), tree, url, standing)
     return Candidate(_with_standfirst(drop_boilerplate("\n".join(kept)), standfirst), origin)
 
 

@@ -1,26 +1,29 @@
 """Removes lines that call on the reader and stand among an article's paragraphs: to subscribe, follow, share, write, read on.
 
-A line is removed if the odds of its words (``pipeline.text.page_words``) reach what its evidence asks for. Words alone need
-most; what also is dressed as something else than text (all in italics, all bold, one link), leads to another site or a mail
-address, or stands below the last paragraph, needs less. A line within quotation marks is somebody's words, and one that only
-asks a question may be an interview's: they stay, whatever their words. Evidence is of the line and of its place; no phrase
-and no outlet is known here.
+A line is removed if the odds of its words (``pipeline.text.page_words``) reach what its evidence asks for. Words alone never
+suffice among paragraphs. The line must be shown as something else than text (all in italics, all bold, one link, a box of its
+own), or stand below the last paragraph, which needs higher odds. A shown line that also leads to another site or a mail
+address needs less. A line within quotation marks is somebody's words, and one that only asks a question may be an
+interview's: they stay, whatever their words. Evidence is of the line and of its place; no phrase and no outlet is known here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from lxml.etree import iterwalk
 from lxml.html import HtmlElement
 
+from pipeline.extraction.letters import put_back
 from pipeline.extraction.partial import is_short, surely_offers
 from pipeline.extraction.values import line_of
-from pipeline.text.characters import folded
-from pipeline.text.page_words import LEAST, MAX_CALL_CHARS, is_call, page_odds
+from pipeline.text.characters import folded, normal_line
+from pipeline.text.page_words import LEAST, MAX_CALL_CHARS, PageOdds, ends_as_call, is_call, page_odds
 
 _ITALIC, _BOLD, _LINK, _AWAY, _LAST = 40, 20, 30, 35, 15
 """How much less is needed if the line is all in italics or small letters, all bold, or one link; leads away; is last."""
@@ -34,47 +37,70 @@ _SENTENCE_END = re.compile(r"[.!?。।۔]$")
 _ITALICS = frozenset({"em", "i", "small", "cite"})
 _BOLDS = frozenset({"b", "strong"})
 _BULLET = re.compile(r"^[-•–▪■►*]\s+")
+_NONE: Mapping[str, str] = {}
+_SPACES = re.compile(r"\s+")
+_UNSHOWN = frozenset({"script", "style", "noscript", "template"})
 _MAX_AROUND = 5
+_MIN_PARAGRAPHS = 2
 _NEARLY_ALL = 0.9
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 class Dress(NamedTuple):
-    """How the page shows a line: how much less its words need to say, and whether it is a heading."""
+    """How the page shows a line: as something else than text, how much less its words need to say, whether as a heading."""
 
+    shown: bool = False
     eased: int = 0
     heading: bool = False
 
 
-def without_calls(lines: Sequence[str], tree: HtmlElement, url: str) -> list[str]:
+def without_calls(lines: Sequence[str], tree: HtmlElement, url: str, standing: Mapping[str, str] = _NONE) -> list[str]:
     """The lines (paragraphs of one line each) without those that call on the reader, in order.
 
-    ``tree`` is the page that they were taken from, ``url`` its address. A removed line reached, by its own words, the odds that
-    its own dress and place ask for. Removing again changes nothing.
+    ``tree`` is the page that they were taken from, ``url`` its address, ``standing`` what ``stand_in`` put into it. A removed
+    line reached, by its own words, the odds that its own dress and place ask for. Removing again changes nothing.
     """
+    dresses = _dresses(tree, {_BULLET.sub("", line) for line in lines if _may_be_call(line)}, url, standing)
     kept: list[str] = []
     at_end = True
     for line in reversed(lines):
         # What makes a text partial is left to ``partial``, which marks the text so.
-        if _is_call(line, at_end, tree, url) and not (at_end and is_short("\n".join(lines)) and surely_offers(line)):
+        dress = dresses.get(_BULLET.sub("", line), Dress())
+        if _is_call(line, at_end, dress) and not (at_end and is_short("\n".join(lines)) and surely_offers(line)):
             continue
         kept.append(line)
         at_end = at_end and len(line) < _NO_END_CHARS
     return kept[::-1]
 
 
-def _is_call(line: str, at_end: bool, tree: HtmlElement, url: str) -> bool:
+def _may_be_call(line: str) -> bool:
+    """Whether any dress and place would make it one."""
+    return len(line) <= MAX_CALL_CHARS and any(is_call(line, odds, _ALL) for odds in (_odds(line), _odds_at_end(line)))
+
+
+def _odds(line: str) -> PageOdds:
+    return page_odds(folded(line))
+
+
+def _odds_at_end(line: str) -> PageOdds:
+    """The odds without the names of those who reported and edited; ``_odds`` if it has none."""
+    odds = _odds(line)
+    if odds.mean < LEAST and not _SENTENCE_END.search(line) and (unnamed := _without_names(line)):
+        return page_odds(folded(unnamed))
+    return odds
+
+
+def _is_call(line: str, at_end: bool, dress: Dress) -> bool:
     if len(line) > MAX_CALL_CHARS:
         return False
-    odds, eased = page_odds(folded(line)), _LAST if at_end else 0
-    if at_end and odds.mean < LEAST and not _SENTENCE_END.search(line) and (unnamed := _without_names(line)):
-        odds, eased = page_odds(folded(unnamed)), eased + _NAMED
-    if is_call(line, odds, eased):
+    odds = _odds(line)
+    if at_end and (unnamed := _odds_at_end(line)) != odds:
+        if is_call(line, unnamed, _LAST + _NAMED):
+            return True
+        return dress.shown and not dress.heading and is_call(line, unnamed, _LAST + _NAMED + dress.eased)
+    if at_end and ends_as_call(line, odds):
         return True
-    if not is_call(line, odds, _ALL):
-        return False  # no dress would do
-    dress = _dress_of(tree, _BULLET.sub("", line), url)
-    return not dress.heading and is_call(line, odds, eased + dress.eased)
+    return dress.shown and not dress.heading and is_call(line, odds, dress.eased + (_LAST if at_end else 0))
 
 
 def _without_names(line: str) -> str:
@@ -92,44 +118,85 @@ def _without_names(line: str) -> str:
     return " ".join(kept) if longest > 1 else ""
 
 
-def _dress_of(tree: HtmlElement, line: str, url: str) -> Dress:
-    """The most that any place of the page at which the line stands alone says of it."""
-    begin = line[: max(3, len(line) // 8)].split(" ", 1)[0]
-    best = Dress()
-    for element in tree.iter():
-        if not isinstance(element.tag, str) or not element.text or begin not in element.text:
-            continue
-        around = element
-        for around in (element, *islice(element.iterancestors(), _MAX_AROUND)):
-            if line_of(around, len(line) + 8) == line:
-                break
-        else:
-            continue
-        dress = _dress(around, line, url)
-        if dress.heading:
-            return dress
-        best = max(best, dress)
-    return best
+def _dresses(tree: HtmlElement, lines: Collection[str], url: str, standing: Mapping[str, str]) -> Mapping[str, Dress]:
+    """By line: the most that any place of the page at which the line stands alone says of it. One pass for all lines.
+
+    A line that is a heading anywhere is one.
+    """
+    found: dict[str, Dress] = {}
+    if not lines:
+        return found
+    siblings: dict[HtmlElement, Counter[str]] = {}
+    for element, line in _outermost(tree, lines, standing):
+        dress = _dress(element, line, url, siblings)
+        best = found.get(line)
+        found[line] = dress if best is None or (not best.heading and (dress.heading or dress > best)) else best
+    return found
 
 
-def _dress(element: HtmlElement, line: str, url: str) -> Dress:
-    tags = {element.tag}
-    for around in islice(element.iterancestors(), _MAX_AROUND):
-        if line_of(around, len(line) + 8) != line:
-            break
-        tags.add(around.tag)
-    links = list(element.iter("a")) or ([element] if element.tag == "a" else [])
+def _outermost(tree: HtmlElement, lines: Collection[str], standing: Mapping[str, str]) -> list[tuple[HtmlElement, str]]:
+    """The outermost elements that hold one of the lines and nothing else, with the line; each element is looked at once."""
+    limit = max(map(len, lines)) + 8
+    texts: dict[HtmlElement, str | None] = {}  # None: longer than any of the lines
+    alone: dict[HtmlElement, str] = {}
+    for _, element in iterwalk(tree, events=("end",)):
+        text: str | None = element.text or ""
+        children = [(child, texts.pop(child, "")) for child in element]
+        for child, inner in children:
+            text = None if text is None or inner is None else _short(f"{text}{inner}{child.tail or ''}", limit)
+        text = texts[element] = None if text is None or element.tag in _UNSHOWN else _short(text, limit)
+        line = _known(text, lines, standing) if text else ""
+        if line:
+            alone[element] = line
+            for child, _ in children:
+                if alone.get(child) == line:
+                    del alone[child]
+    return list(alone.items())
+
+
+def _short(text: str, limit: int) -> str | None:
+    """The text with single spaces, which may begin and end it; None if it is over the limit."""
+    text = _SPACES.sub(" ", text)
+    return text if len(text) <= limit + 2 else None
+
+
+def _known(text: str, lines: Collection[str], standing: Mapping[str, str]) -> str:
+    """The one of the lines that the text is; "" if it is none."""
+    line = text.strip()
+    if line not in lines and not line.isascii():
+        line = normal_line(put_back(line, standing))
+    return line if line in lines else ""
+
+
+def _dress(element: HtmlElement, line: str, url: str, siblings: dict[HtmlElement, Counter[str]]) -> Dress:
+    links = list(element.iter("a"))
     enough = len(line) * _NEARLY_ALL
     eases = 0
-    if tags & _ITALICS or _share(element, _ITALICS) >= enough:
+    if element.tag in _ITALICS or _share(element, _ITALICS) >= enough:
         eases += _ITALIC
-    elif tags & _BOLDS or _share(element, _BOLDS) >= enough:
+    elif element.tag in _BOLDS or _share(element, _BOLDS) >= enough:
         eases += _BOLD
-    if "a" in tags or sum(len(line_of(link)) for link in links) >= enough:
+    if sum(len(line_of(link)) for link in links) >= enough:
         eases += _LINK
+    shown = eases > 0 or _is_boxed(element, siblings)
     if any(_leads_away(link.get("href") or "", url) for link in links):
         eases += _AWAY
-    return Dress(eases, bool(tags & _HEADINGS))
+    return Dress(shown, eases, next(element.iter(*_HEADINGS), None) is not None)
+
+
+def _is_boxed(element: HtmlElement, siblings: dict[HtmlElement, Counter[str]]) -> bool:
+    """Whether it is beside the text, between two rules, or the only <div> among paragraphs."""
+    if any(one.tag == "aside" for one in (element, *islice(element.iterancestors(), _MAX_AROUND))):
+        return True
+    above, below = element.getprevious(), element.getnext()
+    if above is not None and below is not None and above.tag == below.tag == "hr":
+        return True
+    parent = element.getparent()
+    if element.tag != "div" or parent is None:
+        return False
+    if parent not in siblings:
+        siblings[parent] = Counter(one.tag for one in parent if isinstance(one.tag, str))
+    return siblings[parent]["div"] == 1 and siblings[parent]["p"] >= _MIN_PARAGRAPHS
 
 
 def _share(element: HtmlElement, tags: frozenset[str]) -> int:

@@ -25,6 +25,7 @@ _BLOCKS = frozenset({"p", "div", "section", "blockquote", "aside", "h2", "h3", "
 _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
 _LONG_LINK_CHARS = 70
 _MAX_WORD_CHARS = 40
+_FIGURE = re.compile(r"\d")
 _PERIOD_END = re.compile(r"[.。۔।:;,]['\"”’»)\]]*$")
 _LABEL_END = re.compile(r"(?:[:：?|→>–-]|(?<!\.)\.\.++|…)\s*$")
 
@@ -48,11 +49,14 @@ def drop_side_links(tree: HtmlElement) -> None:
 
 
 def _announced(heading: HtmlElement) -> bool:
-    """Whether what stood directly above a list of links was its heading, in any language."""
+    """Whether what stood directly above a list of links announced it: a known label, or a short heading in any language."""
     words = line_of(heading, _MAX_LABEL_CHARS)
     if not words or (heading.tail or "").strip():
         return False
-    return heading.tag in _HEADINGS or (heading.tag in ("p", "div") and _LABEL_END.search(words) is not None)
+    if is_label(words):
+        return True
+    # A figure or a time makes it an entry of a live blog, or a sentence about those whom the list names.
+    return heading.tag in _HEADINGS and not _FIGURE.search(words) and next(heading.iter("time"), None) is None
 
 
 def _is_list_of_words(block: HtmlElement) -> bool:

@@ -8,7 +8,7 @@ Only whole, short lines are removed, never a sentence inside a paragraph. There 
   sentence does. So "Lire aussi Le procès s'ouvre lundi" is removed and "Also see the court as…" is kept.
 - ``OPENINGS``: beginnings of notices that have no fixed end.
 
-A line whose words are those of calls to the reader is removed too, without any phrase (``page_words.py``). The phrases and
+At the end of a feed's text, lines whose words are those of calls to the reader go too (``page_words.py``). The phrases and
 patterns are in ``boilerplate.toml``. No rule names an outlet.
 """
 
@@ -18,7 +18,7 @@ import re
 
 from core.package_data import package_toml
 from pipeline.text.characters import folded
-from pipeline.text.page_words import is_call, page_odds
+from pipeline.text.page_words import ends_as_call
 
 MAX_CHARS = 220
 """A longer line counts as a paragraph, whatever it begins with."""
@@ -91,12 +91,23 @@ def drop_boilerplate(text: str, *, wrapped: bool = False) -> str:
     for line in text.split("\n"):
         if not line and (not kept or not kept[-1]):
             continue
-        if (is_boilerplate(line) or (wrapped and is_call(line, page_odds(folded(line))))) and not (
-            wrapped and kept and _continues(kept[-1], line)
-        ):
+        if is_boilerplate(line) and not (wrapped and kept and _continues(kept[-1], line)):
             continue
         kept.append(line)
+    if wrapped:
+        kept = _without_calls_at_the_end(kept)
     return "\n".join(kept).strip()
+
+
+def _without_calls_at_the_end(lines: list[str]) -> list[str]:
+    """The lines without calls to the reader at the end; all of them if nothing else would be left."""
+    size = len(lines)
+    while size and (
+        not lines[size - 1]
+        or (ends_as_call(lines[size - 1]) and not (size > 1 and _continues(lines[size - 2], lines[size - 1])))
+    ):
+        size -= 1
+    return lines[:size] or lines
 
 
 def _continues(above: str, line: str) -> bool:

@@ -18,6 +18,7 @@ from functools import cache
 from typing import NamedTuple
 
 from core.package_data import package_toml
+from pipeline.text.characters import folded
 
 STEM = 5
 """So many letters of a word count."""
@@ -27,7 +28,10 @@ UNKNOWN = -100
 MAX_CALL_CHARS = 260
 """A longer line is a paragraph."""
 SURE = 70
-"""Odds at which words alone suffice."""
+"""Odds that a line needs if it is also shown as something else than text."""
+ENDING, _ASKING = 110, 50
+"""Odds that a plain line needs, and only as the last one; how much less if it asks something and goes on. Elsewhere words alone
+never suffice: news about apps, telecoms and newsletters has the words of calls."""
 LEAST = 10
 """The lowest odds of a call, whatever else speaks for it."""
 _ENOUGH_WORDS, _LEAST_WORDS, _FOR_A_MISSING_WORD = 6, 3, 30
@@ -72,6 +76,13 @@ def is_call(line: str, odds: PageOdds, eased: int = 0) -> bool:
         and not _QUOTED.search(line)
         and not _ONLY_ASKS.fullmatch(line)
     )
+
+
+def ends_as_call(line: str, odds: PageOdds | None = None) -> bool:
+    """Whether a plain line, which is the last of a text that has others, is a call by its words."""
+    odds = odds or page_odds(folded(line))
+    asks = any(sign in line[:-1] for sign in "?？؟;")
+    return is_call(line, odds, SURE - ENDING + (_ASKING if asks else 0))
 
 
 def stems_of(flat: str) -> list[str]:

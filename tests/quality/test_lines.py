@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from benchmarks.lines.__main__ import both_sides, fitted, mean
-from pipeline.extraction.clean import extract
+from pipeline.extraction.clean import clean_text, extract
 from pipeline.text.characters import folded, normal_text
 from pipeline.text.page_words import is_call, page_odds
 from tests.corpora import corpus
@@ -24,6 +24,11 @@ from tests.corpora import corpus
 LINES = Path(__file__).parent / "lines"
 ARTICLES: dict[str, dict[str, Any]] = tomllib.loads((LINES / "articles.toml").read_text("utf-8"))
 CASES: list[dict[str, Any]] = tomllib.loads((LINES / "cases.toml").read_text("utf-8"))["case"]
+SENTENCES: list[tuple[str, str]] = [
+    (listed["language"], text)
+    for listed in tomllib.loads((LINES / "sentences.toml").read_text("utf-8"))["sentence"]
+    for text in listed["texts"]
+]
 FETCHED = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
@@ -48,6 +53,20 @@ def test_only_lines_that_are_not_the_articles_go(case: dict[str, Any]) -> None:
     assert [one for one in case.get("gone", ()) if one in text] == []
     wanted = [*case.get("kept", ()), *map(normal_text, ARTICLES[case["language"]]["paragraphs"])]
     assert [one for one in wanted if one not in text] == []
+
+
+@pytest.mark.parametrize(("language", "sentence"), SENTENCES, ids=[sentence[:40] for _, sentence in SENTENCES])
+def test_a_sentence_about_apps_and_media_stays(language: str, sentence: str) -> None:
+    first, _, rest = sentence.partition(" ")
+    for shown in (f"<p>{sentence}</p>", f'<p><a href="https://source.example/x">{first}</a> {rest}</p>'):
+        case = {"language": language, "after": 2, "html": shown}
+        text = extract(page_of(case), url="https://outlet.example/news/story-1", fetched_at=FETCHED).text
+        assert normal_text(sentence) in text
+    paragraphs = ARTICLES[language]["paragraphs"]
+    last = {"language": language, "after": len(paragraphs), "html": f"<p>{sentence}</p>"}
+    assert normal_text(sentence) in extract(page_of(last), url="https://outlet.example/a", fetched_at=FETCHED).text
+    assert clean_text(sentence) == normal_text(sentence)
+    assert normal_text(sentence) in clean_text(f"{paragraphs[0]}\n\n{sentence}\n\n{paragraphs[1]}")
 
 
 def test_calls_of_a_left_out_fifth_are_told_from_sentences() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml.html import HtmlElement, fromstring
 
+from pipeline.extraction import calls
 from pipeline.extraction.calls import without_calls
 from pipeline.text.characters import folded
 from pipeline.text.page_words import LEAST, is_call, page_odds
@@ -39,7 +40,7 @@ def test_no_line_goes_that_its_own_evidence_does_not_name(given_lines: list[str]
     for line in given_lines:
         if page_odds(folded(line)).mean < LEAST:
             assert kept.count(line) == given_lines.count(line)
-        if is_call(line, page_odds(folded(line))):
+        if "<em>" in markup and is_call(line, page_odds(folded(line))):
             assert line not in kept
     assert without_calls(kept, tree, URL) == kept
 
@@ -51,7 +52,7 @@ def test_no_line_goes_that_its_own_evidence_does_not_name(given_lines: list[str]
 )
 def test_between_paragraphs_the_order_does_not_matter(given_lines: list[str]) -> None:
     ending = [*given_lines, SENTENCE]
-    tree = page([f"<p>{line}</p>" for line in ending])
+    tree = page([f"<p><em>{line}</em></p>" for line in ending])
     assert set(without_calls(ending, tree, URL)) == set(without_calls([*given_lines[::-1], SENTENCE], tree, URL))
 
 
@@ -70,6 +71,34 @@ def test_words_in_doubt_go_only_in_another_dress(markup: str, gone: bool) -> Non
     line = MILD if "and there" not in markup else f"{MILD} and there"
     tree = page([f"<p>{SENTENCE}</p>", markup.format(MILD), f"<p>{SENTENCE}</p>"])
     assert (line not in without_calls([SENTENCE, line, SENTENCE], tree, URL)) is gone
+
+
+@pytest.mark.parametrize(
+    "block",
+    [f"<aside><p>{CALL}</p></aside>", f"<div>{CALL}</div>", f"<hr><p>{CALL}</p><hr>", f"<p><b>{CALL}</b></p>"],
+)
+def test_among_paragraphs_words_alone_do_not_suffice(block: str) -> None:
+    around = [SENTENCE, CALL, SENTENCE]
+    assert without_calls(around, page([f"<p>{line}</p>" for line in around]), URL) == around
+    assert CALL not in without_calls(around, page([f"<p>{SENTENCE}</p>", block, f"<p>{SENTENCE}</p>"]), URL)
+
+
+def test_each_element_is_looked_at_once_for_all_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    def looks(count: int) -> int:
+        looked: list[str] = []
+
+        def counted(text: str, limit: int) -> str | None:
+            looked.append(text)
+            return short(text, limit)
+
+        monkeypatch.setattr(calls, "_short", counted)
+        given_lines = [f"{CALL} {number}" for number in range(count)]
+        tree = page([f"<p><em>{line}</em></p>" for line in given_lines])
+        assert without_calls([*given_lines, SENTENCE], tree, URL) == [SENTENCE]
+        return len(looked)
+
+    short = calls._short
+    assert looks(200) < 2.2 * looks(100) < 2_000
 
 
 @pytest.mark.parametrize("line", [f'"{CALL}," he said', f"«{CALL}»", f"{CALL}?"])
