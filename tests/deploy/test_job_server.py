@@ -30,8 +30,11 @@ def started(folder: Path, program: list[str], *arguments: str) -> subprocess.Pop
     java = folder / "java"
     java.write_text("\n".join(["#!/bin/bash", *program, ""]))
     java.chmod(0o755)
+    # A shell can't catch a signal that it was started to ignore, as jobs in the background of a script ignore SIGINT.
     return subprocess.Popen(
-        ["sh", SCRIPT, *arguments], cwd=folder, env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+        ["env", "--default-signal=INT", "sh", SCRIPT, *arguments],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"},
     )
 
 
