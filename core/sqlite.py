@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 _PAUSE_S = 0.01
 
@@ -31,6 +32,17 @@ def switch_to_wal(connection: sqlite3.Connection, patience_s: float) -> None:
             time.sleep(_PAUSE_S)
         else:
             return
+
+
+def is_being_written(part: Path) -> bool:
+    """Whether a process still writes this incomplete file. False for one that a killed process left, or a missing one."""
+    try:
+        with closing(sqlite3.connect(f"{part.resolve().as_uri()}?mode=rw", uri=True, timeout=0)) as database:
+            database.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        # One that was cut off in the middle may be no database at all.
+        return primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return False
 
 
 def overwrite_deleted(connection: sqlite3.Connection) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -17,7 +16,6 @@ from typing import Any, NamedTuple, Self
 import zstandard
 
 from core.records import OrderKey, Position, RawArticle, article_id, encode, raw_hash, to_ms
-from core.sqlite import primary_code
 from pipeline.drivers.slices import SliceLimits
 from pipeline.elements import Envelope, RefusedRecord, Rejection
 
@@ -118,17 +116,6 @@ class SortedWriter:
         """Remove the incomplete file; does nothing after ``finish``."""
         self._database.close()
         self._part.unlink(missing_ok=True)
-
-
-def is_being_written(part: Path) -> bool:
-    """Whether a process still writes this incomplete file. False for one that a killed process left, or a missing one."""
-    try:
-        with closing(sqlite3.connect(f"{part.resolve().as_uri()}?mode=rw", uri=True, timeout=0)) as database:
-            database.execute("BEGIN IMMEDIATE")
-    except sqlite3.Error as error:
-        # One that was cut off in the middle may be no database at all.
-        return primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    return False
 
 
 class SortedHistory:

@@ -63,3 +63,13 @@ def test_help_and_version_import_no_command() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[] []\n"
+
+
+@pytest.mark.parametrize("module", ["delivery", "replay", "runs", "trace"])
+def test_commands_that_read_or_deliver_import_neither_beam_nor_extraction(module: str) -> None:
+    code = (
+        f"import sys, wirewatch.commands.{module}\n"
+        "print(sorted({'apache_beam', 'trafilatura', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -12,10 +12,10 @@ import msgspec
 from core.errors import UsageError
 from core.records import Subscription
 from core.settings import Settings
+from core.sqlite import is_being_written
 from core.store import Store, SubscriptionStore
 from core.store.pruning_marks import TEXTS, pruned_of
 from core.topics.definitions import definitions_with, folder_definitions
-from pipeline.drivers.sorted_input import is_being_written
 from pipeline.ledger.story_rules import story_rules
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, copy_queries, first_place_ms, run_names
 
