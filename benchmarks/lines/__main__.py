@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.walls.examples import TESTS, Example, articles, in_more_languages
+from benchmarks.walls.weights import toml_lines
 from core.common_words import common_words
 from pipeline.text import page_words
 from pipeline.text.characters import folded
@@ -27,7 +28,6 @@ _ONCE = 0.6
 _ENOUGH_SENTENCES, _COMMON = 250, 3
 """A language with fewer sentences has its frequent words (``core.common_words``) counted as if so many sentences had them."""
 _MIN_CHARS = 15
-_LINE = 110
 _SENTENCE = re.compile(r"(?<=[.!?؟।۔])\s+|(?<=[。！？])|\n")
 
 
@@ -114,19 +114,8 @@ def report(calls: Sequence[Example], sentences: Sequence[Example]) -> Iterator[s
 def write(weights: Mapping[str, int]) -> None:
     """Write the weights into the package."""
     lines = ["# Written by `python -m benchmarks.lines --write`; see page_words.py. By weight: the stems."]
-    for weight in sorted(set(weights.values()), reverse=True):
-        stems = sorted(stem for stem, own in weights.items() if own == weight)
-        lines.append(f'{weight} = """\n{_wrapped(stems)}"""' if len(stems) > 1 else f'{weight} = "{stems[0]}"')
+    lines += toml_lines(weights)
     Path(page_words.__file__).with_suffix(".toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _wrapped(stems: Sequence[str]) -> str:
-    lines = [""]
-    for stem in stems:
-        if len(lines[-1]) + len(stem) > _LINE:
-            lines.append("")
-        lines[-1] += f"{stem} "
-    return "".join(f"{line.strip()}\n" for line in lines)
 
 
 if __name__ == "__main__":

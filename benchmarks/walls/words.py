@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.walls.examples import Example, articles, in_more_languages, walls
+from benchmarks.walls.weights import toml_lines
 from pipeline.extraction import wall_words
 from pipeline.extraction.wall_words import UNKNOWN, stems_of
 from pipeline.extraction.walls import READS_SO_BY_WORDS
 
 _SMOOTH = 0.3
 _MOST = 300
-_LINE = 110
 
 Weights = dict[str, tuple[int, str]]
 
@@ -83,16 +83,5 @@ def write() -> None:
     weights = fitted(*both_sides())
     for kind in sorted({kind for _, kind in weights.values()}):
         lines += ["", f"[{kind}]"]
-        for weight in sorted({weight for weight, of in weights.values() if of == kind}, reverse=True):
-            stems = sorted(stem for stem, (own, of) in weights.items() if own == weight and of == kind)
-            lines.append(f'{weight} = """\n{_wrapped(stems)}"""' if len(stems) > 1 else f'{weight} = "{stems[0]}"')
+        lines += toml_lines({stem: weight for stem, (weight, of) in weights.items() if of == kind})
     Path(wall_words.__file__).with_suffix(".toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _wrapped(stems: Sequence[str]) -> str:
-    lines = [""]
-    for stem in stems:
-        if len(lines[-1]) + len(stem) > _LINE:
-            lines.append("")
-        lines[-1] += f"{stem} "
-    return "".join(f"{line.strip()}\n" for line in lines)
