@@ -72,12 +72,7 @@ def shown_of(signs: Signs, facts: PageFacts, text: str) -> Shown:
 
 def surely_offers(line: str) -> bool:
     """Whether a line at the end of a short text surely offers the rest of it, so that it makes the text partial."""
-    if len(line) > _OFFER_CHARS or _QUOTED.search(line):
-        return False
-    if len(line) <= _LEFT_CHARS and _says_how_much_is_left(line):
-        return True
-    meaning = meaning_of(line)
-    return meaning.odds >= _SURELY and meaning.kind in _OFFERS
+    return _offer_odds(line) >= _SURELY
 
 
 def is_short(text: str) -> bool:
@@ -92,6 +87,16 @@ def _offers_the_rest(signs: Signs, facts: PageFacts, text: str) -> bool:
     return says("subscription", beside) or says("subscription", text, words=2)
 
 
+def _offer_odds(line: str) -> int:
+    """The odds that a line at the end offers the rest: ``_SURELY`` if it says how much is left, 0 if it cannot be an offer."""
+    if len(line) > _OFFER_CHARS or _QUOTED.search(line):
+        return 0
+    if len(line) <= _LEFT_CHARS and _says_how_much_is_left(line):
+        return _SURELY
+    meaning = meaning_of(line)
+    return meaning.odds if meaning.kind in _OFFERS else 0
+
+
 def _says_how_much_is_left(line: str) -> bool:
     return _HOW_MUCH_IS_LEFT.search(line) is not None and _OF_A_TEXT.search(line) is not None
 
@@ -101,15 +106,9 @@ def _without_offer(text: str) -> str:
     lines = text.split("\n")
     surely, kept = False, len(lines)
     for at in range(len(lines) - 1, max(0, len(lines) - 1 - _MOST_OFFER_LINES), -1):
-        line = lines[at]
-        if len(line) > _OFFER_CHARS or _QUOTED.search(line):
+        odds = _offer_odds(lines[at])
+        if odds < _PERHAPS:
             break
-        if len(line) <= _LEFT_CHARS and _says_how_much_is_left(line):
-            surely, kept = True, at
-            continue
-        meaning = meaning_of(line)
-        if meaning.odds < _PERHAPS or meaning.kind not in _OFFERS:
-            break
-        surely |= meaning.odds >= _SURELY
+        surely |= odds >= _SURELY
         kept = at
     return "\n".join(lines[:kept]) if surely else text
