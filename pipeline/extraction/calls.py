@@ -60,47 +60,53 @@ def without_calls(lines: Sequence[str], tree: HtmlElement, url: str, standing: M
     ``tree`` is the page that they were taken from, ``url`` its address, ``standing`` what ``stand_in`` put into it. A removed
     line reached, by its own words, the odds that its own dress and place ask for. Removing again changes nothing.
     """
-    dresses = _dresses(tree, {_BULLET.sub("", line) for line in lines if _may_be_call(line)}, url, standing)
+    may = _which_may_be_calls(lines)
+    if not may:
+        return list(lines)
+    dresses = _dresses(tree, {_BULLET.sub("", line) for line in may}, url, standing)
     kept: list[str] = []
     at_end = True
     for line in reversed(lines):
-        # What makes a text partial is left to ``partial``, which marks the text so.
-        dress = dresses.get(_BULLET.sub("", line), Dress())
-        if _is_call(line, at_end, dress) and not (at_end and is_short("\n".join(lines)) and surely_offers(line)):
-            continue
+        if line in may:
+            dress = dresses.get(_BULLET.sub("", line), Dress())
+            # What makes a text partial is left to ``partial``, which marks the text so.
+            if _is_call(line, *may[line], at_end, dress) and not (
+                at_end and is_short("\n".join(lines)) and surely_offers(line)
+            ):
+                continue
         kept.append(line)
         at_end = at_end and len(line) < _NO_END_CHARS
     return kept[::-1]
 
 
-def _may_be_call(line: str) -> bool:
-    """Whether any dress and place would make it one."""
-    return len(line) <= MAX_CALL_CHARS and any(is_call(line, odds, _ALL) for odds in (_odds(line), _odds_at_end(line)))
+def _which_may_be_calls(lines: Sequence[str]) -> dict[str, tuple[PageOdds, PageOdds]]:
+    """The lines that some dress and place would make calls, with their odds and their odds at the end."""
+    may: dict[str, tuple[PageOdds, PageOdds]] = {}
+    for line in lines:
+        if len(line) > MAX_CALL_CHARS:
+            continue
+        odds = page_odds(folded(line))
+        unnamed = _odds_at_end(line, odds)
+        if is_call(line, odds, _ALL) or is_call(line, unnamed, _ALL):
+            may[line] = odds, unnamed
+    return may
 
 
-def _odds(line: str) -> PageOdds:
-    return page_odds(folded(line))
-
-
-def _odds_at_end(line: str) -> PageOdds:
-    """The odds without the names of those who reported and edited; ``_odds`` if it has none."""
-    odds = _odds(line)
+def _odds_at_end(line: str, odds: PageOdds) -> PageOdds:
+    """The odds without the names of those who reported and edited; ``odds`` if it has none."""
     if odds.mean < LEAST and not _SENTENCE_END.search(line) and (unnamed := _without_names(line)):
         return page_odds(folded(unnamed))
     return odds
 
 
-def _is_call(line: str, at_end: bool, dress: Dress) -> bool:
-    if len(line) > MAX_CALL_CHARS:
-        return False
-    odds = _odds(line)
-    if at_end and (unnamed := _odds_at_end(line)) != odds:
-        if is_call(line, unnamed, _LAST + _NAMED):
-            return True
-        return dress.shown and not dress.heading and is_call(line, unnamed, _LAST + _NAMED + dress.eased)
+def _is_call(line: str, odds: PageOdds, unnamed: PageOdds, at_end: bool, dress: Dress) -> bool:
+    """Whether this dress and place make a call of a line with these odds. ``unnamed``: its odds at the end."""
+    shown = dress.shown and not dress.heading
+    if at_end and unnamed != odds:
+        return is_call(line, unnamed, _LAST + _NAMED + (dress.eased if shown else 0))
     if at_end and ends_as_call(line, odds):
         return True
-    return dress.shown and not dress.heading and is_call(line, odds, dress.eased + (_LAST if at_end else 0))
+    return shown and is_call(line, odds, dress.eased + (_LAST if at_end else 0))
 
 
 def _without_names(line: str) -> str:
