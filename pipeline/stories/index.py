@@ -142,10 +142,7 @@ class StoryIndex:
                 rows = columns.features.take(alike)
                 alike = alike[are_one_event(known, rows, columns.outlets[alike] != outlet)]
         if known["shingles"]:
-            keys = _copy_keys(known)
-            found, by_key = self._by_band.find(keys)
-            seen = self._visible(found, own, as_of)
-            slots = _distinct(_rarest(found[seen], by_key[seen], keys, MAX_COPY_CANDIDATES)[0])
+            slots = self._found(self._by_band, _copy_keys(known), MAX_COPY_CANDIDATES, own, as_of)
             if len(slots):
                 copies = are_copies(known, columns.features.take(slots), columns.outlets[slots] != outlet)
                 alike = np.concatenate((alike, slots[copies]))
@@ -174,9 +171,7 @@ class StoryIndex:
             question = Question(known, number, as_of, columns, background, self.similarity)
             return self._event_across(question, self._nearest(terms, keys, own, as_of, number), own)
         terms = _rare(terms, background.counts_of(np.asarray(terms, np.uint32)).tolist(), MAX_TERM_ARTICLES)
-        found, by_key = self._by_term.find(terms)
-        seen = self._visible(found, own, as_of, number)
-        slots = _distinct(_rarest(found[seen], by_key[seen], terms, MAX_GROUP_CANDIDATES)[0])
+        slots = self._found(self._by_term, terms, MAX_GROUP_CANDIDATES, own, as_of, number)
         if not len(slots):
             return None
         ages = as_of.time_ms - columns.times[slots]
@@ -291,6 +286,14 @@ class StoryIndex:
             for at in together.tolist():
                 seen[at] = places[slots[at]] < place
         return seen
+
+    def _found(
+        self, held: Multimap, keys: list[int], most: int, own: int, as_of: OrderKey, language: int | None = None
+    ) -> Slots:
+        """The slots that count under the rarest of the keys, about ``most``, in ascending order, each once."""
+        found, by_key = held.find(keys)
+        seen = self._visible(found, own, as_of, language)
+        return _distinct(_rarest(found[seen], by_key[seen], keys, most)[0])
 
     def _nearest(self, terms: list[int], keys: list[int], own: int, as_of: OrderKey, language: int) -> Slots:
         """About ``MAX_NEAR`` of the slots found by terms in this ``language`` and by keys in any, in ascending order.
