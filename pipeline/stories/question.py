@@ -26,7 +26,10 @@ class Compared(NamedTuple):
 
 
 class Question:
-    """A question. ``known``: the text's features; ``language``: its number; ``background``: the window as of its place."""
+    """A question. ``known``: the text's features; ``language``: its number; ``background``: the window as of its place.
+
+    Ask ``near`` first, and the others only if it scored an entry.
+    """
 
     def __init__(
         self,
@@ -65,12 +68,8 @@ class Question:
         return self._compared.plain[rows].tolist(), [dict(zip(INPUTS, row, strict=True)) for row in inputs]
 
     def _rows(self, slots: Slots) -> Slots:
-        """The rows of the slots among those compared; compares missing ones now."""
+        """The rows of the slots among those compared, of which ``near`` must have left some; compares missing ones now."""
         held = self._compared.slots
-        if not len(held):
-            ordered = np.sort(slots)
-            self._compared = self._compare(ordered)
-            return ordered.searchsorted(slots)
         places = np.minimum(held.searchsorted(slots), len(held) - 1)
         new = slots[held[places] != slots]
         if not len(new):
