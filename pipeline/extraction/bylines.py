@@ -293,12 +293,7 @@ def _split(line: str, *, shown: bool) -> Iterator[str]:
         if shown and " " in names[0]:
             names = [name for name in names if " " in name or name[0].lower() == name[0].upper() or name[0].isupper()]
         # "By A. Keel and B. Lind, Geneva": one word behind whole names is where they wrote.
-        if (
-            shown
-            and ("," in line or "،" in line)
-            and all(" " in name for name in names[:-1])
-            and _is_place(names[-1], line)
-        ):
+        if shown and all(" " in name for name in names[:-1]) and _is_place(names[-1], line):
             names.pop()
     yield from (in_small_letters(in_order(name)) for name in names)
 

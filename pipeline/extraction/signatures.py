@@ -55,9 +55,9 @@ def signatures(tree: HtmlElement, marks: Marks) -> tuple[str, ...]:
     """
     paragraphs = list(tree.iter("p"))
     for paragraph in paragraphs[:_MAX_LAST]:
-        # Cheaper than the words, and enough for most pages.
         if found := _KOREAN_DATELINE.match((paragraph.text or "").lstrip()):
             return tuple(re.split(r"[\s·,]+", found[1].strip(" ·,")))
+        # Cheaper than the words, and enough for most pages.
         if _REPORTER.search(paragraph.text_content()) is None:
             continue
         if found := _IN_DATELINE.search(words_of(paragraph)[:_DATELINE_CHARS]):
