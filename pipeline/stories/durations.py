@@ -36,21 +36,24 @@ _ENDINGS = {
     "az": "lik liq luk luq", "bn": "র ের ে", "hu": "s as es os", "kk": "лық лік дық дік тық тік", "ne": "को मा पछि देखि सम्म",
     "tr": "lik luk",
 }  # fmt: skip
-"""Endings of units after a number that neither CLDR's forms nor the stemmers cover: "18 aylık", "18 মাসের". Folded on use."""
+"""Endings of units after a number that neither CLDR's forms nor the stemmers cover: "18 aylık", "18 মাসের"."""
 
 _CJK = r"\p{Han}\p{Hiragana}\p{Katakana}"
 _ENDS_UNIT = regex.compile(
     rf"\Z|[^\p{{L}}\p{{M}}]|[^{_CJK}]|(?!の\s*\p{{Nd}})\p{{Hiragana}}|[前后後内內来來多间間以之里裡起了半的目]"
 )
 """What follows a unit in Chinese and Japanese, unlike the rest of a longer word (天津) or of a fraction (3分の1)."""
+_SHOWS_END = regex.compile(rf"\Z|[^\p{{L}}\p{{M}}]|[{_CJK}]")
+"""What follows a unit if it is surely whole: Thai and its neighbours have no particles that show where a word ends."""
 _MEASURES = "个個多余餘"
 
 
 class _Units(NamedTuple):
-    """The words for units of time in a language, folded, and their stems."""
+    """The words for units of time in a language, folded, their stems, and ``endings`` (folded) that they may have."""
 
-    words: frozenset[str]
-    stems: frozenset[str]
+    words: frozenset[str] = frozenset()
+    stems: frozenset[str] = frozenset()
+    endings: tuple[str, ...] = ()
 
 
 def without_durations(figures: Iterable[FigureSpan], text: str, language: str | None) -> list[FigureSpan]:
@@ -86,8 +89,7 @@ def _unit(text: str, end: int, units: _Units, language: str) -> tuple[bool, bool
     word = fold(found[1])
     if word in units.words:
         return True, False
-    endings = map(fold, _ENDINGS.get(language, "").split())
-    inflected = any(word.endswith(one) and word[: -len(one)] in units.words for one in endings)
+    inflected = any(word.endswith(one) and word[: -len(one)] in units.words for one in units.endings)
     return False, inflected or not units.stems.isdisjoint(_stems(found[1], language))
 
 
@@ -105,9 +107,8 @@ def _unspaced_unit(behind: str, units: _Units) -> tuple[bool, bool]:
             continue
         if not _ENDS_UNIT.match(rest):
             continue
-        if not rest or regex.match(rf"[^\p{{L}}\p{{M}}]|[{_CJK}]", rest):
+        if _SHOWS_END.match(rest):
             return True, False
-        # Thai and its neighbours have no particles that show where the word ends.
         related = True
     return False, related
 
@@ -121,10 +122,12 @@ def _units(language: str) -> _Units:
     try:
         locale = Locale.parse(language)
     except (UnknownLocaleError, ValueError):
-        return _Units(frozenset(), frozenset())
+        return _Units()
     words = dict.fromkeys(_forms(locale))
     return _Units(
-        frozenset(filter(None, map(fold, words))), frozenset(stem for word in words for stem in _stems(word, language))
+        words=frozenset(filter(None, map(fold, words))),
+        stems=frozenset(stem for word in words for stem in _stems(word, language)),
+        endings=tuple(map(fold, _ENDINGS.get(language, "").split())),
     )
 
 
