@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from core.saying import Said, saying
+from core.saying import Said, counting, saying
 
 _REWRITTEN = re.compile(r"rewritten: ([0-9]+) words removed, ([0-9]+) added")
 _SOURCES = re.compile(r"([0-9]+) independent sources by now")
@@ -30,5 +30,7 @@ def own_sentence(kind: str, text: str) -> Said | None:
             "rewritten: %(removed)s words removed, %(added)s added", removed=int(found[1]), added=int(found[2])
         )
     if kind == "sources" and (found := _SOURCES.fullmatch(text)):
-        return saying("%(count)s independent sources by now", count=int(found[1]))
+        return counting(
+            "%(num)s independent source by now", "%(num)s independent sources by now", int(found[1])
+        )
     return None

@@ -452,6 +452,21 @@ def test_news_that_wirewatch_wrote_is_translated_and_words_of_articles_are_not(
         assert news_text(text, kind) == shown
 
 
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (1, "مصدر مستقل واحد حتى الآن"),
+        (2, "مصدران مستقلان حتى الآن"),
+        (3, "3 مصادر مستقلة حتى الآن"),
+        (11, "11 مصدرًا مستقلًا حتى الآن"),
+        (100, "100 مصدر مستقل حتى الآن"),
+    ],
+)
+def test_the_number_of_sources_has_the_plural_of_the_language(count: int, shown: str) -> None:
+    with language.speaking("ar"):
+        assert news_text(more_sources(count), "sources") == shown
+
+
 def test_countries_are_named_in_the_language_of_the_reader() -> None:
     named = {}
     for code in LANGUAGES:
