@@ -246,7 +246,7 @@ def _limit(desk: Desk, request: Request, caller: Caller | None) -> None:
         what = "feeds"
     wait_s = desk.buckets.take(f"{what} {who}", limit, desk.monotonic())
     if wait_s:
-        raise too_many(wait_s, gettext("too many requests: try again in %(num)s s", num=round(wait_s)))
+        raise too_many(wait_s)
 
 
 def _check_parameters(request: Request) -> None:

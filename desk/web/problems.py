@@ -60,9 +60,11 @@ class Refused(Exception):
         self.status, self.detail, self.headers = status, detail, dict(headers or {})
 
 
-def too_many(wait_s: float, detail: str) -> Refused:
-    """The refusal of one request too many, which may come again after ``wait_s``."""
-    return Refused(429, detail, {"Retry-After": str(max(1, round(wait_s)))})
+def too_many(wait_s: float, detail: str = "") -> Refused:
+    """The refusal of one request too many, which may come again after ``wait_s``: without ``detail``, its message says so."""
+    whole_s = max(1, round(wait_s))
+    detail = detail or gettext("too many requests: try again in %(num)s s", num=whole_s)
+    return Refused(429, detail, {"Retry-After": str(whole_s)})
 
 
 class SignInNeeded(Refused):

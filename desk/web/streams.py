@@ -44,8 +44,8 @@ def event_stream(
 ) -> Response:
     """A response that sends ``events``.
 
-    Refuses with 429 if the caller (with the message ``full``) or the caller's address has too many streams open, and with 503
-    if there are too many in total.
+    Refuses with 429 if the caller (with the message ``full``) or the caller's address has too many streams open or the caller
+    opens them too fast, and with 503 if there are too many in total.
     """
     together, places, each = desk.streams
     place = place_of(request.state.address)
@@ -57,7 +57,7 @@ def event_stream(
         raise Refused(503, gettext("too many pages are open at this desk"), {"Retry-After": "30"})
     # What a stream sends first costs more than most pages, and its slot is free again as soon as the client hangs up.
     if wait_s := desk.buckets.take(f"streams {caller.id}", OPENING, desk.monotonic()):
-        raise too_many(wait_s, full)
+        raise too_many(wait_s)
 
     async def slotted() -> AsyncIterator[ServerSentEvent]:
         # Taken only now, since a stream that is never read is never closed either.

@@ -194,8 +194,12 @@ def test_a_person_may_not_reopen_streams_without_end(desk: Desk, client: TestCli
         pass
     refused = client.get("/api/v1/stream?since=0", headers=token_of(desk))
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    # None is open.
+    assert refused.json()["detail"] == "too many requests: try again in 1 s"
     sign_in(client, "reader")
-    assert client.get("/live/events").status_code == 429
+    refused = client.get("/live/events")
+    assert refused.status_code == 429
+    assert "Too many requests: try again in 1 s." in refused.text
     assert client.get("/alerts").status_code == 200
     with served(create_app(desk)) as url:
         editor = Listener(f"{url}/api/v1/stream", token_of(desk, "editor"))

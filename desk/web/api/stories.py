@@ -258,7 +258,7 @@ async def stream(
     ``hello`` comes first. An event's id is the number of the transaction that stored it. A client that reconnects with it as
     ``Last-Event-ID`` (or ``since``) misses nothing. Delivery is at least once: if the connection breaks within a transaction,
     its events are repeated. An item that changed several times in the meantime is sent once, in its present state. 429 if the
-    caller has too many streams open.
+    caller has too many streams open, or opens them too fast.
     """
     resumes = since is not None or "last-event-id" in request.headers
     begin = last_id(request, -1 if since is None else since) if resumes else None
