@@ -30,7 +30,5 @@ def own_sentence(kind: str, text: str) -> Said | None:
             "rewritten: %(removed)s words removed, %(added)s added", removed=int(found[1]), added=int(found[2])
         )
     if kind == "sources" and (found := _SOURCES.fullmatch(text)):
-        return counting(
-            "%(num)s independent source by now", "%(num)s independent sources by now", int(found[1])
-        )
+        return counting("%(num)s independent source by now", "%(num)s independent sources by now", int(found[1]))
     return None
