@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -38,13 +39,11 @@ async def turn_of(request: Request) -> AsyncIterator[Turn]:
         await request.form(max_fields=500)
     if not await _taken(desk, person):
         raise Refused(503, gettext(BUSY), {"Retry-After": "2"})
-    turn = Turn(desk)
-    watch = asyncio.create_task(_watch(request, turn))
-    try:
-        yield turn
-    finally:
-        watch.cancel()
-        _give_back(desk, person)
+    async with _watched(request) as turn:
+        try:
+            yield turn
+        finally:
+            _give_back(desk, person)
 
 
 async def in_turns(request: Request, make: Callable[[Stopped], Iterator[bytes]]) -> AsyncIterator[bytes]:
@@ -53,10 +52,8 @@ async def in_turns(request: Request, make: Callable[[Stopped], Iterator[bytes]])
     The turn ends before its part is sent, so a client that reads slowly holds none. Ends early if the client disconnects.
     """
     desk, person = desk_of(request), caller_of(request).id
-    turn = Turn(desk)
-    parts = make(turn.stopped)
-    watch = asyncio.create_task(_watch(request, turn))
-    try:
+    async with _watched(request) as turn:
+        parts = make(turn.stopped)
         while not turn.stopped():
             if not await _taken(desk, person):
                 continue
@@ -67,8 +64,6 @@ async def in_turns(request: Request, make: Callable[[Stopped], Iterator[bytes]])
             if part is None:
                 return
             yield part
-    finally:
-        watch.cancel()
 
 
 async def _taken(desk: Desk, person: str) -> bool:
@@ -88,6 +83,17 @@ async def _taken(desk: Desk, person: str) -> bool:
 def _give_back(desk: Desk, person: str) -> None:
     for slots, key in zip(desk.searches, ("", person), strict=True):
         slots.give_back(key)
+
+
+@asynccontextmanager
+async def _watched(request: Request) -> AsyncIterator[Turn]:
+    """A turn that stops if the client disconnects within the block."""
+    turn = Turn(desk_of(request))
+    watch = asyncio.create_task(_watch(request, turn))
+    try:
+        yield turn
+    finally:
+        watch.cancel()
 
 
 async def _watch(request: Request, turn: Turn) -> None:
