@@ -93,8 +93,12 @@ def locale() -> Locale:
 
 def own_name(code: str) -> str:
     """A language's name in that language, for a list to choose from: English, Deutsch."""
-    name = Locale.parse(code).display_name or code
-    return name[:1].upper() + name[1:]
+    return capitalised(Locale.parse(code).display_name or code)
+
+
+def capitalised(text: str) -> str:
+    """A text with its first letter in upper case; the rest stays, unlike with Jinja's ``capitalize``."""
+    return text[:1].upper() + text[1:]
 
 
 def direction() -> str:

@@ -232,11 +232,6 @@ def news_text(text: str, kind: str) -> str:
     return said(sentence) if sentence is not None else text
 
 
-def capitalised(text: str) -> str:
-    """A text with its first letter in upper case; the rest stays, unlike with Jinja's ``capitalize``."""
-    return text[:1].upper() + text[1:]
-
-
 def closed_up(text: str) -> str:
     """Joins a text of separate words and punctuation marks, with normal spacing around the marks."""
     return _AFTER_BRACKET.sub("", _BEFORE_MARK.sub("", text))

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
 from core.errors import Conflict, InputError, NotFound, QueryError, StoreError, Unavailable, UsageError, WirewatchError
-from desk.language import N_, gettext, said, said_error
+from desk.language import N_, capitalised, gettext, said, said_error
 from desk.web.render import page
 
 PROBLEM_JSON = "application/problem+json"
@@ -88,7 +88,7 @@ def answer(request: Request, status: int, detail: str, headers: Mapping[str, str
         body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
         return Response(msgspec.json.encode(body), status, dict(headers or {}), PROBLEM_JSON)
     title = gettext(_TITLES[status]) if status in _TITLES else title.capitalize()
-    detail = f"{detail[:1].upper()}{detail[1:]}"
+    detail = capitalised(detail)
     detail = detail if detail.endswith((".", "!", "?", "؟")) else f"{detail}."
     return page(request, "problem.html", status=status, title=title, detail=detail, headers=headers)
 

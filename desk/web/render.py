@@ -33,7 +33,6 @@ from desk.views.wording import (
     STATES,
     Clock,
     asked_again_words,
-    capitalised,
     closed_up,
     iso,
     kept_short,
@@ -127,7 +126,7 @@ def _environment() -> jinja2.Environment:
     made.filters["asked_again"] = asked_again_words
     made.filters["closed_up"] = closed_up
     made.filters["news_text"] = news_text
-    made.filters["capitalised"] = capitalised
+    made.filters["capitalised"] = language.capitalised
     # With "new style", the functions fill in the values.
     setattr(made, "newstyle_gettext", True)  # noqa: B010 - an attribute of the extension
     made.policies["ext.i18n.trimmed"] = True
