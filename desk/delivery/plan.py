@@ -111,13 +111,7 @@ def decide(
     if last_ms is not None and not kill and now_ms < last_ms + schedule.gather_s * 1_000:
         due = from_ms(last_ms) + timedelta(seconds=schedule.gather_s)
         return _held(after_quiet(schedule, due), N_("more on a story just sent: what comes meanwhile goes with it"))
-    lately = [at for at in known.queued.get((subscription.id, channel), ()) if at > now_ms - HOUR_MS]
-    theirs = known.outlets.get((subscription.id, channel, alert.source.casefold()), ())
-    most = schedule.per_hour - schedule.per_hour // 4
-    over = f"{schedule.per_hour} messages in an hour" if len(lately) >= schedule.per_hour else ""
-    if not over and sum(at > now_ms - HOUR_MS for at in theirs) >= most:
-        over = f"{most} messages in an hour from {alert.source}"
-    if schedule.per_hour and over and not kill:
+    if schedule.per_hour and not kill and (over := _over(alert, channel, subscription, known, now_ms)):
         due = after_quiet(schedule, next_hour(now, zone_of(schedule.zone)))
         return _held(due, f"over {over}: the rest comes in a digest")
     return Verdict("queued", now_ms)
@@ -169,6 +163,18 @@ def delivery(alert: Alert, channel: str, kind: str, verdict: Verdict, now_ms: in
         planned_ms=now_ms,
         record=encode(replace(alert, matches=())).decode(),
     )
+
+
+def _over(alert: Alert, channel: str, subscription: Subscription, known: Background, now_ms: int) -> str:
+    """The limit of messages that was reached in the last hour, of all or of the alert's outlet; "" if none was."""
+    most, since_ms = subscription.schedule.per_hour, now_ms - HOUR_MS
+    every = known.queued.get((subscription.id, channel), ())
+    if sum(at > since_ms for at in every) >= most:
+        return f"{most} messages in an hour"
+    theirs, share = known.outlets.get((subscription.id, channel, alert.source.casefold()), ()), most - most // 4
+    if sum(at > since_ms for at in theirs) >= share:
+        return f"{share} messages in an hour from {alert.source}"
+    return ""
 
 
 def _held(due: datetime, why: str) -> Verdict:
