@@ -78,6 +78,7 @@ def wrong_of(page: dict[str, Any]) -> dict[str, object]:
         return {"refused": found}
     text = found.text
     language = detect(found.title, text, page_hint=found.page_language, feed_hint=page.get("feed", {}).get("language"))
+    expected = page.get("language", language.code) if page["in"] == "strangers" else page["language"]
     checks: dict[str, tuple[bool, object]] = {
         "title": (found.title == page.get("title", found.title), found.title),
         "title_any": (found.title in page.get("title_any", [found.title]), found.title),
@@ -91,7 +92,7 @@ def wrong_of(page: dict[str, Any]) -> dict[str, object]:
             moment(found.published_at),
         ),
         "modified": (page.get("modified") in (None, moment(found.modified_at)), moment(found.modified_at)),
-        "language": (language.code == page.get("language", language.code), language),
+        "language": (language.code == expected, language),
         "begins": (text.startswith(page.get("begins", "")), text[:60]),
         "ends": (text.endswith(page.get("ends", "")), text[-60:]),
         "has": (not (missing := [one for one in page.get("has", ()) if one not in text]), missing),
