@@ -40,16 +40,20 @@ def page_of(case: dict[str, Any]) -> str:
     body = f"<div>{'<br><br>'.join(blocks)}</div>" if case.get("br") else "\n".join(blocks)
     return (
         f'<!doctype html><html lang="{case["language"]}"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta property="og:type" content="article"></head>'
-        '<meta property="article:published_time" content="2026-03-05T10:00:00Z">'
+        '<meta property="og:type" content="article">'
+        '<meta property="article:published_time" content="2026-03-05T10:00:00Z"></head>'
         '<body><header><nav><a href="/">A</a> <a href="/b">B</a></nav></header>'
         f"<main><article><h1>{title}</h1>{body}</article></main><footer><p>© 2026 Outlet</p></footer></body></html>"
     )
 
 
+def text_of(case: dict[str, Any]) -> str:
+    return extract(page_of(case), url="https://outlet.example/news/story-1", fetched_at=FETCHED).text
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_only_lines_that_are_not_the_articles_go(case: dict[str, Any]) -> None:
-    text = extract(page_of(case), url="https://outlet.example/news/story-1", fetched_at=FETCHED).text
+    text = text_of(case)
     assert [one for one in case.get("gone", ()) if one in text] == []
     wanted = [*case.get("kept", ()), *map(normal_text, ARTICLES[case["language"]]["paragraphs"])]
     assert [one for one in wanted if one not in text] == []
@@ -59,12 +63,10 @@ def test_only_lines_that_are_not_the_articles_go(case: dict[str, Any]) -> None:
 def test_a_sentence_about_apps_and_media_stays(language: str, sentence: str) -> None:
     first, _, rest = sentence.partition(" ")
     for shown in (f"<p>{sentence}</p>", f'<p><a href="https://source.example/x">{first}</a> {rest}</p>'):
-        case = {"language": language, "after": 2, "html": shown}
-        text = extract(page_of(case), url="https://outlet.example/news/story-1", fetched_at=FETCHED).text
-        assert normal_text(sentence) in text
+        assert normal_text(sentence) in text_of({"language": language, "after": 2, "html": shown})
     paragraphs = ARTICLES[language]["paragraphs"]
     last = {"language": language, "after": len(paragraphs), "html": f"<p>{sentence}</p>"}
-    assert normal_text(sentence) in extract(page_of(last), url="https://outlet.example/a", fetched_at=FETCHED).text
+    assert normal_text(sentence) in text_of(last)
     assert clean_text(sentence) == normal_text(sentence)
     assert normal_text(sentence) in clean_text(f"{paragraphs[0]}\n\n{sentence}\n\n{paragraphs[1]}")
 
@@ -92,5 +94,4 @@ def test_no_sentence_of_a_real_article_is_a_call() -> None:
             for article in map(json.loads, articles):
                 lines.update(normal_text(article["text"]).split("\n"))
     taken = sorted(line for line in lines if is_call(line, page_odds(folded(line))))
-    print(taken)
     assert taken == []

@@ -67,9 +67,15 @@ def test_an_article_taken_down_leaves_the_index(
 
 
 LETTERS = random.Random(3)
-SENTENCES = {number: "".join(LETTERS.choices(string.ascii_lowercase, k=48)) for number in range(1, 8)}
 
-MANY = {number: "".join(LETTERS.choices(string.ascii_lowercase, k=48)) for number in range(1, 15)}
+
+def sentences(last: int) -> dict[int, str]:
+    """Words that no other article has, by the article's number, 1 to ``last``."""
+    return {number: "".join(LETTERS.choices(string.ascii_lowercase, k=48)) for number in range(1, last + 1)}
+
+
+SENTENCES = sentences(7)
+MANY = sentences(14)
 
 
 def address(number: int) -> str:

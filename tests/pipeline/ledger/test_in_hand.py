@@ -116,25 +116,28 @@ def test_a_record_that_finds_no_memory_again_and_again_is_set_aside(tmp_path: Pa
         assert results(store) == without(frozenset({4}))
 
 
-def test_a_writer_arms_the_clock_with_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    armed: list[float] = []
-    monkeypatch.setattr(in_hand.faulthandler, "dump_traceback_later", lambda limit, **_how: armed.append(limit))
-    monkeypatch.setattr(in_hand.faulthandler, "cancel_dump_traceback_later", lambda: None)
+@pytest.fixture
+def armed(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """The limits that faulthandler's timer is set to, in order; None when it is cancelled."""
+    found: list[float | None] = []
+    monkeypatch.setattr(in_hand.faulthandler, "dump_traceback_later", lambda limit, **_how: found.append(limit))
+    monkeypatch.setattr(in_hand.faulthandler, "cancel_dump_traceback_later", lambda: found.append(None))
+    return found
+
+
+def test_a_writer_arms_the_clock_with_its_limit(tmp_path: Path, armed: list[float | None]) -> None:
     with opened(tmp_path) as store:
         RunWriter(taken(store), publish=True, limit_s=7.0).write(day())
-    assert set(armed) == {7.0}
+    assert set(armed) == {7.0, None}
 
 
-def test_the_timer_is_set_again_only_after_a_quarter(monkeypatch: pytest.MonkeyPatch) -> None:
-    armed: list[float] = []
-    monkeypatch.setattr(in_hand.faulthandler, "dump_traceback_later", lambda limit, **_how: armed.append(limit))
-    monkeypatch.setattr(in_hand.faulthandler, "cancel_dump_traceback_later", lambda: armed.append(0.0))
+def test_the_timer_is_set_again_only_after_a_quarter(armed: list[float | None]) -> None:
     now_s = 0.0
     watch = Watch(8.0, lambda: now_s)
     for now_s in (0.0, 1.0, 2.0, 2.5, 4.0, 4.5, 5.0):  # noqa: B007
         watch.begin_record()
     watch.end()
     watch.end()
-    assert armed == [8.0, 8.0, 8.0, 0.0]
+    assert armed == [8.0, 8.0, 8.0, None]
     Watch(0.0).begin_record()
-    assert armed[-1] == 0.0
+    assert armed[-1] is None

@@ -160,7 +160,7 @@ def test_an_index_whose_sources_lost_an_article_meanwhile_is_made_again(tmp_path
     found = sources(world.store, tmp_path, "store")
     calls = 0
 
-    def taken_down_meanwhile(_count: int) -> None:
+    def taken_down_meanwhile() -> None:
         nonlocal calls
         calls += 1
         if calls == 1:
@@ -170,7 +170,7 @@ def test_an_index_whose_sources_lost_an_article_meanwhile_is_made_again(tmp_path
 
     def add(*given: Any) -> Iterator[None]:
         yield from built(*given)
-        taken_down_meanwhile(0)
+        taken_down_meanwhile()
 
     found._add = add  # type: ignore[method-assign]
     history = history_of(found)
