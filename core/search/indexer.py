@@ -116,7 +116,9 @@ class Indexer:
         if now.created_ms != state.created_ms or now.seq < state.seq:
             # Another run with this name, or a store that was restored from a backup.
             self._writer.delete_all_documents()
-            self._empty, state = True, State(created_ms=now.created_ms)
+            # Before anything is read: a takedown after it may concern a document that is already added.
+            stamp, _ = Takedowns(reader.store).check(())
+            self._empty, state = True, State(created_ms=now.created_ms, takedowns=stamp)
             self._rewriting = None
             self._commit(state)
         done, since_commit, bulk = 0, 0, self._empty

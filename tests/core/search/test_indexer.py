@@ -130,6 +130,27 @@ def test_files_lose_what_was_removed_at_once_by_a_takedown_and_else_once_a_day(
     again.close()
 
 
+def test_an_index_built_after_a_takedown_is_written_once(
+    ledger: RunLedger, store: Store, reader: StoreReader, tmp_path: Path
+) -> None:
+    commit(ledger, [told(number, address(number), text=f"Ships. {words}.") for number, words in SENTENCES.items()])
+    removed(store, 2, stamp=1)
+    index = SearchIndex(tmp_path / "index")
+    for _ in range(5):
+        index.refresh(reader)
+    state = read_state(tmp_path / "index")
+    assert (state.takedowns, state.rewrite_ms, state.rewritten_ms) == (1, None, 0)
+    # One that comes later has them written again.
+    removed(store, 3, stamp=2)
+    for _ in range(5):
+        index.refresh(reader)
+    state = read_state(tmp_path / "index")
+    assert (state.takedowns, state.rewrite_ms) == (2, None)
+    assert state.rewritten_ms > 0
+    assert not any(files_with(tmp_path / "index", SENTENCES[number]) for number in (2, 3))
+    index.close()
+
+
 @pytest.mark.parametrize("stamp", [2, 0], ids=["takedown", "pruned"])
 def test_what_is_removed_while_a_rewrite_runs_leaves_the_files_too(
     stamp: int,
