@@ -22,7 +22,7 @@ from warcio.recordloader import ArcWarcRecord
 
 from connectors.archives.items import ArchiveItem, Kept, moment, source_of
 from connectors.archives.kept import MARK, MEDIA_TYPE, read_kept
-from connectors.http.body import BadBody, BodyTooLarge, decompressed
+from connectors.http.body import BadBody, BodyTooLarge, codings, decompressed
 from core.charset import decode_body
 from core.errors import InputError
 from core.records import HttpFacts, RawArticle, decode
@@ -143,7 +143,7 @@ _PAGE_START = re.compile(
     rb"\A(?:\xef\xbb\xbf)?\s*+(?:<!--.*?-->\s*+)*<(?:!doctype\s+html|html|head|body|title|meta)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_MARKUP = re.compile(rb"(?:\xff\xfe|\xfe\xff)?\s*+<[!?/A-Za-z]")
+_MARKUP = re.compile(rb"(?:\xff\xfe|\xfe\xff)?\s*+<[!?/A-Za-z]")  # a second byte order mark, after the one cut off
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # Japanese text in ISO 2022 has escapes
 _FOURTEEN = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
 
@@ -171,7 +171,7 @@ def _body_of(record: ArcWarcRecord) -> bytes | str:
     ):
         # Crawlers store unpacked pages with the header of the packed ones.
         encoding = ""
-    elif first.startswith(_MAGIC) and not encoding.lower().replace("identity", "").strip(" ,"):
+    elif first.startswith(_MAGIC) and not codings(encoding):
         encoding = "gzip"
     chunks = chain([first], iter(lambda: stream.read(_CHUNK), b""))
     try:

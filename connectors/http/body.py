@@ -37,17 +37,23 @@ def decoded(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
     yield from decompressed(response.iter_raw(), response.headers.get("content-encoding", ""), max_bytes)
 
 
+def codings(encoding: str) -> list[str]:
+    """The content codings that a header names, in lower case and in its order.
+
+    As in curl, values that are not codings (a charset, "none", "binary", "aws-chunked") are ignored.
+    """
+    return [word for one in encoding.split(",") if (word := one.strip().lower()) in _CODINGS]
+
+
 def decompressed(chunks: Iterator[bytes], encoding: str, max_bytes: int) -> Iterator[bytes]:
     """Undo the content codings that ``encoding`` names. Raises BadBody, and BodyTooLarge after ``max_bytes``."""
-    named = [word.strip().lower() for word in encoding.split(",")]
-    # As in curl, values that are not codings (a charset, "none", "binary", "aws-chunked") are ignored.
-    codings = [word for word in named if word in _CODINGS]
-    if not codings:
+    named = codings(encoding)
+    if not named:
         pieces: Iterator[bytes] = chunks
-    elif len(codings) == 1 and codings[0] in _INFLATED:
-        pieces = _inflated(chunks, gzip=codings[0] != "deflate", max_bytes=max_bytes)
+    elif len(named) == 1 and named[0] in _INFLATED:
+        pieces = _inflated(chunks, gzip=named[0] != "deflate", max_bytes=max_bytes)
     else:
-        raise BadBody(f"sent in an encoding that was not asked for ({', '.join(codings)[:40]})")
+        raise BadBody(f"sent in an encoding that was not asked for ({', '.join(named)[:40]})")
     total = 0
     for piece in pieces:
         total += len(piece)

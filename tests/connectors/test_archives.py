@@ -262,8 +262,10 @@ def _chunked(body: bytes) -> bytes:
         ({"Transfer-Encoding": "gzip"}, gzip.compress(PAGE)),
         ({}, gzip.compress(PAGE)),
         ({"Transfer-Encoding": "chunked"}, _chunked(gzip.compress(PAGE))),
+        ({"Content-Encoding": "none"}, gzip.compress(PAGE)),
+        ({"Content-Encoding": "UTF-8", "Transfer-Encoding": "binary, chunked"}, _chunked(gzip.compress(PAGE))),
     ],
-    ids=["both", "without chunks", "deflate", "not chunked", "no header", "chunks only"],
+    ids=["both", "without chunks", "deflate", "not chunked", "no header", "chunks only", "none", "not codings"],
 )
 def test_transfer_codings_and_gzip_without_a_header_are_undone(
     tmp_path: Path, headers: dict[str, str], body: bytes
