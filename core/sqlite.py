@@ -16,6 +16,11 @@ def primary_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection holds a lock, so that a retry may succeed."""
+    return primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def switch_to_wal(connection: sqlite3.Connection, patience_s: float) -> None:
     """Put the file into WAL mode. Raises sqlite3.OperationalError if another process holds it for longer than ``patience_s``.
 
@@ -41,7 +46,7 @@ def is_being_written(part: Path) -> bool:
             database.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
         # One that was cut off in the middle may be no database at all.
-        return primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        return is_busy(error)
     return False
 
 

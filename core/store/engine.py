@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from core.errors import StoreError, StoreUnavailable, UsageError
 from core.private import make_private_file, make_private_folder
-from core.sqlite import empty_log, file_bytes, overwrite_deleted, primary_code, switch_to_wal
+from core.sqlite import empty_log, file_bytes, is_busy, overwrite_deleted, switch_to_wal
 from core.store.upgrade import bring_up_to_date
 
 BUSY_MS = 30_000
@@ -152,10 +152,8 @@ class Store:
             try:
                 return work(raw)
             except sqlite3.Error as error:
-                # A damaged file is a plain DatabaseError.
-                passing = primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-                kind = StoreUnavailable if passing else StoreError
-                raise kind(f"{self.url}: {error}", hint=_hint(str(error))) from error
+                # As SQLAlchemy would, for ``_guarded``.
+                raise DBAPIError(None, None, error) from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -276,7 +274,7 @@ def _is_away(error: SQLAlchemyError) -> bool:
     """Whether the database can't be reached now, so that a retry may succeed."""
     orig = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(orig, sqlite3.Error):
-        return primary_code(orig) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        return is_busy(orig)
     if not isinstance(error, OperationalError):
         return False
     state = getattr(orig, "sqlstate", None)

@@ -20,7 +20,7 @@ import structlog
 
 from core.errors import StoreError
 from core.private import make_private_file, make_private_folder
-from core.sqlite import empty_log, marks, overwrite_deleted, pragma, primary_code, switch_to_wal, writing
+from core.sqlite import empty_log, is_busy, marks, overwrite_deleted, pragma, primary_code, switch_to_wal, writing
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -63,7 +63,6 @@ _LARGEST: Final = 256
 _DELETED_AT_ONCE: Final = 4 * _LOOK_ROWS
 _FREED_PAGES: Final = 2_000
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class RawPlace(NamedTuple):
@@ -137,9 +136,8 @@ class DraftFile:
             try:
                 return self._forget(wanted)
             except (sqlite3.Error, OSError) as error:
-                damaged = isinstance(error, sqlite3.Error) and primary_code(error) in _DAMAGED
                 self._let_go()
-                if damaged:
+                if _is_damage(error):
                     self._begin_again()
                     return self._forget(wanted)
                 if there:
@@ -191,13 +189,13 @@ class DraftFile:
             try:
                 return work(self._open())
             except (sqlite3.Error, OSError) as error:
-                code = primary_code(error) if isinstance(error, sqlite3.Error) else None
-                if code not in _BUSY:
-                    self._let_go()
-                    if code in _DAMAGED:
-                        with suppress(OSError):
-                            self._begin_again()
-                    self._failed(error)
+                if isinstance(error, sqlite3.Error) and is_busy(error):
+                    return otherwise
+                self._let_go()
+                if _is_damage(error):
+                    with suppress(OSError):
+                        self._begin_again()
+                self._failed(error)
                 return otherwise
 
     def _failed(self, error: Exception) -> None:
@@ -254,6 +252,10 @@ class DraftFile:
             return gone
         finally:
             connection.execute(f"PRAGMA busy_timeout={round(1000 * BUSY_S)}")
+
+
+def _is_damage(error: Exception) -> bool:
+    return isinstance(error, sqlite3.Error) and primary_code(error) in _DAMAGED
 
 
 def _inode(path: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier
 
@@ -121,6 +122,18 @@ def test_a_full_disk(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="full") as caught:
         RunLedger(store, "x" * 100_000, "me").take(kind="live", now_ms=NOON_MS)
     assert caught.value.hint == "free some disk space; nothing was written"
+    store.close()
+
+
+def test_maintenance_of_a_locked_store_may_be_tried_again(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    open_store(f"sqlite:///{file}").close()
+    store = Store(sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": 0}))
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked") as caught:
+            store.vacuum()
+    assert caught.value.hint == "another process has locked the store; try again"
     store.close()
 
 
