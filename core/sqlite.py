@@ -39,6 +39,11 @@ def switch_to_wal(connection: sqlite3.Connection, patience_s: float) -> None:
             return
 
 
+def part_of(path: Path) -> Path:
+    """The name of ``path``, which may be a pattern, while the file is incomplete."""
+    return path.with_name(f"{path.name}.part")
+
+
 def is_being_written(part: Path) -> bool:
     """Whether a process still writes this incomplete file. False for one that a killed process left, or a missing one."""
     try:

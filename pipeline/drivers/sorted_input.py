@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 import zstandard
 
 from core.records import OrderKey, Position, RawArticle, article_id, encode, raw_hash, to_ms
+from core.sqlite import part_of
 from pipeline.drivers.slices import SliceLimits
 from pipeline.elements import Envelope, RefusedRecord, Rejection
 
@@ -58,7 +59,7 @@ class SortedWriter:
         stream: str = ARCHIVE,
     ) -> None:
         self._refused = refused or {}
-        self._path, self._part, self.late = path, path.with_name(f"{path.name}.part"), late
+        self._path, self._part, self.late = path, part_of(path), late
         self._stream = stream
         path.parent.mkdir(parents=True, exist_ok=True)
         self._part.unlink(missing_ok=True)

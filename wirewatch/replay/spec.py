@@ -12,7 +12,7 @@ import msgspec
 from core.errors import UsageError
 from core.records import Subscription
 from core.settings import Settings
-from core.sqlite import is_being_written
+from core.sqlite import is_being_written, part_of
 from core.store import Store, SubscriptionStore
 from core.store.pruning_marks import TEXTS, pruned_of
 from core.topics.definitions import definitions_with, folder_definitions
@@ -108,7 +108,7 @@ def index_path(settings: Settings, name: str) -> Path:
 def remove_index(settings: Settings, name: str) -> None:
     """Remove a replay's index, which holds raw records; one that goes on makes it again. Raises OSError."""
     path = index_path(settings, name)
-    for one in (path, path.with_name(f"{path.name}.part")):
+    for one in (path, part_of(path)):
         one.unlink(missing_ok=True)
 
 
@@ -117,12 +117,13 @@ def remove_indexes(settings: Settings) -> None:
 
     Incomplete ones go too, except those that are being made: their makers notice the change. Raises OSError.
     """
-    folder = index_path(settings, "").parent
-    for path in sorted(folder.glob("*.db.part")):
+    complete = index_path(settings, "*")
+    folder = complete.parent
+    for path in sorted(folder.glob(part_of(complete).name)):
         if not is_being_written(path):
             path.unlink(missing_ok=True)
     # After the incomplete ones, which may be completed meanwhile.
-    for path in sorted(folder.glob("*.db")):
+    for path in sorted(folder.glob(complete.name)):
         path.unlink(missing_ok=True)
 
 
