@@ -37,13 +37,16 @@ class ChunkedBody:
 
     def feed(self, data: bytes) -> bool:
         """Whether all lines so far can be read in one way only; what follows the body is not looked at."""
-        while data and self._wanted:
+        at = 0
+        while at < len(data) and self._wanted:
             if self._skip:
-                passed = min(self._skip, len(data))
-                self._skip, data = self._skip - passed, data[passed:]
+                passed = min(self._skip, len(data) - at)
+                self._skip, at = self._skip - passed, at + passed
                 continue
-            line, end, data = data.partition(b"\n")
-            self._line += line + end
+            end = data.find(b"\n", at) + 1
+            stop = end or len(data)
+            self._line += data[at:stop]
+            at = stop
             if len(self._line) > _LONGEST_LINE:
                 return False
             if end and not self._takes():

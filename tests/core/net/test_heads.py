@@ -8,6 +8,7 @@ import re
 import socket
 import tomllib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from connectors.push.server import PushServer, Response
 from core.net.connections import Connections
-from core.net.heads import MOST_HEADERS, StrictConnection
+from core.net.heads import MOST_HEADERS, ChunkedBody, StrictConnection
 from core.net.serving import ServerThread
 from desk.web.connections import patient_protocol
 
@@ -126,3 +127,26 @@ def test_a_request_is_judged_alike_however_it_is_cut(request: bytes, sizes: list
         pieces.append(rest[:size])
         rest = rest[size:]
     assert judged([one for one in pieces if one]) == judged([request])
+
+
+LINES = st.sampled_from(
+    [
+        b"5\r\nabcde\r\n",
+        b"3;a=b\r\n\r\n\n\r\n",
+        b"0\r\n",
+        b"T: x\r\n",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"2\n",
+        b"1\r\nx",
+        b"z" * 5_000,
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=8).map(b"".join), st.lists(st.integers(0, 1 << 16), max_size=8))
+def test_chunks_are_judged_alike_however_they_are_cut(body: bytes, cuts: list[int]) -> None:
+    whole, apart = ChunkedBody(), ChunkedBody()
+    places = [0, *sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
+    assert all(apart.feed(body[start:end]) for start, end in pairwise(places)) == whole.feed(body)
