@@ -81,7 +81,7 @@ class KafkaReader:
         with translated(self._label):
             self._turn_to(offsets)
             while sum(self._ahead_bytes[partition] for partition in offsets) < max_bytes and self._fetch(offsets, 0):
-                self._leave_out_others(offsets)
+                pass
             if not self._has_some(offsets):
                 self._await(offsets, wait_ms)
         return self._take(offsets, max_bytes)
@@ -151,13 +151,13 @@ class KafkaReader:
                 return
 
     def _has_some(self, offsets: Mapping[int, int]) -> bool:
-        """Whether there are records of these partitions, after those of others were looked at."""
-        self._leave_out_others(offsets)
+        """Whether there are records of these partitions."""
         return any(self._ahead[partition] for partition in offsets)
 
     def _fetch(self, offsets: Mapping[int, int], timeout_ms: float) -> bool:
         """Store fetched records, waiting at most ``timeout_ms`` for the first one; returns whether there were any.
 
+        If they are much of partitions that aren't in ``offsets``, those are no longer fetched.
         An error of a partition that isn't in ``offsets`` waits until a read asks for it.
         """
         found: Mapping[TopicPartition, list[Any]] = {}
@@ -187,6 +187,8 @@ class KafkaReader:
                 self._ahead[tp.partition].append(ours)
                 self._ahead_bytes[tp.partition] += _size(ours)
                 self._resume[tp.partition] = record.offset + 1
+        if found:
+            self._leave_out_others(offsets)
         return bool(found)
 
     def _forget(self, partitions: Collection[int]) -> None:
