@@ -48,12 +48,9 @@ def notes_on(node: Term | Phrase, *, cased: bool) -> Iterator[tuple[bool, Said]]
     if _THOUSANDS.fullmatch(text):
         plain = re.sub("[.,]", "", text)
         yield False, saying("%(text)s is found as written; %(plain)s is another word", text=text, plain=plain)
-    if model := _MODEL.fullmatch(text):
-        values = {"text": text, "apart": f"{model[1]} {model[2]}", "joined": f"{model[1]}{model[2]}"}
-        yield False, saying("%(text)s also finds %(apart)s, but not %(joined)s", **values)
     # Parts of names have capitals: nobody joins those of al-Assad.
-    if text.islower() and (compound := _COMPOUND.fullmatch(text)):
-        values = {"text": text, "apart": f"{compound[1]} {compound[2]}", "joined": f"{compound[1]}{compound[2]}"}
+    if parts := _MODEL.fullmatch(text) or (_COMPOUND.fullmatch(text) if text.islower() else None):
+        values = {"text": text, "apart": f"{parts[1]} {parts[2]}", "joined": f"{parts[1]}{parts[2]}"}
         yield False, saying("%(text)s also finds %(apart)s, but not %(joined)s", **values)
     if _INITIALS.fullmatch(text):
         said = saying(

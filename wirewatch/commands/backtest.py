@@ -27,8 +27,6 @@ from wirewatch.commands.options import From, JsonObject, Run, To, parse_period, 
 from wirewatch.commands.search import hit_fields, hit_lines, note_doubts, open_index
 
 app = typer.Typer()
-_PAGE = 100
-_SHOWN_FACETS = 5
 _SHOWN_TERMS = 6
 _BAR = 40
 

@@ -42,8 +42,6 @@ _PART = 5_000
 _PATIENCE_S, _PAUSE_S = 5.0, 0.1
 _PAGE = 100
 _SHOWN_FACETS = 5
-_SHOWN_TERMS = 6
-_BAR = 40
 _COLUMNS = ("time", "source", "language", "title", "url", "topics", "story", "matched")
 
 
