@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 import regex  # type: ignore[import-untyped]
@@ -37,12 +38,13 @@ _COMPOUND = {
     "andnot": "AND NOT", "butnot": "AND NOT", "ornot": "OR NOT", "andor": "OR", "orand": "OR", "notand": "AND NOT",
     "undnicht": "AND NOT", "odernicht": "OR NOT", "etpas": "AND NOT",
 }  # fmt: skip
-_SEPARATOR = "[/／,،、;；؛]"
+_COMMAS = ",،、;；؛"
+_SEPARATOR = f"[/／{_COMMAS}]"
 _SEVERAL = r"(?:[^\W\d_]{3,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]{2,})"
 _SEPARATED = re.compile(rf"{_SEVERAL}(?:{_SEPARATOR}{_SEVERAL})+")
-_COMMA = " OR"
+_COMMA_MEANS = " OR"
 """What a comma between two words probably means."""
-_LISTED = re.compile(r"\w(?P<comma>[,،、;；؛])")
+_LISTED = re.compile(rf"\w(?P<comma>[{_COMMAS}])")
 _INVISIBLE_SPACE = regex.compile(
     r"(?<=[[\p{L}\p{M}]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]])\u200b+(?=\p{L})",
     regex.V1,
@@ -111,10 +113,7 @@ def near_misses(query: str) -> list[NearMiss]:
     for number, piece in enumerate(pieces):
         if piece.kind == "word" and piece.start not in taken:
             found += _of_word(pieces, number, alike)
-    if any(one.certain and one.meant == "OR" for one in found):
-        # "a, b or c": its commas mean OR too.
-        found = [one._replace(certain=True) if one.meant == _COMMA else one for one in found]
-    return sorted(found)
+    return sorted(_with_commas(found, pieces))
 
 
 def mended(query: str, found: Sequence[NearMiss]) -> str:
@@ -123,6 +122,42 @@ def mended(query: str, found: Sequence[NearMiss]) -> str:
     for one in sorted(chosen, reverse=True):
         query = query[: one.start] + one.meant + query[one.end :]
     return query
+
+
+def _with_commas(found: Sequence[NearMiss], pieces: Sequence[_Piece]) -> list[NearMiss]:
+    """Commas, as in "a, b or c", are as certain as an OR of their bracket group, or directly beside that."""
+    groups = _groups(pieces)
+    number_at = {mark: number for number, piece in enumerate(pieces) for mark in (piece.start, piece.end - 1)}
+    listing: set[int] = set()
+    for one in found:
+        if one.certain and one.meant == "OR":
+            first, last = number_at[one.start], number_at[one.end - 1]
+            before = takewhile(lambda at: pieces[at].kind == "close", range(first - 1, -1, -1))
+            after = takewhile(lambda at: _leads(pieces[at]), range(last + 1, len(pieces)))
+            listing.update(groups[at] for at in (first, *before, *after))
+    return [
+        one._replace(certain=True) if one.meant == _COMMA_MEANS and groups[number_at[one.start]] in listing else one
+        for one in found
+    ]
+
+
+def _leads(piece: _Piece) -> bool:
+    """Whether a piece is a bracket, or what may stand before one."""
+    return piece.kind in ("field", "open") or _FUNCTION.fullmatch(piece.text) is not None
+
+
+def _groups(pieces: Sequence[_Piece]) -> list[int]:
+    """The bracket group of each piece; for a bracket, the one that it begins or ends."""
+    groups: list[int] = []
+    opened, last = [0], 0
+    for piece in pieces:
+        if piece.kind == "open":
+            last += 1
+            opened.append(last)
+        groups.append(opened[-1])
+        if piece.kind == "close" and len(opened) > 1:
+            opened.pop()
+    return groups
 
 
 def _singles(query: str) -> Iterator[NearMiss]:
@@ -213,12 +248,12 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
             "the words of %(text)s must be side by side; for any of them, write %(meant)s", text=text, meant=meant
         )
         yield NearMiss(piece.start, piece.end, meant, message, certain=False)
-    elif (listed := _LISTED.fullmatch(text[-2:])) and _is_operand(pieces[number + 1 :]):
+    elif (listed := _LISTED.fullmatch(text[-2:])) and _is_operand(pieces, number):
         message = saying(
             '"%(mark)s" does not separate alternatives: all of these words are required; for any of them, write OR',
             mark=listed["comma"],
         )
-        yield NearMiss(piece.end - 1, piece.end, _COMMA, message, certain=False)
+        yield NearMiss(piece.end - 1, piece.end, _COMMA_MEANS, message, certain=False)
     elif dashed := _DASHED.match(text):
         message = saying("%(mark)s excludes nothing; the operator is NOT", mark=dashed[0])
         yield NearMiss(piece.start, piece.start + 1, "NOT ", message)
@@ -338,12 +373,13 @@ def _split(piece: _Piece, plain: str, *, alone: bool) -> NearMiss:
     return NearMiss(piece.start, piece.end, shown, message)
 
 
-def _is_operand(rest: Sequence[_Piece]) -> bool:
-    """Whether the next piece begins an operand, and is not a word for an operator."""
-    if not rest or rest[0].kind == "close":
+def _is_operand(pieces: Sequence[_Piece], number: int) -> bool:
+    """Whether the piece after this one begins an operand, and is not a word for an operator."""
+    if number + 1 >= len(pieces) or pieces[number + 1].kind == "close":
         return False
-    word = rest[0].text.strip(",،、;；؛")
-    return rest[0].kind != "word" or not (
+    one = pieces[number + 1]
+    word = one.text.strip(_COMMAS)
+    return one.kind != "word" or not (
         _OPERATOR.fullmatch(word) or _named(word, before=True, after=True, all_capitals=False)
     )
 

@@ -23,6 +23,11 @@ def test_a_near_miss_is_reported_with_the_likely_intention(query: str, meant: st
     assert near_misses(meant) == []
 
 
+@pytest.mark.parametrize(("query", "meant"), CASES["lists"])
+def test_a_comma_means_or_beside_one_that_was_probably_meant(query: str, meant: str) -> None:
+    assert mended(query, near_misses(query)) == meant
+
+
 @pytest.mark.parametrize("query", CASES["noted"])
 def test_what_may_be_a_word_is_noted(query: str) -> None:
     found = [one for one in lint(query) if one.suggestion]
