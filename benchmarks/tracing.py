@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.tracing``: on made-up pages of some kilobytes, which makes the share of the spans larger than it is on
 real ones. Spans go to a receiver in another process that throws them away. The CPU is this process's, all threads included.
-The first run with new articles is a third slower, so it is not counted; then each side runs twice, as without, with, with, without
-or the other way round. It also prints what the same number of spans costs by itself, export included, as a share of the median round without them:
-a round's own noise can be larger than that.
+The first run with new articles is a third slower, so it is not counted; then each side runs twice, as without, with, with,
+without, or the other way round. It also prints what the same number of spans costs by itself, export included, as a share of
+the median round without them: a round's own noise can be larger than that.
 """
 
 from __future__ import annotations
