@@ -32,7 +32,7 @@ EACH = 30
 """Articles in one sink transaction."""
 ALERT_EVERY = 50
 SUBSCRIPTIONS = 40
-_LAYOUT = 1
+_LAYOUT = 2
 """Raise with every change of what is written here."""
 _FINGERPRINT_BYTES = 500
 _PAGE = 5_000
@@ -180,6 +180,8 @@ def _rows(count: int, stories: dict[str, list[Any]]) -> Iterator[dict[str, dict[
                 "backfill": False,
                 "title": found.title,
                 "text": found.text,
+                "topics": encode(list(found.topics)).decode(),
+                "fetched_ms": found.time_ms,
             },
             "outcomes": {
                 "run": RUN,
