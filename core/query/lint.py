@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 
@@ -14,7 +14,6 @@ from core.query.ast import (
     And,
     AtLeast,
     Cased,
-    Exact,
     Field,
     Lead,
     Near,
@@ -30,30 +29,19 @@ from core.query.ast import (
     walk,
 )
 from core.query.budget import MOST_STEPS
-from core.query.chains import DEEPEST
 from core.query.compile import compile_node
 from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf
+from core.query.cost import REFUSED_STEPS, WARNED_STEPS, WORDS, estimated_steps
 from core.query.folding import INVISIBLE, fold
 from core.query.near_misses import mended, near_misses
 from core.query.parse import BARE, PHRASE, PREFIXES, QUOTES, nearest_field, parse
 from core.query.required_terms import guessed_weight, required_terms
-from core.query.terms import CasedWord, Leaf, StemmedWord, WildLeaf, WordTest
+from core.query.terms import Leaf
 from core.query.word_notes import notes_on
 from core.saying import Said, counting, saying
 
 SHORTEST_PREFIX = 3
 """Least letters before a ``*``; fewer (``a*``) match a tenth of all words. Two are enough outside ASCII."""
-
-WARNED_STEPS, REFUSED_STEPS = MOST_STEPS // 4, 5 * MOST_STEPS
-"""Estimated steps (``estimated_steps``) from which a query gets a warning, and from which it can't be saved."""
-_WORDS = 1_000
-"""Length in words of the article for which steps are estimated."""
-_OFTEN = 20, 4
-"""How often a word occurs in it, for words of up to three letters and for longer ones."""
-_MOST_LISTED = 100
-"""How many of its words are in a list of words without wildcards, however long the list is."""
-_OFTEN_BEGUN = 60, 25, 10, 5
-"""How many of its words begin with a prefix of one, two, three or more letters. Outside ASCII, a letter counts as two."""
 
 _CURLY = re.compile(f"[{QUOTES.replace(chr(34), '')}]")
 _LANGUAGE = re.compile(r"[a-z]{2}")
@@ -283,21 +271,24 @@ def _scopes(compiled: Compiled) -> set[str]:
 
 def cost_findings(query: Query) -> Iterator[LintFinding]:
     """Findings on the cost of the query on an article, at the innermost NEAR that exceeds a limit by itself."""
-    steps = estimated_steps(compile_node(query.root))
-    if steps < WARNED_STEPS:
+    # A warning is for what may happen, a refusal for what is certain.
+    bound, deviations = REFUSED_STEPS, 0.0
+    if (steps := estimated_steps(compile_node(query.root))) < REFUSED_STEPS:
+        bound, deviations = WARNED_STEPS, 2.0
+        steps = estimated_steps(compile_node(query.root), deviations)
+    if steps < bound:
         return
-    bound = REFUSED_STEPS if steps >= REFUSED_STEPS else WARNED_STEPS
     start = query.root.start
     for node in walk(query.root):
-        if isinstance(node, Near) and estimated_steps(compile_node(node)) >= bound:
+        if isinstance(node, Near) and estimated_steps(compile_node(node), deviations) >= bound:
             start = node.start
     values = {
         "steps": steps,
-        "words": _WORDS,
+        "words": WORDS,
         "most": MOST_STEPS,
         "better": saying("use smaller distances, fewer terms in a chain of NEAR, or more letters before a wildcard"),
     }
-    if steps >= REFUSED_STEPS:
+    if bound == REFUSED_STEPS:
         message = saying(
             "takes about %(steps)s steps on an article of %(words)s words, and the limit is %(most)s; it can't be saved: "
             "%(better)s",
@@ -311,108 +302,6 @@ def cost_findings(query: Query) -> Iterator[LintFinding]:
             **values,
         )
         yield LintFinding(start, "warning", message)
-
-
-def estimated_steps(node: Compiled) -> int:
-    """Estimated steps (``budget``) for deciding a query on an article of 1,000 words; docs/queries.md has the formula."""
-    return round(_estimate(node).decide)
-
-
-class _Estimate(NamedTuple):
-    """Steps for deciding whether a node matches, for finding its places, and for following its ends in a chain (``chains``).
-
-    ``hits``: the number of its places. They begin and end with words of ``begins`` and ``ends``, which have the number
-    of each: a stretch from one to the other is found once, and the places of a word on both sides of a NEAR count once.
-    """
-
-    decide: float
-    find: float = 0
-    hits: float = 0
-    follow: float = 0
-    begins: Mapping[Compiled, float] = {}
-    ends: Mapping[Compiled, float] = {}
-
-
-def _estimate(node: Compiled) -> _Estimate:
-    match node:
-        case Close():
-            return _estimate_near(node)
-        case AnyOf(parts=parts):
-            several = [_estimate(part) for part in parts]
-            listed = sum(one.hits for part, one in zip(parts, several, strict=True) if _listed(part))
-            others = sum(one.hits for part, one in zip(parts, several, strict=True) if not _listed(part))
-            hits = min(_WORDS, min(_MOST_LISTED, listed) + others)
-            find = sum(one.find for one in several)
-            follow = sum(one.follow for one in several) if node.depth else find + hits
-            # Only some words of a long list occur in an article, whichever: it counts as one word.
-            begins, ends = _either(*(one.begins for one in several)), _either(*(one.ends for one in several))
-            if sum(begins.values()) > hits:
-                begins = {node: hits}
-            if sum(ends.values()) > hits:
-                ends = {node: hits}
-            return _Estimate(sum(one.decide for one in several), find, hits, follow, begins, ends)
-        case AllOf(parts=parts):
-            return _Estimate(sum(_estimate(part).decide for part in parts))
-        case NoneOf(part=part):
-            return _Estimate(_estimate(part).decide)
-        case Counted(part=part):
-            return _Estimate(_estimate(part).find)
-        case Leaf():
-            return _estimate_leaf(node)
-    return _Estimate(0)
-
-
-def _estimate_near(node: Close) -> _Estimate:
-    """The estimate for two sides. Pairs count only if they are made: in ATLEAST, or in a chain that is too deep to follow."""
-    one, other = _estimate(node.left), _estimate(node.right)
-    reach = min(1.0, (1 if node.ordered else 2) * (node.distance + 1) / _WORDS)
-    begins, ends = one.begins, other.ends
-    if not node.ordered:
-        begins, ends = _either(begins, other.begins), _either(ends, one.ends)
-    stretches = min(_WORDS, sum(begins.values())) * min(_WORDS, sum(ends.values())) / 2
-    hits = min(one.hits * other.hits * reach, stretches)
-    both = one.find + one.hits + other.find + other.hits
-    find = both + one.hits * other.hits * reach
-    # Each order of the sides is followed separately, so this doubles with each NEAR around another.
-    follow = (1 if node.ordered else 2) * (one.follow + other.follow) if node.depth <= DEEPEST else find + hits
-    here = follow if 1 < node.depth <= DEEPEST else both
-    return _Estimate(one.decide + other.decide + here, find, hits, follow, begins, ends)
-
-
-def _either(*sides: Mapping[Compiled, float]) -> Mapping[Compiled, float]:
-    """The words of all sides; leaves are shared, so one that is on several sides occurs once."""
-    return {word: hits for side in sides for word, hits in side.items()}
-
-
-def _listed(node: Compiled) -> bool:
-    """Whether it is a word or phrase without wildcards; of a long list of these, few occur in one article."""
-    return isinstance(node, Leaf) and not any(isinstance(word, Prefix | Wild) for _, word in node.words)
-
-
-def _estimate_leaf(leaf: Leaf) -> _Estimate:
-    words = [_often(word) for _, word in leaf.words]
-    hits = min(words) / len(words)
-    if leaf.scope not in (None, "body"):
-        hits = min(hits, 2)
-    if leaf.lead:
-        hits *= min(1.0, leaf.lead / _WORDS)
-    compared = sum(words) if isinstance(leaf, WildLeaf) else 0
-    return _Estimate(compared, compared, hits, compared + hits, {leaf: hits}, {leaf: hits})
-
-
-def _often(word: WordTest) -> float:
-    """How often such a word occurs in an article of 1,000 words."""
-    match word:
-        case CasedWord(pattern=pattern):
-            return _often(pattern)
-        case Exact(key=key) | StemmedWord(key=key):
-            return _OFTEN[0] if key.isascii() and len(key) <= 3 else _OFTEN[1]
-        case Prefix(key=literal):
-            pass
-        case Wild(pattern=pattern):
-            literal = re.split(r"[*?]", pattern, maxsplit=1)[0]
-    letters = len(literal) if literal.isascii() else 2 * len(literal)
-    return _OFTEN_BEGUN[min(letters, len(_OFTEN_BEGUN)) - 1]
 
 
 class _Side:
