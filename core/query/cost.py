@@ -134,7 +134,7 @@ def _estimate_leaf(leaf: Leaf) -> _Estimate:
     if leaf.lead:
         hits *= min(1.0, leaf.lead / WORDS)
     compared = sum(words) if isinstance(leaf, WildLeaf) else 0
-    uneven = {leaf: 1 / math.sqrt(max(1.0, hits))}
+    uneven: dict[Compiled, float] = {leaf: 1 / math.sqrt(max(1.0, hits))}
     return _Estimate(compared, compared, hits, compared + hits, {leaf: hits}, {leaf: hits}, len(words), uneven)
 
 
