@@ -16,7 +16,7 @@ WORKERS ?= 2
 # Quick tests wait for half of their time: for commands, browsers, streams.
 QUICK_WORKERS ?= 3
 KILLS ?= 200
-QUICK := not kafka and not flink and not growth and not slow and not containers
+QUICK := not kafka and not flink and not growth and not slow and not containers and not kubernetes
 LAWS = $(shell grep -rlE '@given|RuleBasedStateMachine|shares\(' tests --include='test_*.py')
 # Each store commit waits for the disk: the quick tests' files are in memory if it has 3 GB and lets programs run.
 RAM := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 3000000' | grep -q . && \
@@ -26,7 +26,7 @@ RAM := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 3000000' | gre
 export PYTHONDONTWRITEBYTECODE :=
 test-quick test-thorough coverage: export PYTEST_DEBUG_TEMPROOT := $(RAM)
 
-.PHONY: help run install dev format check types test test-quick coverage test-thorough test-servers test-growth test-containers jars bench bench-quick bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-tracing bench-kills soak bench-latency lock clean torture screenshots contracts reference docs messages
+.PHONY: help run install dev format check types test test-quick coverage test-thorough test-servers test-growth test-containers test-kubernetes jars bench bench-quick bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-tracing bench-kills soak bench-latency lock clean torture screenshots contracts reference docs messages
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -90,10 +90,13 @@ coverage: dev ## the share of each package that the quick tests reach, child pro
 	@$(BIN)/python -m tests.coverage_floors $(if $(RAISE),--raise)
 
 test-servers: dev jars ## tests on a real Kafka and a real Flink, in a browser, and of whole installations
-	$(PYTEST) -n $(WORKERS) --dist loadgroup -m '(kafka or flink or slow) and not growth and not containers' $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist loadgroup -m '(kafka or flink or slow) and not growth and not containers and not kubernetes' $(ARGS)
 
 test-containers: dev jars ## deploy/compose.yaml on a container engine of its own, with killed and upgraded parts (root, Docker, Go; 9 GB in .cache)
 	$(PYTEST) -n 0 -s -x -m containers tests/containers $(ARGS)
+
+test-kubernetes: dev ## deploy/kubernetes applied to a kube-apiserver with the operators' definitions (Go, a JDK, Maven, etcd; the first time it is built)
+	$(PYTEST) -n 0 -m kubernetes tests/kubernetes $(ARGS)
 
 bench: dev ## all benches, one report: ratios to peers of the same run, tables and plots in docs/performance.md (hours; ONLY="replay match")
 	$(BIN)/python -m benchmarks.report $(if $(ONLY),--only $(ONLY)) $(ARGS)

@@ -18,11 +18,11 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.containers.engine import Engine, EngineFailed, missing, running
 from tests.deploy import files
+from tests.servers.go_programs import GoFailed, build
 
 HERE = Path(__file__).parent
 RECIPES = HERE / "images"
@@ -90,35 +90,13 @@ def compose_program(folder: Path) -> Path:
     program = folder / "docker-compose"
     if program.exists():
         return program
-    if shutil.which("go") is None:
-        raise EngineFailed("Docker Compose is built from its Go module: install Go 1.24 or newer")
     _say("building Docker Compose (ten minutes and more)")
-    module = folder / "compose-module"
-    module.mkdir(exist_ok=True)
     name = "github.com/docker/compose/v2"
-    environment = {**os.environ, "GOFLAGS": "-mod=mod -buildvcs=false -modcacherw", "CGO_ENABLED": "0"}
-
-    def go(*arguments: str) -> str:
-        done = subprocess.run(
-            ["nice", "go", *arguments], cwd=module, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise EngineFailed(f"go {' '.join(arguments)}:\n{done.stderr[-3000:]}")
-        return done.stdout
-
-    (module / "go.mod").write_text("module local/compose\n")
-    source = Path(go("list", "-m", "-f", "{{.Dir}}", f"{name}@{COMPOSE_VERSION}").strip() or _downloaded(go, name))
-    text = (source / "go.mod").read_text("utf-8").replace(f"module {name}", "module local/compose")
-    (module / "go.mod").write_text(f"{text}\nrequire {name} {COMPOSE_VERSION}\n")
-    shutil.copyfile(source / "go.sum", module / "go.sum")
-    (module / "tools.go").write_text(f'//go:build tools\n\npackage tools\n\nimport _ "{name}/cmd"\n')
-    go("build", "-trimpath", "-ldflags", "-s -w", "-o", str(program), f"{name}/cmd")
+    try:
+        build(folder / "compose-module", name, COMPOSE_VERSION, {f"{name}/cmd": program})
+    except GoFailed as error:
+        raise EngineFailed(str(error)) from None
     return program
-
-
-def _downloaded(go: Callable[..., str], name: str) -> str:
-    go("mod", "download", f"{name}@{COMPOSE_VERSION}")
-    return go("list", "-m", "-f", "{{.Dir}}", f"{name}@{COMPOSE_VERSION}").strip()
 
 
 def _root(engine: Engine, folder: Path, name: str, packages: str) -> None:

@@ -117,9 +117,9 @@ def build_sources() -> list[str]:
     ]
 
 
-def runbook(heading: str) -> str:
-    """The commands of docs/operations.md in the first block below a heading such as ``### Restore``."""
+def runbook(heading: str, block: int = 0) -> str:
+    """The commands of docs/operations.md in a block, by default the first, below a heading such as ``### Restore``."""
     page = (ROOT / "docs/operations.md").read_text("utf-8")
     _, found, below = page.partition(f"\n{heading}\n")
     assert found, f"docs/operations.md has no {heading}"
-    return below.split("```")[1].strip("\n")
+    return below.split("```")[1 + 2 * block].strip("\n")

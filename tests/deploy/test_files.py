@@ -300,6 +300,19 @@ def test_no_policy_trusts_a_label_in_any_namespace() -> None:
             assert peer.get("namespaceSelector") != {}, one["metadata"]["name"]
 
 
+def test_exceptions_of_addresses_lie_within_what_is_allowed() -> None:
+    """As an API server reads them: IPv4 written as IPv6 is IPv4 to it, and then lies outside."""
+    blocks = [peer["ipBlock"] for one in policies() for peer in peers(one["spec"]) if "ipBlock" in peer]
+    assert len(blocks) >= 4
+    for block in blocks:
+        allowed: Any = ipaddress.ip_network(block["cidr"])
+        for part in block["except"]:
+            network: Any = ipaddress.ip_network(part)
+            assert getattr(network.network_address, "ipv4_mapped", None) is None, part
+            assert network.subnet_of(allowed), part
+            assert network != allowed, part
+
+
 REFUSED = (
     *("0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1"),
     *(
