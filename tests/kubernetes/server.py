@@ -63,7 +63,14 @@ def running(programs: Mapping[str, Path], folder: Path) -> Iterator[Cluster]:
     authority = Authority(folder / "authority", "kubernetes-test")
     certificate, key = authority.issue("server")
     (folder / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
-    etcd: list[str | Path] = [programs["etcd"], "--data-dir", folder / "etcd", "--log-level", "error", "--unsafe-no-fsync"]
+    etcd: list[str | Path] = [
+        programs["etcd"],
+        "--data-dir",
+        folder / "etcd",
+        "--log-level",
+        "error",
+        "--unsafe-no-fsync",
+    ]
     for name, number in (("client", store), ("peer", peers)):
         etcd += [f"--listen-{name}-urls", f"http://127.0.0.1:{number}"]
     etcd += ["--advertise-client-urls", f"http://127.0.0.1:{store}"]
