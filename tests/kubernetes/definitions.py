@@ -4,7 +4,7 @@ KEDA's and the Prometheus operator's lie in their Go modules, Flink's operator's
 what docs/operations.md asks for. Strimzi publishes no file of its definitions: they are derived from the classes of its jar, by
 the generator of the client library that these are written for. So names and types are Strimzi's, but not its rules for values.
 
-``WIREWATCH_KUBERNETES_DEFINITIONS``: a folder of YAML files that are taken in place of those of the same kind.
+``KUBERNETES_DEFINITIONS``: a folder of YAML files that are taken in place of those of the same kind.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def definitions(folder: Path) -> dict[str, Path]:
     """Kind → file with the definition, for all ``KINDS``; what is fetched is kept below ``folder``. Raises GoFailed."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = [download(folder, *module) / below for module, below in GO_MODULES.items()]
-    given = os.environ.get("WIREWATCH_KUBERNETES_DEFINITIONS")
+    given = os.environ.get("KUBERNETES_DEFINITIONS")
     found: dict[str, Path] = {}
     for source in (*sources, _of_jars(folder), *([Path(given)] if given else [])):
         for file in sorted(one for one in source.iterdir() if one.suffix in {".yaml", ".yml"}):
