@@ -24,19 +24,8 @@ _HALF = 8
 _LISTED = 2 * 8 + 8 + 4
 """Bytes of a row in two lists, and in the two for the order of places (frequencies.py)."""
 
-_HEAD = np.dtype(
-    [
-        ("time", "<i8"),
-        ("text", "<u8"),
-        ("article", "<u8"),
-        ("story", "<u8"),
-        ("outlet", "<u4"),
-        ("version", "<i4"),
-        ("language", "<u2"),
-        ("alive", "?"),
-    ],
-    align=True,
-)
+_ROW_BYTES = 4 * 8 + 2 * 4 + 2 + 1
+"""Bytes of a row in the arrays other than ``features``."""
 
 _MASK = 2**64 - 1
 
@@ -184,16 +173,21 @@ class Columns:
 
     def _allocate(self, rows: int) -> None:
         self.features = np.zeros(rows, LAYOUT)
-        self.heads = np.zeros(rows, _HEAD)
-        self.times, self.texts = self.heads["time"], self.heads["text"]
-        self.articles, self.stories = self.heads["article"], self.heads["story"]
-        self.outlets, self.languages = self.heads["outlet"], self.heads["language"]
-        self.versions, self.alive = self.heads["version"], self.heads["alive"]
+        # Many rows are looked at for each one that is compared, so these are apart, each small enough to stay in a cache.
+        self.times = np.zeros(rows, np.int64)
+        self.texts, self.articles, self.stories = (np.zeros(rows, np.uint64) for _ in range(3))
+        self.outlets, self.versions = np.zeros(rows, np.uint32), np.zeros(rows, np.int32)
+        self.languages, self.alive = np.zeros(rows, np.uint16), np.zeros(rows, np.bool_)
+
+    @property
+    def _arrays(self) -> tuple[NDArray[Any], ...]:
+        texts = self.texts, self.articles, self.stories
+        return self.features, self.times, *texts, self.outlets, self.versions, self.languages, self.alive
 
     @property
     def nbytes(self) -> int:
         """Bytes of the rows in use: in the arrays, of their keys and packed fields, and in the lists of those."""
-        return self._size * (self.features.itemsize + self.heads.itemsize + _LISTED) + self._held
+        return self._size * (self.features.itemsize + _ROW_BYTES + _LISTED) + self._held
 
     def __len__(self) -> int:
         return self._size - len(self._free) - len(self._dropped)
@@ -212,17 +206,12 @@ class Columns:
             if slot == len(self.times):
                 self._grow()
         self.features[slot] = read_features(entry.fingerprint)
-        article = number_of(entry.article)
-        self.heads[slot] = (
-            entry.key.time_ms,
-            number_of(entry.text_hash),
-            article,
-            article if entry.story == entry.article else number_of(entry.story),
-            _numbered(self._outlets, self._names, entry.source),
-            entry.version,
-            _numbered(self._languages, self._codes, entry.language),
-            True,
-        )
+        article = self.articles[slot] = number_of(entry.article)
+        self.times[slot], self.texts[slot] = entry.key.time_ms, number_of(entry.text_hash)
+        self.stories[slot] = article if entry.story == entry.article else number_of(entry.story)
+        self.outlets[slot] = _numbered(self._outlets, self._names, entry.source)
+        self.languages[slot] = _numbered(self._languages, self._codes, entry.language)
+        self.versions[slot], self.alive[slot] = entry.version, True
         return slot
 
     def entry(self, slot: int) -> IndexEntry:
@@ -289,9 +278,10 @@ class Columns:
 
     def _grow(self) -> None:
         # Fresh pages use memory only when they are written, so doubling costs address space, not memory.
-        features, heads = self.features, self.heads
-        self._allocate(len(heads) * 2)
-        self.features[: len(features)], self.heads[: len(heads)] = features, heads
+        before = self._arrays
+        self._allocate(len(self.times) * 2)
+        for grown, array in zip(self._arrays, before, strict=True):
+            grown[: len(array)] = array
 
 
 def _numbered(numbers: dict[_Name, int], names: list[_Name], name: _Name) -> int:

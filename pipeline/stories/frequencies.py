@@ -77,6 +77,11 @@ class Frequencies:
         self._move(start, max(start, self._near(self._to, place)))
         return self
 
+    def all_between(self, oldest: bytes, place: bytes) -> bool:
+        """Whether all slots that are not forgotten are from ``oldest`` (inclusive) to ``place`` (exclusive)."""
+        places, first = self._places, self._skipped
+        return first == len(places) or (places[first] >= oldest and places[-1] < place)
+
     def forget_before(self, oldest: bytes) -> list[int]:
         """Remove all slots before a place, and return them."""
         end = self._skipped

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from core.durations import HOUR_MS
 from core.records import OrderKey
+from pipeline.blas import one_thread
 from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, total_of
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, place_of
 from pipeline.stories.events import JOIN_AT, of_story
@@ -78,6 +79,7 @@ class StoryIndex:
     """
 
     def __init__(self, window_ms: int = 72 * HOUR_MS, similarity: Similarity | None = None) -> None:
+        one_thread()
         self.window_ms = window_ms
         self.similarity: Similarity = similarity or LexicalSimilarity()
         self._columns = Columns()
@@ -85,6 +87,7 @@ class StoryIndex:
         self._by_key, self._by_story = Multimap(), Multimap(8_192)
         self._frequencies = Frequencies(self._counted_terms)
         self._asked: _Asked | None = None
+        self._last_ends: tuple[OrderKey, tuple[bytes, bytes]] | None = None
         self._joined = -1
 
     def __len__(self) -> int:
@@ -269,20 +272,25 @@ class StoryIndex:
 
     def _ends(self, as_of: OrderKey) -> tuple[bytes, bytes]:
         """The first place that counts, and the first place after it that does not."""
-        return place_of(OrderKey(as_of.time_ms - self.window_ms + 1, "", "")), place_of(as_of)
+        if self._last_ends is None or self._last_ends[0] is not as_of:
+            oldest = place_of(OrderKey(as_of.time_ms - self.window_ms + 1, "", ""))
+            self._last_ends = as_of, (oldest, place_of(as_of))
+        return self._last_ends[1]
 
-    def _visible(self, slots: Slots, own: int, as_of: OrderKey, language: int | None = None) -> NDArray[np.bool_]:
+    def _visible(self, slots: Slots, own: int, as_of: OrderKey) -> NDArray[np.bool_]:
         """Which of these entries count: in the window, before the question, and of another article."""
-        # One read of each row, since most rows are in no cache.
-        heads = self._columns.heads.take(slots)
-        times = heads["time"]
-        seen = heads["alive"] & (times > as_of.time_ms - self.window_ms) & (times <= as_of.time_ms)
-        seen &= heads["article"] != own
-        if language is not None:
-            seen &= heads["language"] == language
+        columns = self._columns
+        seen: NDArray[np.bool_] = columns.articles.take(slots) != own
+        if columns.waiting:
+            seen &= columns.alive.take(slots)
+        # Nearly all questions are about the place after the last entry, of which nothing is too old.
+        if self._frequencies.all_between(*self._ends(as_of)):
+            return seen
+        times = columns.times.take(slots)
+        seen &= (times > as_of.time_ms - self.window_ms) & (times <= as_of.time_ms)
         together = (seen & (times == as_of.time_ms)).nonzero()[0]
         if len(together):
-            places, place = self._columns.places, place_of(as_of)
+            places, place = columns.places, place_of(as_of)
             for at in together.tolist():
                 seen[at] = places[slots[at]] < place
         return seen
@@ -292,20 +300,24 @@ class StoryIndex:
     ) -> Slots:
         """The slots that count under the rarest of the keys, about ``most``, in ascending order, each once."""
         found, by_key = held.find(keys)
-        seen = self._visible(found, own, as_of, language)
+        if language is not None:
+            found, by_key = self._in_language(found, by_key, language)
+        seen = self._visible(found, own, as_of)
         return _distinct(_rarest(found[seen], by_key[seen], keys, most)[0])
+
+    def _in_language(self, found: Slots, by: Slots, language: int) -> tuple[Slots, Slots]:
+        same = self._columns.languages.take(found) == language
+        return found[same], by[same]
 
     def _nearest(self, terms: list[int], keys: list[int], own: int, as_of: OrderKey, language: int) -> Slots:
         """About ``MAX_NEAR`` of the slots found by terms in this ``language`` and by keys in any, in ascending order.
 
         Those that share most with the text by rarity, including all ties.
         """
-        alike, by_term = self._by_term.find(terms)
+        alike, by_term = self._in_language(*self._by_term.find(terms), language)
         others, by_key = self._by_key.find(keys)
-        found = np.concatenate((alike, others))
-        seen = self._visible(found, own, as_of)
+        seen = self._visible(np.concatenate((alike, others)), own, as_of)
         same, seen_others = seen[: len(alike)], seen[len(alike) :]
-        same &= self._columns.languages[alike] == language
         alike, by_term = _rarest(alike[same], by_term[same], terms, MAX_GROUP_CANDIDATES)
         others, by_key = _rarest(others[seen_others], by_key[seen_others], keys, MAX_ACROSS_CANDIDATES)
         found = np.concatenate((alike, others))

