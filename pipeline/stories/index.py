@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from core.durations import HOUR_MS
 from core.records import OrderKey
-from pipeline.blas import one_thread
 from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, total_of
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, place_of
 from pipeline.stories.events import JOIN_AT, of_story
@@ -34,6 +33,7 @@ from pipeline.stories.similarity import (
     are_one_event,
     best_story,
 )
+from pipeline.text.blas import one_thread
 
 __all__ = ["COPY_AT", "IndexEntry", "StoryIndex"]
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.blas import one_thread
+from pipeline.text.blas import one_thread
 
 DIMENSIONS = 512
 STEPS = 70
