@@ -4,6 +4,7 @@ process has taken over the run.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 import core
-from core.errors import WirewatchError
+from core.errors import InputError, WirewatchError
 from wirewatch import console
 from wirewatch.commands import OnDemand
 from wirewatch.supervisor import end_with_supervisor
@@ -68,3 +69,10 @@ def main() -> None:
         # The reader of our output has ended (| head), which is not an error. Python would report it when it flushes.
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        # Of a file that the user named or may not open. Without a file's name it is a fault of ours: then the traceback helps.
+        if not isinstance(error.filename, str | bytes):
+            raise
+        failed = InputError(os.fsdecode(error.filename), error.strerror or str(error))
+        console.show_error(failed)
+        sys.exit(failed.exit_code)

@@ -103,6 +103,33 @@ def test_topics_are_listed_and_their_examples_hold(tmp_path: Path) -> None:
     assert wirewatch("topics", "test", cwd=tmp_path).returncode == 0
 
 
+def test_topics_of_the_folder_in_the_settings_are_listed_beside_the_built_in_ones(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/strikes.toml").write_text(
+        'name = "strikes"\ntitle = "Strikes"\nthreshold = 3.0\n[[query]]\nquery = "strike"\nweight = 1.5\n'
+    )
+    done = wirewatch("topics", "list", cwd=tmp_path, WIREWATCH_TOPICS_DIR="own")
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == [
+        "iran-saudi",
+        "syria",
+        "ukraine-talks",
+        "strikes",
+    ]
+    linted = wirewatch("topics", "lint", "own/strikes.toml", cwd=tmp_path)
+    assert (linted.returncode, linted.stderr) == (0, "1 topic checked\n")
+
+
+@pytest.mark.parametrize(
+    "command", [("search", "grain"), ("status",), ("doctor",), ("feed", "list"), ("topics", "list")]
+)
+def test_a_path_that_cannot_be_looked_at_is_one_clear_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+    # As for a folder of another user: looking for the file fails, not only opening it.
+    path = "x" * 300
+    done = wirewatch(*command, cwd=tmp_path, WIREWATCH_DATA_DIR=path, WIREWATCH_TOPICS_DIR=path)
+    assert done.returncode in (1, 2)
+    assert path in done.stdout + done.stderr
+
+
 def test_doctor_names_a_folder_that_takes_no_files(tmp_path: Path) -> None:
     done = wirewatch("doctor", "--json", cwd=tmp_path, WIREWATCH_DATA_DIR="/proc/nothing/var")
     disk = next(one for one in map(json.loads, done.stdout.splitlines()) if one.get("name", one.get("what")) == "disk")

@@ -93,6 +93,11 @@ def test_json_has_times_in_utc_and_a_pipe_gets_what_a_terminal_shows(tmp_path: P
             saved, effective = (datetime.fromisoformat(one[name]) for name in ("saved_at", "effective_from"))
             assert saved.utcoffset() == timedelta(0)
             assert began - timedelta(seconds=1) < saved < effective
+    fields = dict(
+        line.split(maxsplit=1) for line in wirewatch("subscriptions", "show", "p", cwd=tmp_path).stdout.splitlines()
+    )
+    assert (fields["active"], fields["topics"], fields["news"].partition(",")[0]) == ("yes", "-", "sources")
+    assert fields["saved"].endswith(" UTC")
     shown = on_terminal("subscriptions", "list", cwd=tmp_path).stdout
     # A pipe has no width: what grep looks for is on one line.
     header, row = wirewatch("subscriptions", "list", cwd=tmp_path).stdout.splitlines()

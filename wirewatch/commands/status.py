@@ -21,6 +21,7 @@ from rich.text import Text
 
 from connectors.store.feeds import FeedRepository
 from core import version
+from core.counted import counted
 from core.durations import HOUR_MS
 from core.errors import WirewatchError
 from core.private import open_to_others
@@ -222,7 +223,8 @@ def _stream(settings: Settings) -> Diagnosis:
         ends = stream.end_offsets(stream.partitions())
         starts = stream.start_offsets(stream.partitions())
         stored = sum(ends.values()) - sum(starts.values())
-        return Diagnosis("stream", "ok", f"{stream.url}, {stream.name}: {len(ends)} partitions, {stored} records")
+        held = f"{counted(len(ends), 'partition')}, {counted(stored, 'record')}"
+        return Diagnosis("stream", "ok", f"{stream.url}, {stream.name}: {held}")
 
 
 def _store(settings: Settings) -> Diagnosis:
@@ -231,9 +233,8 @@ def _store(settings: Settings) -> Diagnosis:
     subscriptions = {one.id for one in stored.subscriptions}
     topics = {one.name for one in stored.topics}
     advice = "" if subscriptions else "no subscriptions, so no alerts: wirewatch subscriptions add QUERY --id ID"
-    return Diagnosis(
-        "store", "ok", f"{store.url}: {len(subscriptions)} subscriptions, {len(topics)} topics used", advice
-    )
+    held = f"{counted(len(subscriptions), 'subscription')}, {counted(len(topics), 'topic')}"
+    return Diagnosis("store", "ok", f"{store.url}: {held}", advice)
 
 
 def _feeds(settings: Settings) -> Diagnosis:
@@ -251,7 +252,7 @@ def _channels(settings: Settings) -> Diagnosis:
     number = len(channels.all())
     unusable = channels.unusable()
     if not unusable:
-        return Diagnosis("channels", "ok", f"{number} to deliver to")
+        return Diagnosis("channels", "ok", counted(number, "channel"))
     facts = "; ".join(f"{name}: {why}" for name, why in unusable.items())
     return Diagnosis("channels", "missing", facts, "they send nothing: wirewatch channels remove NAME, or add it again")
 

@@ -14,6 +14,7 @@ import typer
 from rich.text import Text
 
 import core
+from core.counted import counted
 from core.durations import DAY_MS
 from core.errors import WirewatchError
 from core.records import RawArticle
@@ -97,7 +98,7 @@ def contracts(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder
     folder.mkdir(parents=True, exist_ok=True)
     for name, document in made.items():
         (folder / name).write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
-    console.note(f"{len(made)} documents in {folder}")
+    console.note(f"{counted(len(made), 'document')} in {folder}")
 
 
 @app.command("adopt")

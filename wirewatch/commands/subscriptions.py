@@ -236,8 +236,20 @@ def show(context: typer.Context, identity: Identity, *, as_json: JsonLines = Fal
     plain: dict[str, Any] = msgspec.to_builtins(one)
     plain |= {f"schedule.{name}": value for name, value in plain.pop("schedule").items()}
     for name, value in plain.items():
-        text = ", ".join(value) if isinstance(value, list) else when(value) if name.endswith("_ms") else str(value)
-        console.out.print(Text(f"{name:<22}", style="dim").append(harmless(text) or "-", style="default"))
+        console.out.print(
+            Text(f"{name.removesuffix('_ms'):<22}", style="dim").append(_shown(name, value), style="default")
+        )
+
+
+def _shown(name: str, value: Any) -> str:
+    """A field of a subscription, for people; "-" if it is empty."""
+    if name.endswith("_ms"):
+        return when(value)
+    if isinstance(value, list | tuple):
+        value = ", ".join(value)
+    elif isinstance(value, bool):
+        value = "yes" if value else "no"
+    return harmless(str(value)) or "-"
 
 
 @app.command("import")

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from core.counted import counted
 from core.errors import InputError, UsageError
 from core.saying import as_text
 from core.settings import load_settings
@@ -44,11 +45,12 @@ class _Article(msgspec.Struct):
 
 
 @group.command("list")
-def list_topics(folder: Folder = None, *, as_json: JsonLines = False) -> None:
-    """List the topics, with their languages and examples."""
+def list_topics(context: typer.Context, folder: Folder = None, *, as_json: JsonLines = False) -> None:
+    """List the built-in topics and those of topics_dir, with their languages and examples."""
     found = {topic.name: topic for topic in builtin_topics()}
-    if folder is not None:
-        found |= {topic.name: topic for topic in load_topic_folder(folder)}
+    own = folder or load_settings(context.obj).topics_dir
+    if own:
+        found |= {topic.name: topic for topic in load_topic_folder(Path(own))}
     if as_json:
         for topic in found.values():
             console.put(_facts(topic))
@@ -87,7 +89,7 @@ def lint_topics(files: Files = None, *, as_json: JsonLines = False) -> None:
                 console.put({"topic": topic.name, "list": name, "severity": "warning", "message": message})
                 continue
             console.out.print(f"{topic.name}, list.{name}: {message}", markup=False)
-    console.note(f"{len(chosen)} topics checked")
+    console.note(f"{counted(len(chosen), 'topic')} checked")
     if failed:
         raise typer.Exit(1)
 

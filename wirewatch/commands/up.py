@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shlex
+import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -230,7 +232,11 @@ def demo_folder(settings: Settings) -> Iterator[Path]:
 
 
 def _show_folder(folder: Path, end: str) -> None:
-    ask = f"WIREWATCH_DATA_DIR={shlex.quote(str(folder))} wirewatch search syria"
+    # As this command was started: "make run" leaves wirewatch outside of PATH.
+    started = (
+        sys.argv[0] if Path(sys.argv[0]).name == "wirewatch" and shutil.which("wirewatch") is None else "wirewatch"
+    )
+    ask = f"WIREWATCH_DATA_DIR={shlex.quote(str(folder))} {shlex.quote(started)} search syria"
     console.note(f"its data is in {folder} ({end}); query it from a second terminal: {ask}", "bold")
 
 
