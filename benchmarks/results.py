@@ -43,7 +43,7 @@ def load() -> float:
 
 
 def keep(path: Path, facts: dict[str, object], row: dict[str, object]) -> None:
-    """Add a row to the CSV file, which is made where it is missing. A file of other columns is begun anew beside it."""
+    """Add a row to the CSV file, which is created if it is missing. If it has other columns, a new file is begun beside it."""
     whole = facts | {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and _lines(str(path))[:1] != [",".join(whole)]:

@@ -1,4 +1,4 @@
-"""Sentences with their values apart, so that whoever shows one can say it in another language. Pure.
+"""Sentences with their values apart, so that the code that shows one can translate it. Pure.
 
 As text they are English. The desk translates them (``desk.language.said``); everything else shows them as they are.
 A record may have one as a field: ``as_text`` encodes it, so its JSON is the English text.

@@ -2,7 +2,7 @@
 """Wirewatch's jobs on a Flink cluster, by its REST interface: list, cancel, savepoint. Needs Wirewatch's Python.
 
 Beam's job server leaves a job on the cluster when its submitter ends: asked to cancel, it only stops waiting (seen with
-Beam 2.62 and Flink 1.19). So whoever starts the pipeline service cancels what an earlier one left; with the setting
+Beam 2.62 and Flink 1.19). So before the pipeline service starts, the job of an earlier one must be cancelled; with the setting
 ``flink_rest_url`` the service does so itself. An uncancelled job can't write, as the run has a new owner, but it restarts
 without end.
 
@@ -10,7 +10,7 @@ without end.
     flink_jobs.py http://jobmanager:8081 cancel wirewatch-live
     flink_jobs.py http://jobmanager:8081 savepoint wirewatch-live file:///flink-data/savepoints
 
-A job is meant by its name (Beam's ``--job_name``). ``savepoint`` prints the savepoint's place; the job goes on. Exit 0: done
+A job is given by its name (Beam's ``--job_name``). ``savepoint`` prints the savepoint's path; the job continues. Exit 0: done
 (also if there is no job to cancel); 1: the cluster can't be reached or refuses, or there is no job to save; 2: wrong use.
 """
 

@@ -95,7 +95,7 @@ def article(number: int, chance: random.Random) -> Article:
 
 
 def main() -> int:
-    """Run in a scratch folder; 0 where each subscription was sent exactly one message."""
+    """Run in a scratch folder; 0 if each subscription was sent exactly one message."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     options = argparse.ArgumentParser()
     options.add_argument("--subscriptions", type=int, default=10_000)

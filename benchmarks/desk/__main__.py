@@ -1,6 +1,6 @@
 """``python -m benchmarks.desk [--articles N] [--parts pages,search,paint,readers]``: the desk on a big store.
 
-The index is that of ``benchmarks.search``, built first where it isn't there (a million articles: most of an hour).
+The index is that of ``benchmarks.search``, built first if it is missing (a million articles: most of an hour).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ PARTS = ("pages", "search", "paint", "readers")
 
 
 def main() -> int:
-    """Run the bench. Exit 1 where a target is missed."""
+    """Run the bench. Exit 1 if a target is missed."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.desk", description=__doc__)
     options.add_argument("--articles", type=int, default=1_000_000)
     options.add_argument(
         "--rounds", type=int, default=10, help="searches of each kind and order: 20 pages and some 40 answers"
     )
     options.add_argument("--readers", type=int, default=200, help="open streams of the Live page")
-    options.add_argument("--programs", type=int, default=0, help="open streams of the API besides")
+    options.add_argument("--programs", type=int, default=0, help="open streams of the API, in addition")
     options.add_argument("--seconds", type=int, default=20, help="articles appended, one a second")
     options.add_argument("--parts", default=",".join(PARTS), help="what is measured")
     chosen = options.parse_args()

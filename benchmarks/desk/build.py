@@ -50,7 +50,7 @@ class Built(NamedTuple):
 
 
 def build_store(cache: Path, count: int) -> Built:
-    """The store of ``count`` articles below ``cache``, built where it isn't there yet; without what a bench appended."""
+    """The store of ``count`` articles below ``cache``, built if it is missing; without what a bench appended."""
     folder = cache / f"desk-{count}" / _digest()
     path, made = folder / "store.db", folder / MADE
     if not made.is_file():

@@ -88,7 +88,7 @@ def total_found(desk: DeskProcess) -> int:
 def first_paints(desk: DeskProcess, paths: dict[str, str]) -> Iterator[tuple[str, list[float], list[float]]]:
     """For each page: ms to first contentful paint with an empty cache, and with the desk's files in the cache.
 
-    Nothing where there is no Chromium on this machine.
+    Nothing if there is no Chromium on this machine.
     """
     if chromium() is None:
         return
@@ -107,7 +107,7 @@ def _painted(browser: Browser, url: str, number: int) -> tuple[float, float]:
     found = []
     for _ in range(2):
         page = context.new_page()
-        # An open stream keeps a page loading for ever: its document is enough.
+        # An open stream keeps a page loading without end: its document is enough.
         page.goto(url, wait_until="domcontentloaded")
         found.append(float(page.evaluate(_PAINT)))
         page.close()

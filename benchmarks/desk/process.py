@@ -59,7 +59,7 @@ def person(number: int) -> dict[str, str]:
 
 @contextmanager
 def running_desk(built: Built, search: Path) -> Iterator[DeskProcess]:
-    """A desk on the store, stopped at the end. Raises RuntimeError where it doesn't start."""
+    """A desk on the store, stopped at the end. Raises RuntimeError if it doesn't start."""
     url = f"sqlite:///{built.path}"
     _add_people(url)
     [port] = free_ports(1)

@@ -1,4 +1,4 @@
-"""The figures as a table for people and as CSV, each with its target where it has one, and the machine's facts."""
+"""The figures as a table for people and as CSV, each with its target if it has one, and facts about the machine."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ ARTICLES = CORPUS.parent / "topics"
 
 
 def main() -> int:
-    """Run the benches. Exit 1 where the corpus or Lucene can't be had."""
+    """Run the benches. Exit 1 if the corpus or Lucene is unavailable."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.match", description=__doc__)
     options.add_argument("--only", choices=["luwak", "scale", "tagging"], help="one of the benches")
     options.add_argument("--queries", type=int, default=350_000, help="stored queries of the scale run")

@@ -18,7 +18,7 @@ class Unavailable(Exception):
 
 
 def jars() -> Path:
-    """The folder of the jars of ``lucene-pom.xml``; a changed file fetches anew. Raises Unavailable."""
+    """The folder of the jars of ``lucene-pom.xml``; a changed file fetches them again. Raises Unavailable."""
     for tool in ("java", "mvn"):
         if shutil.which(tool) is None:
             raise Unavailable(f"{tool} not found: install a JDK (17 or newer) and Maven")

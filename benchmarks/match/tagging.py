@@ -1,4 +1,4 @@
-"""What tagging costs: CPU time an article for the three built-in topics, its words cut anew, as in the pipeline."""
+"""What tagging costs: CPU time an article for the three built-in topics, its words split each time, as in the pipeline."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ PAGES = Path(__file__).parents[2] / "../shared/corpora/pages"
 
 
 def pages() -> list[tuple[str, str, bytes]]:
-    """URL, time of fetching and body of each page. Raises OSError where the pages are not beside the project."""
+    """URL, time of fetching and body of each page. Raises OSError if the pages are not beside the project."""
     found = []
     for line in (PAGES / "manifest.jsonl").read_text("utf-8").splitlines():
         page = json.loads(line)

@@ -16,7 +16,7 @@ _FIGURES = frozenset({"ours_ms", "peer_ms", "ratio", "target", "load_before"})
 
 
 class Kept(NamedTuple):
-    """A committed ratio, with what it is of and where it was measured."""
+    """A committed ratio, with its part and the machine on which it was measured."""
 
     name: str
     what: str

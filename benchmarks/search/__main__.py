@@ -52,7 +52,7 @@ QUERIES = {
 
 
 def main() -> int:
-    """Run the bench. Exit 1 where a target is missed."""
+    """Run the bench. Exit 1 if a target is missed."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
     options.add_argument("--articles", type=int, default=1_000_000)
     options.add_argument("--rounds", type=int, default=10, help="searches of each kind and order")

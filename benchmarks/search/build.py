@@ -1,4 +1,4 @@
-"""The index of the generated world, made once and kept in ``.cache``; a build that was cut off goes on where it stood."""
+"""The index of the generated world, made once and kept in ``.cache``; an interrupted build continues where it stopped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COMMIT = 50_000
 
 
 def index_folder(cache: Path, count: int) -> Path:
-    """The folder of an index of ``count`` articles below ``cache``; built where it isn't there, resumed where it was cut off.
+    """The folder of an index of ``count`` articles below ``cache``; built if it is missing, resumed if it was interrupted.
 
     An index begun from other articles, or with another schema, is not resumed.
     """

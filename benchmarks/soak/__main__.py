@@ -47,7 +47,7 @@ SETTLE_S = 20.0
 
 
 class Feeder(threading.Thread):
-    """Appends articles at a steady rate until told to stop; ``error`` is what stopped it otherwise."""
+    """Appends articles at a steady rate until it is stopped; ``error`` is the exception that ended it otherwise."""
 
     def __init__(self, installation: Installation, rate: float, slow_share: float) -> None:
         super().__init__(name="feeder", daemon=True)
@@ -93,7 +93,7 @@ class Soak:
         self._drained_s = 0.0
 
     def run(self) -> Verdict:
-        """Raises BenchFailed where something broke."""
+        """Raises BenchFailed if something broke."""
         writer = csv.DictWriter(self._out, COLUMNS)
         writer.writeheader()
         load_s, idle_s = 60 * self._options.minutes, 60 * self._options.idle_minutes

@@ -130,7 +130,7 @@ class Installation:
             return str(answer.read().decode())
 
     def checkpoint(self) -> dict[str, Any]:
-        """Flink's last completed checkpoint; empty where there is none (yet)."""
+        """Flink's last completed checkpoint; empty if there is none (yet)."""
         if self.driver != "flink":
             return {}
         try:

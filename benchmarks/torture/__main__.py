@@ -1,4 +1,4 @@
-"""``python -m benchmarks.torture [--kills N] [--setup NAME ...] [--seed S] [--out CSV]``; exit 1 where anything is wrong."""
+"""``python -m benchmarks.torture [--kills N] [--setup NAME ...] [--seed S] [--out CSV]``; exit 1 if anything is wrong."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def marks(value: bytes) -> Iterator[tuple[int, int]]:
 
 
 class _InOrder:
-    """The raw records sorted by their order keys; those that came late stand where the run had put them."""
+    """The raw records sorted by their order keys; late ones are at the places that the run gave them."""
 
     def __init__(self, records: Sequence[StreamRecord], uuid: str, late: dict[tuple[int, int], OrderKey]) -> None:
         twins: Counter[tuple[int, str, str]] = Counter()

@@ -1,4 +1,4 @@
-"""Disks that can be full: a small file system, or, where nothing may be mounted, a limit on the size of files."""
+"""Disks that can be full: a small file system, or, if nothing may be mounted, a limit on the size of files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.torture.parts import Part
 
 
 class SmallDisk:
-    """A file system of some bytes at ``folder``, which can be filled. Raises OSError where nothing may be mounted."""
+    """A file system of some bytes at ``folder``, which can be filled. Raises OSError if nothing may be mounted."""
 
     def __init__(self, folder: Path, size_bytes: int) -> None:
         folder.mkdir(parents=True)
@@ -47,7 +47,7 @@ class SmallDisk:
 
 
 class FileLimit:
-    """In place of a small disk where nothing may be mounted: files of the given processes can't grow (RLIMIT_FSIZE)."""
+    """In place of a small disk, if nothing may be mounted: files of the given processes can't grow (RLIMIT_FSIZE)."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = parts

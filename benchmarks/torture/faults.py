@@ -31,7 +31,8 @@ class Installation:
     """One set-up that runs.
 
     ``tended`` are started again when they end; ``disk_by`` says how a disk is filled; ``feed`` brings news. ``look`` reads on
-    in the raw stream, and ``cut`` is told where a partition ends after a cut. ``problems``: what faults themselves found wrong.
+    in the raw stream, and ``cut`` is called with the end of a partition after a cut. ``problems``: errors that the faults
+    themselves found.
     """
 
     name: str
@@ -195,7 +196,7 @@ def _full(name: str) -> Fault:
         before = here.signs()
         here.disks[name].fill()
         try:
-            # Until somebody has noticed, and then for a random while.
+            # Until a service has noticed, and then for a random while.
             until = time.monotonic() + 20
             while here.signs() == before and time.monotonic() < until:
                 here.feed()

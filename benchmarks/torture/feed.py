@@ -36,7 +36,7 @@ class Outlet:
 
     @property
     def feed_url(self) -> str:
-        """Where its feed is."""
+        """The address of its feed."""
         return f"http://{self.address}/feed.xml"
 
     def publish(self, number: int) -> None:

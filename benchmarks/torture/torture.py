@@ -214,7 +214,7 @@ class _Loop:
                 result.kills[kind] += 1
                 self._say(f"{result.kills.total():4} {kind}")
             else:
-                # Nobody noticed, on a machine busy with other things: it comes again before any other comes twice.
+                # No service noticed it, on a machine busy with other work: it is repeated before any other fault is.
                 self._deck.insert(0, kind)
             self._here.repair()
         if not self._rest():
@@ -233,7 +233,7 @@ class _Loop:
         on_cluster, name = FlinkJobs(self._here.flink.rest), f"wirewatch-{self._here.settings.run}"
         deadline = time.monotonic() + (JOB_S if expected else 0)
         while (count := len(on_cluster.running(name))) < expected and time.monotonic() < deadline:
-            # All records may have their end while a pipeline that was killed last is still submitting its job anew.
+            # All records may have ended while the pipeline that was killed last is still submitting its job again.
             self._tend(1.0)
         return [] if count == expected else [f"{count} jobs on the cluster {when}"]
 

@@ -1,8 +1,8 @@
-"""Which heads and chunks of requests every server of ours refuses, though some server on the way might let them pass.
+"""Heads and chunks of requests that every server of ours refuses, although a server on the way might let them pass.
 
-A proxy in front and the server behind it have to agree where a request ends. If they don't, what a stranger sends as the rest
-of one request is read as another one, in the name of whoever comes next (request smuggling). So whatever may be read in two
-ways is refused, and the connection ends. h11 refuses most of that itself.
+A proxy and the server behind it must agree where a request ends. If they don't, the rest of one request, sent by a stranger,
+is read as another one, in the name of the next client (request smuggling). So everything that can be read in two ways is
+refused, and the connection ends. h11 refuses most of that itself.
 """
 
 from __future__ import annotations

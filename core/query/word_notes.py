@@ -48,7 +48,7 @@ def notes_on(node: Term | Phrase, *, cased: bool) -> Iterator[tuple[bool, Said]]
     if _THOUSANDS.fullmatch(text):
         plain = re.sub("[.,]", "", text)
         yield False, saying("%(text)s is found as written; %(plain)s is another word", text=text, plain=plain)
-    # Parts of names have capitals: nobody joins those of al-Assad.
+    # Parts of names have capitals, and are not joined, as in al-Assad.
     if parts := _MODEL.fullmatch(text) or (_COMPOUND.fullmatch(text) if text.islower() else None):
         values = {"text": text, "apart": f"{parts[1]} {parts[2]}", "joined": f"{parts[1]}{parts[2]}"}
         yield False, saying("%(text)s also finds %(apart)s, but not %(joined)s", **values)

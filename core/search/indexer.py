@@ -220,7 +220,7 @@ class Indexer:
             return
         if self._rewriting is None:
             now_ms = self._clock_ms()
-            # A clock that was set back must not put it off for ever.
+            # A clock that was set back must not delay it without end.
             if now_ms < state.rewrite_ms <= now_ms + REWRITE_EVERY_MS:
                 return
             self._rewriting, self._again = 0, False

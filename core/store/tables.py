@@ -222,7 +222,7 @@ alerts = Table(
     Column("article", SafeString, nullable=False),
     Column("place", PlaceString, nullable=False),
     Column("record", Text, nullable=False),
-    # What the alert rule treats as already told in it, as JSON, if an editor's decision changed that
+    # What the alert rule treats as already reported in it, as JSON, if an editor's decision changed that
     # (``pipeline.ledger.decisions``).
     Column("mark", Text),
     Column("seq", BigInteger, nullable=False),

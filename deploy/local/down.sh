@@ -3,7 +3,7 @@
 set -euo pipefail
 
 [ $# -eq 1 ] || { echo "usage: down.sh DIR" >&2; exit 2; }
-[ -d "$1/run" ] || { echo "down.sh: $1 is no folder of up.sh" >&2; exit 1; }
+[ -d "$1/run" ] || { echo "down.sh: $1 is not a folder of up.sh" >&2; exit 1; }
 dir=$(cd "$1" && pwd)
 # shellcheck source=deploy/local/processes.sh
 . "$(dirname "${BASH_SOURCE[0]}")/processes.sh"

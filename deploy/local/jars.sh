@@ -1,5 +1,5 @@
 # jars.sh: sourced by the launchers. fetch_jars NAME sets "jars" to a folder with the jars of NAME-pom.xml, which Maven
-# fetches on first use into the project's .cache/; a changed pom fetches anew. Needs a JDK 17 or newer and Maven.
+# fetches on first use into the project's .cache/; a changed pom fetches them again. Needs a JDK 17 or newer and Maven.
 # shellcheck shell=bash
 
 fetch_jars() {

@@ -1,12 +1,12 @@
 # processes.sh: sourced by up.sh and down.sh, which set "dir". A process is known by DIR/run/NAME: its id and the moment it
-# started (field 22 of /proc/ID/stat), so an id that the system gave to somebody else meanwhile is never signalled.
+# started (field 22 of /proc/ID/stat), so an id that the system has given to another process since is never signalled.
 # shellcheck shell=bash disable=SC2154
 
-# start_time ID: prints when it started, in the kernel's ticks; fails where there is no such process, or only its remains.
+# start_time ID: prints when it started, in the kernel's ticks; fails if there is no such process, or only a zombie.
 start_time() {
   local stat fields
   { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-  # The name stands in brackets and may hold anything: what follows the last bracket counts from the state on.
+  # The name is in brackets and may contain any character: the fields after the last bracket begin with the state.
   read -ra fields <<<"${stat##*) }"
   [ "${fields[0]}" != Z ] || return 1
   echo "${fields[19]}"
@@ -19,7 +19,7 @@ alive() {
   [ "$(start_time "$id")" = "$began" ]
 }
 
-# start NAME COMMAND...: in the background, in a process group of its own, its log in DIR/logs; nothing where it runs.
+# start NAME COMMAND...: in the background, in a process group of its own, its log in DIR/logs; does nothing if it runs.
 start() {
   local name=$1 id
   shift
@@ -29,7 +29,7 @@ start() {
   echo "$id $(start_time "$id")" >"$dir/run/$name"
 }
 
-# wait_for NAME WHAT COMMAND...: until the command succeeds; fails with the end of the log where the process ends first.
+# wait_for NAME WHAT COMMAND...: until the command succeeds; fails with the end of the log if the process ends first.
 wait_for() {
   local name=$1 what=$2 tries=0
   shift 2

@@ -289,7 +289,7 @@ def _split(line: str, *, shown: bool) -> Iterator[str]:
     names = list(_parts(line, shown=shown))
     if len(names) > 1:
         names = [name for name in names if not is_agency(name)] or names[:1]
-        # "…, ανταποκρίτρια": a word in small letters behind a name is what somebody is.
+        # "…, ανταποκρίτρια": a word in small letters behind a name is the person's function.
         if shown and " " in names[0]:
             names = [name for name in names if " " in name or name[0].lower() == name[0].upper() or name[0].isupper()]
         # "By A. Keel and B. Lind, Geneva": one word behind whole names is where they wrote.

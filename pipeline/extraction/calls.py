@@ -3,7 +3,7 @@
 A line is removed if the odds of its words (``pipeline.text.page_words``) reach what its evidence asks for. Words alone never
 suffice among paragraphs. The line must be shown as something else than text (all in italics, all bold, one link, a box of its
 own), or stand below the last paragraph, which needs higher odds. A shown line that also leads to another site or a mail
-address needs less. A line within quotation marks is somebody's words, and one that only asks a question may be an
+address needs less. A line within quotation marks is a quotation, and one that only asks a question may be an
 interview's: they stay, whatever their words. Evidence is of the line and of its place; no phrase and no outlet is known here.
 """
 

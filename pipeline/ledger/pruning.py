@@ -108,7 +108,7 @@ class Pruning:
         return gone
 
     def _clear(self, now_ms: int) -> None:
-        """Leave nothing of what was deleted in an embedded store's files, whoever deleted it. The next pass tries again."""
+        """Leave nothing of what was deleted, by any process, in an embedded store's files. The next pass tries again."""
         self._store.empty_log()
         if self._vacuumed_ms is not None and 0 <= now_ms - self._vacuumed_ms < VACUUM_EVERY_MS:
             return

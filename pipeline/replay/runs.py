@@ -177,7 +177,7 @@ def copy_queries(
 ) -> None:
     """Copy the queries of one scope to another, every version with the time from which it holds. Idempotent.
 
-    Labels of outlets go with the subscriptions: with others, whoever gives those says which labels hold.
+    Labels of outlets are copied with the subscriptions; if a replay has its own subscriptions, its caller stores the labels.
 
     ``topics_but``: all topics but these; None: no topics.
     """

@@ -6,7 +6,7 @@ that no call had counts as an article's. The mean over the line is its odds. Whe
 letters count instead. The weights in ``page_words.toml`` are whole numbers, fitted by ``python -m benchmarks.lines`` to the
 lines in ``tests/quality/lines``; no phrase is compared.
 
-A line within quotation marks is somebody's words, and one that only asks a question may be an interview's: they are never
+A line within quotation marks is a quotation, and one that only asks a question may be an interview's: they are never
 calls.
 """
 

@@ -51,7 +51,7 @@ def test_up_without_java_says_what_to_install(tmp_path: Path) -> None:
 
 def test_down_refuses_another_folder(tmp_path: Path) -> None:
     done = run(DOWN, tmp_path)
-    assert (done.returncode, done.stderr) == (1, f"down.sh: {tmp_path} is no folder of up.sh\n")
+    assert (done.returncode, done.stderr) == (1, f"down.sh: {tmp_path} is not a folder of up.sh\n")
     assert run(DOWN).returncode == 2
 
 

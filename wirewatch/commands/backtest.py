@@ -39,7 +39,7 @@ def backtest_query(
     subscription: Annotated[
         str, typer.Option(help="Apply the filters of this subscription; QUERY is compared with its query.")
     ] = "",
-    days: Annotated[float | None, typer.Option(help="Only the last so many days (default: 30).", min=0.04)] = None,
+    days: Annotated[float | None, typer.Option(help="Only this many past days (default: 30).", min=0.04)] = None,
     since: From = "",
     until: To = "",
     run: Run = "",

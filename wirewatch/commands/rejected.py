@@ -106,7 +106,7 @@ def retry(
     context: typer.Context,
     positions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[POSITION]...", help="Only these (default: all that match the options)."),
+        typer.Argument(metavar="POSITION", help="Only these (default: all that match the options)."),
     ] = None,
     stage: Stage = "",
     reason: Reason = "",

@@ -69,7 +69,7 @@ def search(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="The query, as one argument; an empty query matches everything.")],
     days: Annotated[
-        float | None, typer.Option(help="Only the last so many days; can't be combined with --from or --to.", min=0.0)
+        float | None, typer.Option(help="Only this many past days; can't be combined with --from or --to.", min=0.0)
     ] = None,
     since: From = "",
     until: To = "",

@@ -31,7 +31,10 @@ group = typer.Typer(
 )
 app.add_typer(group)
 Folder = Annotated[
-    Path | None, typer.Option("--topics", help="A folder of topic files, used beside the built-in topics.")
+    Path | None,
+    typer.Option(
+        "--topics", help="A folder of topic files, used beside the built-in topics (default: setting topics_dir)."
+    ),
 ]
 Files = Annotated[list[Path] | None, typer.Argument(help="Topic files or folders (default: the built-in topics).")]
 Which = Annotated[str, typer.Argument(metavar="TOPIC", help="A topic file, or the name of a built-in topic.")]

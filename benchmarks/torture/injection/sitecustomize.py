@@ -1,4 +1,4 @@
-"""Kills the process that imports it in the middle of a sink's transaction, when it is told to.
+"""Kills the process that imports it in the middle of a sink's transaction, if its environment asks for it.
 
 Python imports this by itself in every process whose PYTHONPATH has this folder; nothing happens without the variable. The
 file that it names arms the trap: ``statement N`` kills behind the N-th statement of the next sink transaction,

@@ -1,4 +1,4 @@
-// Without a connection, a page that says so. Nothing else is kept: what the desk shows is not for whoever holds the machine later.
+// Without a connection, a page that says so. Nothing else is kept, since a later user of the machine must not see what the desk showed.
 
 // The desk writes the digest of what is kept here, so a browser installs this script, and keeps it, again after an upgrade.
 const KEPT = "offline-DIGEST";

@@ -70,7 +70,7 @@ class Pager:
         page = {"id": notice.id, "token": self._url.username, "to": self._url.path.strip("/")}
         page["text"] = " ".join(f"{self._prefix} {notice.subject}".split())[:LONGEST]
         try:
-            # Whoever may add a channel must not reach what only this machine may: connect by the guard.
+            # People who may add a channel must not reach addresses that only this machine can reach: connect through the guard.
             guard = GuardedBackend(self._options.allowed, resolve=self._options.look_up)
             line = guard.connect_tcp(host, port, timeout=limit)
             try:
