@@ -141,6 +141,7 @@ class SearchIndex:
         cursor: str | None = None,
         facets: bool = True,
         budget_ms: float = 60.0,
+        count_ms: float | None = None,
         now_ms: int | None = None,
         stopped: Stopped = never,
     ) -> Results:
@@ -149,9 +150,11 @@ class SearchIndex:
         ``since_ms`` (inclusive) and ``until_ms`` (exclusive) bound the event time, in ms, UTC. ``order``: ``relevance``
         is BM25 with more weight on the title, weighted by age at ``now_ms`` (default: the time of the newest hit); the
         best 1,000 are ranked. ``limit``: 1 to 500. ``budget_ms``: time for the exact matcher, if the index can't answer
-        the query alone. ``stopped`` is called during the work; True ends the search with what was found (``partial``).
-        An empty ``query`` finds everything. Pages by time neither repeat nor omit an article, whatever is stored in
-        between. Neither do pages by relevance while this object remembers the ranking, and afterwards as long as the
+        the query alone; ``count_ms``: the part of it in which articles beyond the page may be checked too, from which the
+        number of all hits is estimated (None: all of it). ``stopped`` is called during the work; True ends the search
+        with what was found (``partial``). An empty ``query`` finds everything. Pages by time neither repeat nor omit an
+        article, whatever is stored in between.
+        Neither do pages by relevance while this object remembers the ranking, and afterwards as long as the
         ranking stays the same. Raises QueryError; UsageError for a cursor of another search.
         """
         if not 1 <= limit <= MOST:
@@ -165,6 +168,9 @@ class SearchIndex:
             facets,
             hourly,
             Deadline(self._clock, start + budget_ms / 1000, stopped),
+            Deadline(
+                self._clock, start + (budget_ms if count_ms is None else min(budget_ms, count_ms)) / 1000, stopped
+            ),
             sampled_above=self._sampled_above,
         )
         if order == "relevance":

@@ -81,7 +81,8 @@ Ranking = list[tuple[float, tantivy.DocAddress]]
 class PageRequest(NamedTuple):
     """The requested page.
 
-    ``deadline``: when checking candidates must end. ``sampled_above``: with more hits than this, facets and volume are
+    ``deadline``: when checking candidates must end. ``count_by``: when checking more of them than the page needs must end,
+    which only makes the estimated count more exact. ``sampled_above``: with more hits than this, facets and volume are
     estimated from a sample.
     """
 
@@ -89,6 +90,7 @@ class PageRequest(NamedTuple):
     facets: bool
     hourly: bool
     deadline: Deadline
+    count_by: Deadline
     sampled_above: int = SAMPLED_ABOVE
 
 
@@ -250,7 +252,7 @@ def _check_more(question: Question, request: PageRequest, total: int) -> _Checke
     checked = 0
     hits: list[Hit] = []
     for _, address in _by_time(question, question.wanted, _BATCH, newest=True):
-        deadline = request.deadline
+        deadline = request.count_by
         if deadline.stopped() or (checked >= _ENOUGH and deadline.late()):
             return _Checked(checked, hits, complete=False)
         article = question.article(address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from functools import cache
 from itertools import count
@@ -179,14 +180,27 @@ def test_when_time_runs_out_the_page_continues_and_counts_are_estimates(full: Se
         while got[-1].cursor is not None:
             got.append(full.search("LEAD/6(syr* OR iran)", limit=10, budget_ms=5_000, cursor=got[-1].cursor))
     finally:
-        import time
-
         full._clock = time.perf_counter
     assert got[0].partial
     assert got[0].total.certainty in ("about", "at_most")
     assert got[0].facets is not None
     assert got[0].facets.certainty == "at_most"
     assert [hit.article for hit in hits_of(got)] == [one for one, _ in wanted("LEAD/6(syr* OR iran)")]
+
+
+def test_time_for_the_count_ends_before_the_time_for_the_page(full: SearchIndex) -> None:
+    ticks = count()
+    full._clock = lambda: float(next(ticks))
+    query = "LEAD/6(syr* OR iran)"
+    try:
+        got = full.search(query, limit=2, budget_ms=FOREVER_MS, count_ms=0)
+        other = full.search(query, limit=2, budget_ms=FOREVER_MS)
+    finally:
+        full._clock = time.perf_counter
+    assert [hit.article for hit in got.hits] == [one for one, _ in wanted(query)][:2]
+    assert not got.partial
+    assert (got.total.certainty, other.total.certainty) == ("about", "exact")
+    assert other.total.value == len(wanted(query))
 
 
 def test_wrong_use_is_named(full: SearchIndex, tmp_path: Path) -> None:
