@@ -75,7 +75,11 @@ def digest_of(*parts: object) -> bytes:
     return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=8).digest()
 
 
-Ranking = list[tuple[float, tantivy.DocAddress]]
+class Ranking(NamedTuple):
+    """The best articles with their scores, and how many articles were found in all."""
+
+    best: list[tuple[float, tantivy.DocAddress]]
+    total: int
 
 
 class PageRequest(NamedTuple):
@@ -110,12 +114,12 @@ def page_by_time(
         schema = question.snapshot.schema
         rest = order_range(schema, None, cursor.at, to_the_end=True) if newest else order_range(schema, cursor.at, None)
         wanted = question.within(tantivy.Query.const_score_query(rest, 0.0))
-    total = question.size()
+    pages = _ByTime(question, wanted, request.limit, newest=newest)
     last: tuple[int, FoundArticle] | None = None
     hits: list[Hit] = []
     checked, partial, more = 0, False, False
     at_last: list[str] = []
-    for order, address in _by_time(question, wanted, request.limit, newest=newest):
+    for order, address in pages:
         article = question.article(address)
         if article.id in seen:
             continue
@@ -139,6 +143,8 @@ def page_by_time(
     if more and last is not None:
         held = cursor.seen if cursor is not None and cursor.at == last[0] else ()
         next_page = Cursor(digest=digest, at=last[0], seen=(*held, *at_last)).text()
+    # Counting takes as long as finding, and a first page has found all.
+    total = pages.found if cursor is None else question.size()
     return _results(question, request, hits, total, checked, next_page, partial=partial, first_page=cursor is None)
 
 
@@ -148,7 +154,8 @@ def rank(question: Question, now_ms: int | None) -> Ranking:
     ``now_ms`` (UTC): the time that age is measured from; None: the time of the newest of them.
     """
     searcher = question.snapshot.searcher
-    found = searcher.search(question.wanted, limit=RANKED, count=False).hits
+    searched: Any = searcher.search(question.wanted, limit=RANKED)
+    found = searched.hits
     addresses = [address for _, address in found]
     times = [int(time or 0) for time in searcher.fast_field_values("time", addresses)] if addresses else []
     now = max(times, default=0) if now_ms is None else now_ms
@@ -157,7 +164,7 @@ def rank(question: Question, now_ms: int | None) -> Ranking:
         for place, ((score, address), time) in enumerate(zip(found, times, strict=True))
     ]
     scored.sort(key=lambda one: (one[0], one[2], one[1]), reverse=True)
-    return [(score, address) for score, _, _, address in scored]
+    return Ranking([(score, address) for score, _, _, address in scored], int(searched.count))
 
 
 def page_by_rank(
@@ -167,11 +174,11 @@ def page_by_rank(
     hits: list[Hit] = []
     offset = cursor.offset if cursor is not None else 0
     checked, partial = 0, False
-    while offset < len(ranking) and len(hits) < request.limit:
+    while offset < len(ranking.best) and len(hits) < request.limit:
         if _over(question, request, checked):
             partial = True
             break
-        score, address = ranking[offset]
+        score, address = ranking.best[offset]
         article = question.article(address)
         try:
             matches = question.check(article, request.deadline.look(first=question.exact or not checked))
@@ -182,11 +189,12 @@ def page_by_rank(
         if matches is not None:
             hits.append(Hit(article, matches, score))
     next_page = None
-    if offset < len(ranking):
+    if offset < len(ranking.best):
         generation = question.snapshot.generation
         next_page = Cursor(digest=digest, generation=generation, offset=offset).text()
-    total = question.size()
-    return _results(question, request, hits, total, checked, next_page, partial=partial, first_page=cursor is None)
+    return _results(
+        question, request, hits, ranking.total, checked, next_page, partial=partial, first_page=cursor is None
+    )
 
 
 def _over(question: Question, request: PageRequest, checked: int) -> bool:
@@ -194,21 +202,36 @@ def _over(question: Question, request: PageRequest, checked: int) -> bool:
     return request.deadline.stopped() or (not question.exact and checked > 0 and request.deadline.late())
 
 
-def _by_time(
-    question: Question, wanted: tantivy.Query, limit: int, *, newest: bool
-) -> Iterator[tuple[int, tantivy.DocAddress]]:
-    """The index's results in order, each with its ``order``; read in parts of growing size."""
-    order = tantivy.Order.Desc if newest else tantivy.Order.Asc
-    offset, size = 0, min(limit + 2, _LARGEST_BATCH) if question.exact else max(_BATCH, limit + 2)
-    while True:
-        found = question.snapshot.searcher.search(
-            wanted, limit=size, offset=offset, count=False, order_by_field="order", order=order
-        ).hits
-        for number, address in found:
-            yield int(number), address
-        if len(found) < size:
-            return
-        offset, size = offset + size, min(2 * size, _LARGEST_BATCH)
+class _ByTime:
+    """The index's results in order, each with its ``order``; read in parts of growing size.
+
+    ``found``: how many there are, from the first part on.
+    """
+
+    def __init__(self, question: Question, wanted: tantivy.Query, limit: int, *, newest: bool) -> None:
+        self._question, self._wanted = question, wanted
+        self._size = min(limit + 2, _LARGEST_BATCH) if question.exact else max(_BATCH, limit + 2)
+        self._order = tantivy.Order.Desc if newest else tantivy.Order.Asc
+        self.found = 0
+
+    def __iter__(self) -> Iterator[tuple[int, tantivy.DocAddress]]:
+        offset, size = 0, self._size
+        while True:
+            part: Any = self._question.snapshot.searcher.search(
+                self._wanted,
+                limit=size,
+                offset=offset,
+                count=offset == 0,
+                order_by_field="order",
+                order=self._order,
+            )
+            if offset == 0:
+                self.found = int(part.count)
+            for number, address in part.hits:
+                yield int(number), address
+            if len(part.hits) < size:
+                return
+            offset, size = offset + size, min(2 * size, _LARGEST_BATCH)
 
 
 def _results(
@@ -251,7 +274,7 @@ def _check_more(question: Question, request: PageRequest, total: int) -> _Checke
     """Check as many candidates as time allows, newest first, to estimate the count."""
     checked = 0
     hits: list[Hit] = []
-    for _, address in _by_time(question, question.wanted, _BATCH, newest=True):
+    for _, address in _ByTime(question, question.wanted, _BATCH, newest=True):
         deadline = request.count_by
         if deadline.stopped() or (checked >= _ENOUGH and deadline.late()):
             return _Checked(checked, hits, complete=False)
@@ -301,15 +324,23 @@ def facets_and_volume(question: Question, number: int, *, hourly: bool, sampled_
     sizes = {"size": _FACET_VALUES, "segment_size": _COUNTED_VALUES}
     terms = {name: {"terms": {"field": name, **sizes}} for name in ("is_topic", "is_source", "is_lang")}
     span = {"first": {"min": {"field": "time"}}, "last": {"max": {"field": "time"}}}
-    found: Any = question.snapshot.searcher.aggregate(wanted, {**terms, **span})
-    counts: dict[int, int] = {}
+    searcher = question.snapshot.searcher
+    found: Any
+    try:
+        # With hours, from which longer steps are added up: finding the articles again takes as long as the first time.
+        found = searcher.aggregate(wanted, {**terms, **span, **_steps(HOUR_MS)})
+    except ValueError:
+        # More hours than the index counts.
+        found = searcher.aggregate(wanted, {**terms, **span})
     first, last = found["first"]["value"], found["last"]["value"]
     step = step_of(first, last, hourly=hourly) if first is not None and last is not None else DAY_MS
-    if first is not None:
-        steps: Any = question.snapshot.searcher.aggregate(
-            wanted, {"steps": {"histogram": {"field": "time", "interval": step, "min_doc_count": 1}}}
-        )
-        counts = {int(bucket["key"]): int(bucket["doc_count"]) * times for bucket in steps["steps"]["buckets"]}
+    if first is not None and ("steps" not in found or step % HOUR_MS):
+        steps: Any = searcher.aggregate(wanted, _steps(step))
+        found["steps"] = steps["steps"]
+    counts: dict[int, int] = {}
+    for bucket in found["steps"]["buckets"]:
+        start = int(bucket["key"]) // step * step
+        counts[start] = counts.get(start, 0) + int(bucket["doc_count"]) * times
     values = {
         name: tuple(
             FacetValue(str(bucket["key"]), int(bucket["doc_count"]) * times) for bucket in found[name]["buckets"]
@@ -327,6 +358,10 @@ def facets_and_volume(question: Question, number: int, *, hourly: bool, sampled_
     )
     volume = volume_of(counts, step, exact=question.exact)
     return facets, volume if times == 1 or not question.exact else replace(volume, certainty="about")
+
+
+def _steps(step_ms: int) -> dict[str, Any]:
+    return {"steps": {"histogram": {"field": "time", "interval": step_ms, "min_doc_count": 1}}}
 
 
 def step_of(first_ms: float, last_ms: float, *, hourly: bool) -> int:

@@ -14,10 +14,12 @@ import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.durations import HOUR_MS
 from core.errors import QueryError, StoreError, UsageError
 from core.query import compile_query, parse
 from core.search import Filters, FoundArticle, Hit, Order, Results, SearchIndex
 from core.search.indexer import Indexer
+from core.search.pages import facets_and_volume
 from core.search.question import day_of
 from core.search.schema import SAMPLES, document_of, index_document, read_record, story_number
 from tests.core.query import strategies
@@ -259,3 +261,25 @@ def test_facets_and_volume_of_very_many_hits_are_estimated_from_a_sample(
     sampled = sum(story_number(one) % SAMPLES == 0 for one in ids)
     assert sum(about.volume.counts) == sampled * SAMPLES
     assert SearchIndex(full.folder, sampled_above=exact.total.value).search("").facets == exact.facets
+
+
+def test_a_volume_over_more_hours_than_the_index_counts(tmp_path: Path) -> None:
+    index = SearchIndex(tmp_path)
+    writer = index._index.writer(50_000_000, 1)
+    hours = 65_001
+    for number in range(hours):
+        one = tantivy.Document()
+        one.add_integer("time", START_MS + number * HOUR_MS)
+        writer.add_document(one)
+    writer.commit()
+    index._index.reload()
+    index._snapshot = index._look()
+    question = index.ask("")
+    by_hour = {"steps": {"histogram": {"field": "time", "interval": HOUR_MS, "min_doc_count": 1}}}
+    with pytest.raises(ValueError, match="bucket limit"):
+        question.snapshot.searcher.aggregate(question.wanted, by_hour)
+    facets, volume = facets_and_volume(question, hours, hourly=False, sampled_above=hours)
+    index.close()
+    assert volume.step_ms == DAY_MS
+    assert sum(volume.counts) == sum(one.count for one in facets.days) == hours
+    assert set(volume.counts[1:-1]) == {24}
