@@ -52,8 +52,14 @@ _LONG_AGO = (
 _TO = r"(?:\s?[-–—/]\s?|\s(?:and|to|und|bis|et|au|y|al|и|по|до|и|та|і|ve|و|تا|إلى)\s)"
 # No run of digits, dots or letters may be scanned from each of its places, since texts are hostile and no time limit applies.
 _COUNT = r"(?<!\d)\d{1,12}"
+# Tried first, since almost no place of a text can begin any of the many alternatives below. They begin with a digit or one of four
+# signs, or with a word that a digit follows at most 20 characters later; only three words have tails of any length.
+_MAY_BEGIN = r"""
+    (?: (?=[\d+(.,]) | (?<!\w)(?=\D{1,20}+\d|телефон|резолюци|стать) | (?=https?://|www\.) | (?<!\S)(?=[^\s@]{1,64}+@) )
+    """
 _NONE = re.compile(
-    rf"""https?://\S+ | www\.\S+ | (?<!\S)[^\s@]{{1,64}}@[^\s@]{{1,255}}\.\w+
+    rf"""{_MAY_BEGIN}
+    (?: https?://\S+ | www\.\S+ | (?<!\S)[^\s@]{{1,64}}@[^\s@]{{1,255}}\.\w+
     # telephones
     | (?:\+|(?<!\d)00)\d[\d\s().\-/]{{6,18}}\d | \(0?\d{{2,5}}\)\s?\d[\d\s.\-/]{{4,14}}\d
     | (?<![\d.,])0\d{{1,5}}[\s\-/]\d[\d\s\-/]{{3,14}}\d
@@ -92,7 +98,7 @@ _NONE = re.compile(
       |комментари\w*|просмотр\w*|коментар\w*|перегляд\w*|yorum|görüntülenme|تعليق\w*|مشاهد\w*|بازدید|评论|阅读)
     | {_COUNT}[\s-]?min(?:ute)?s?\.?[\s-](?:read|lesezeit|de\slecture|de\slectura)
     | (?<!\w)(?:resolution|article|artikel|section|paragraph|§|route|highway|boeing|airbus|flight|chapter|no\.|nr\.|№
-    |\#|резолюци\w+|стать\w+|قرار|المادة|第)\s?\d+
+    |\#|резолюци\w+|стать\w+|قرار|المادة|第)\s?\d+ )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
