@@ -104,9 +104,19 @@ def hash_of(name: str) -> int:
 
 
 def _is_cased(text: str) -> bool:
-    letters = [char for char in text if char.isalpha()]
-    # By the case of a word's beginning: Georgian has capitals, but not for names.
-    return sum(char.lower() != char.title() or char.isupper() for char in letters) * 2 > len(letters)
+    cased = list(map(_cased.__getitem__, filter(str.isalpha, text)))
+    return sum(cased) * 2 > len(cased)
+
+
+class _Cased(dict[str, bool]):
+    """Whether a letter has a case, by that of a word's beginning: Georgian has capitals, but not for names."""
+
+    def __missing__(self, char: str) -> bool:
+        self[char] = cased = char.lower() != char.title() or char.isupper()
+        return cased
+
+
+_cased = _Cased()
 
 
 def names_in(title: str, lead: str, language: str | None) -> list[str]:

@@ -38,7 +38,7 @@ from pipeline.text.agencies import agency_name, find_agency
 from pipeline.text.characters import one_spelling
 from pipeline.text.difference import settled
 from pipeline.text.encoder import Vector
-from pipeline.text.fingerprint import PERMUTATIONS, is_unspaced, shingle_hashes, signature
+from pipeline.text.fingerprint import PERMUTATIONS, different, is_unspaced, shingle_hashes, signature
 
 SETTLED_CHARS = 200_000
 HEAD_SHINGLES = 120
@@ -93,7 +93,8 @@ _TOKEN = re.compile(r"[\w\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1
 _ARABIC_ARTICLE = re.compile("^(?:[وف]?(?:ال|بال|کال|لل)|[وف](?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
 # A capital inside a sentence, after a word and a space. At the start of a sentence, only an acronym is a name.
 _NAME = regex.compile(r"(?<=[\p{L}\p{N},)] )\p{Lu}[\w]+|\b\p{Lu}{2,}\b")
-_FIGURE = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?!\w)")
+# The digit first: it is looked for faster than what must not be before it.
+_FIGURE = re.compile(r"\d(?<![\w.,]\d)\d*(?:[.,]\d+)*(?!\w)")
 _UNSPACED_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 # Two kana are mostly grammar, endings and particles; digits count as whole figures.
 _DULL_PAIR = re.compile("[\u3040-\u309f]{2}|\\d")
@@ -114,10 +115,12 @@ def features(title: str, text: str, language: str | None = None, vector: Vector 
     made["agency"] = find_agency(text)
     made["settled"] = _digest(settled(title), settled(text[:SETTLED_CHARS]), str(max(len(text) - SETTLED_CHARS, 0)))
     hashes = shingle_hashes(text)
-    if minima := signature(hashes):
-        made["shingles"] = len(set(hashes))
+    shingles = different(hashes)
+    head: list[int] = []
+    if minima := signature(shingles):
+        made["shingles"] = len(shingles)
         made["signature"] = np.frombuffer(minima, "<u4")
-    head = [hash_ >> 32 for hash_ in hashes[:HEAD_SHINGLES]] if minima else []
+        head = (hashes[:HEAD_SHINGLES] >> np.uint64(32)).tolist()
     made["head"], made["opening"] = _bottom(head, HEAD_KEPT), _bottom(head[:OPENING_SHINGLES], OPENING_KEPT)
     terms = terms_of(title, text)
     made["names"] = _bottom(terms.names, NAMES_KEPT)

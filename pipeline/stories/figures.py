@@ -17,7 +17,7 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from core.package_data import package_toml
@@ -52,8 +52,8 @@ _LONG_AGO = (
 _TO = r"(?:\s?[-–—/]\s?|\s(?:and|to|und|bis|et|au|y|al|и|по|до|и|та|і|ve|و|تا|إلى)\s)"
 # No run of digits, dots or letters may be scanned from each of its places, since texts are hostile and no time limit applies.
 _COUNT = r"(?<!\d)\d{1,12}"
-# Tried first, since almost no place of a text can begin any of the many alternatives below. They begin with a digit or one of four
-# signs, or with a word that a digit follows at most 20 characters later; only three words have tails of any length.
+# Tried first, since almost no place of a text can begin any of the many alternatives below. They begin with a digit or one of
+# four signs, or with a word that a digit follows at most 20 characters later; only three words have tails of any length.
 _MAY_BEGIN = r"""
     (?: (?=[\d+(.,]) | (?<!\w)(?=\D{1,20}+\d|телефон|резолюци|стать) | (?=https?://|www\.) | (?<!\S)(?=[^\s@]{1,64}+@) )
     """
@@ -209,7 +209,7 @@ def of_harm(text: str, language: str | None, figures: Sequence[FigureSpan]) -> l
         ]
     if (known := _language(language)) is None:
         return list(figures)
-    tokens = [(*found.span(), fold(found[0])) for found in _TOKEN.finditer(text)]
+    tokens = _tokens(text)
     starts = [start for start, _, _ in tokens]
     stops = [found.start() for found in _STOP.finditer(text)]
     near = []
@@ -243,14 +243,13 @@ def numbers_in(text: str, language: str | None) -> Iterator[Spoken]:
     if language == "zh":
         yield from (Spoken(*found.span("number"), _chinese(found["number"])) for found in _ZH.finditer(text))
     elif (known := _language(language)) is not None:
-        tokens = [(*found.span(), fold(found[0])) for found in _TOKEN.finditer(text)]
+        tokens = _tokens(text)
         sentences = [found.start() for found in _STOP.finditer(text)]
-        at = 0
-        while at < len(tokens):
-            if (taken := _taken(text, tokens, at, known)) is None:
-                at += 1
+        behind = 0
+        for at in _begin_numbers(tokens, known):
+            if at < behind:
                 continue
-            value, behind = taken
+            value, behind = _taken(text, tokens, at, known)
             start, end = tokens[at][0], tokens[behind - 1][1]
             after = bisect_left(sentences, end)
             low = sentences[bisect_left(sentences, start) - 1] if bisect_left(sentences, start) else 0
@@ -258,7 +257,6 @@ def numbers_in(text: str, language: str | None) -> Iterator[Spoken]:
             before = [word for begin, _, word in tokens[max(0, at - _HARM_BEFORE) : at] if begin >= low]
             if _counts(value, before, [w for s, _, w in tokens[behind : behind + _HARM_AFTER] if s < high], known):
                 yield Spoken(start, end, value)
-            at = behind
 
 
 def spoken_numbers(text: str, language: str | None) -> Iterator[Spoken]:
@@ -266,22 +264,35 @@ def spoken_numbers(text: str, language: str | None) -> Iterator[Spoken]:
     if language in ("zh", "ja"):
         yield from (Spoken(*found.span("number"), _chinese(found["number"])) for found in _ZH.finditer(text))
     elif (known := _language(language)) is not None:
-        tokens = [(*found.span(), fold(found[0])) for found in _TOKEN.finditer(text)]
-        at = 0
-        while at < len(tokens):
-            taken = _taken(text, tokens, at, known)
-            if taken is not None and taken[0] > 1:
-                yield Spoken(tokens[at][0], tokens[taken[1] - 1][1], taken[0])
-            at = at + 1 if taken is None else taken[1]
+        tokens = _tokens(text)
+        behind = 0
+        for at in _begin_numbers(tokens, known):
+            if at < behind:
+                continue
+            value, behind = _taken(text, tokens, at, known)
+            if value > 1:
+                yield Spoken(tokens[at][0], tokens[behind - 1][1], value)
 
 
 _Tokens = list[tuple[int, int, str]]
 
+# The same words come in many articles.
+_folded = lru_cache(maxsize=32_768)(fold)
 
-def _taken(text: str, tokens: _Tokens, first: int, known: _Language) -> tuple[int, int] | None:
-    """The number that begins with this token, and the index of the token after it."""
-    if tokens[first][2] not in known.numbers:
-        return None
+
+def _tokens(text: str) -> _Tokens:
+    """The words of a text: start, end, folded form."""
+    return [(*found.span(), _folded(found[0])) for found in _TOKEN.finditer(text)]
+
+
+def _begin_numbers(tokens: _Tokens, known: _Language) -> list[int]:
+    """The indices of the tokens that can begin a number."""
+    numbers = known.numbers
+    return [at for at, (_, _, word) in enumerate(tokens) if word in numbers]
+
+
+def _taken(text: str, tokens: _Tokens, first: int, known: _Language) -> tuple[int, int]:
+    """The number that begins with this token, which can begin one, and the index of the token after it."""
     total, current, at, behind = 0, known.numbers[tokens[first][2]], first + 1, first + 1
     if current >= _THOUSAND:
         total, current = current, 0

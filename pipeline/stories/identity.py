@@ -77,7 +77,10 @@ _SLASHED, _DOTTED = ("|".join(_BOTH_WAYS).format(sign) for sign in ("/", r"\."))
 _NUMERIC_DATE = re.compile(
     rf"(?<![\d/.,])(?:(?:{_SLASHED})(?:/\d{{2,4}})?|(?:{_DOTTED})\.(?:19|20)\d\d)(?![\w/%]|[.,]\d)"
 )
-_TOKEN = re.compile(rf"{_NUMERIC_DATE.pattern}|\d+(?:[.,:\u066b\u066c]\d+)*(?![\w{_SIGNS}])|[\w{_SIGNS}]+")
+# Words first, since most tokens are words, and dates and numbers begin with a digit.
+_TOKEN = re.compile(
+    rf"(?!\d)[\w{_SIGNS}]+|{_NUMERIC_DATE.pattern}|\d+(?:[.,:\u066b\u066c]\d+)*(?![\w{_SIGNS}])|[\w{_SIGNS}]+"
+)
 _STARTS = re.compile(r"[.!?:;…\n\"“”„«»(\[|•—–]|\s-\s")
 # Georgian letters are lower case in Unicode, with capitals for whole headlines, but names have no capital.
 _CASED = regex.compile(r"[[\p{Lu}\p{Ll}]--\p{Georgian}]", regex.V1)
@@ -259,11 +262,11 @@ def _tokens(text: str, most: int) -> list[_Token]:
     found: list[_Token] = []
     end = 0
     for one in islice(_TOKEN.finditer(text), most):
-        start = one.start()
+        start, behind = one.span()
         # Most words are separated by one space, after which nothing starts.
         starts = not found or (start != end + 1 and _STARTS.search(text, end, start) is not None)
-        found.append(_Token(one[0], start, one.end(), starts))
-        end = one.end()
+        found.append(_Token(one[0], start, behind, starts))
+        end = behind
     return found
 
 
@@ -295,23 +298,25 @@ class _Names(NamedTuple):
 
 def _names(titled: list[_Token], told: list[_Token], language: str | None) -> _Names:
     sample = "".join(token.text for token in (*titled, *told[:60]))
-    letters = sum(char.isalpha() for char in sample)
-    cased = len(_CASED.findall(sample)) * 2 > letters
+    letters = sum(map(str.isalpha, sample))
+    cased = letters > 0 if sample.isascii() else len(_CASED.findall(sample)) * 2 > letters
     if not cased:
         return _Names(False, False, False, frozenset(), frozenset())
     long = [token.text for token in titled[1:] if len(token.text) > 3 and token.text.isalpha()]
     capitals = sum(word[0].isupper() for word in long)
     title_case = language not in ("de", "lb") and len(long) > 1 and capitals >= len(long) * _TITLE_CASE
     shouted = bool(told) and sum(token.text.isupper() for token in told) * 2 > len(told)
-    small, inside, times = set(), set(), dict[str, int]()
-    for token, from_title in [*((one, True) for one in titled), *((one, False) for one in told)]:
-        word = _word(token.text)
-        if token.text[0].islower():
-            small.add(word)
-        elif token.text[0].isupper():
-            times[word] = times.get(word, 0) + 1
-            if not token.starts and not (from_title and title_case):
-                inside.add(word)
+    small, inside, times = set[str](), set[str](), dict[str, int]()
+    for tokens, says_nothing in ((titled, title_case), (told, False)):
+        for text, _, _, starts in tokens:
+            first = text[0]
+            if first.islower():
+                small.add(_word(text))
+            elif first.isupper():
+                word = _word(text)
+                times[word] = times.get(word, 0) + 1
+                if not starts and not says_nothing:
+                    inside.add(word)
     likely = {word for word, count in times.items() if count > 1 and word not in small}
     return _Names(True, title_case, shouted, frozenset(inside), frozenset(likely))
 
