@@ -12,9 +12,10 @@ rounding.
 from __future__ import annotations
 
 import hashlib
+import threading
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,7 @@ _READY_TOKENS = 4_096
 (54 MB, shared by forked processes)."""
 
 _KEPT_TEXTS = 2_048
+_SEEN = _EMBEDDED + len(_ORDERS) * _CHANNELS
 
 Floats = NDArray[np.float32]
 Vector = NDArray[np.int8]
@@ -101,14 +103,22 @@ class SentenceEncoder:
                 self._table[number::_TABLES] = held[f"q{number + 1}"]
             rest: dict[str, Any] = {name: held[name] for name in held.files if not name.startswith("q")}
         self._scale, self._low = rest["scale"], rest["lo"]
-        self._projections = [_Layer(rest[f"proj{n}"], rest[f"proj_b{n}"]) for n, _ in _ORDERS]
-        self._norms = [(rest[f"ln_g{n}"], rest[f"ln_b{n}"]) for n, _ in _ORDERS]
+        # All three from the same rows, so in one product.
+        self._projections = _Layer(
+            np.concatenate([rest[f"proj{n}"] for n, _ in _ORDERS], axis=1),
+            np.concatenate([rest[f"proj_b{n}"] for n, _ in _ORDERS]),
+        )
+        self._norms = (
+            np.stack([rest[f"ln_g{n}"] for n, _ in _ORDERS]),
+            np.stack([rest[f"ln_b{n}"] for n, _ in _ORDERS]),
+        )
         self._first = [_Spread(rest[f"w1_{n}"], rest[f"b1_{n}"], n) for n, _ in _ORDERS]
         self._second = [_Layer(rest[f"w2_{n}"], rest[f"b2_{n}"]) for n, _ in _ORDERS]
         self._norm = (rest["ln_g"], rest["ln_b"])
         self._sentence = _Layer(rest["cnn_W"], rest["cnn_b"])
         self._last = {name: _Layer(rest[name], None) for name in ("d0", "d1", "d2", "d3", "p1", "p3")}
         self._ready = self.alone(np.arange(_READY_TOKENS))
+        self._workspace = Workspace()
         # Versions and copies of an article usually begin the same. A row of 512 bytes is smaller than its text.
         self._made = lru_cache(maxsize=_KEPT_TEXTS)(self._vector)
 
@@ -134,25 +144,30 @@ class SentenceEncoder:
         """The vector of these pieces: of length 1, or all 0."""
         if len(ids) <= 2 or set(ids[1:-1]) == {_UNKNOWN}:
             return np.zeros(DIMENSIONS, np.float32)
-        chosen = np.asarray(ids, np.int64)
+        chosen, work = np.asarray(ids, np.int64), self._workspace
         length, (different, rows) = len(ids), np.unique(chosen, return_inverse=True)
-        seen = [self._embedded(chosen)]
-        for at, ((order, before), (alone, spread)) in enumerate(zip(_ORDERS, self.of_tokens(different), strict=True)):
-            first = np.zeros((length, _CHANNELS), np.float32)
+        seen = work.seen[:length]
+        seen[:, :_EMBEDDED] = self._embedded(chosen)
+        for at, ((order, before), (alone, spread)) in enumerate(
+            zip(_ORDERS, self.of_tokens(different, work), strict=True)
+        ):
+            first, beside = work.first[:length], work.beside[:length]
+            first.fill(0)
+            pieces, at_piece = spread.reshape(-1, _CHANNELS), rows * order
             for place in range(order):
                 # The contribution of the token ``place − before`` further on to this one; always summed in this order.
                 low, high = max(0, before - place), min(length, length + before - place)
                 if low < high:
-                    beside = rows[low + place - before : high + place - before]
-                    first[low:high] += spread[beside, place * _CHANNELS : (place + 1) * _CHANNELS]
+                    those = at_piece[low + place - before : high + place - before] + place
+                    first[low:high] += pieces.take(those, axis=0, out=beside[low:high], mode="clip")
             first += self._first[at].bias
             np.maximum(first, 0, out=first)
-            first += alone[rows]
-            second = self._second[at](_windows(first, order, before))
+            first += alone.take(rows, axis=0, out=beside, mode="clip")
+            begin = _EMBEDDED + at * _CHANNELS
+            second = self._second[at].of_windows(first, order, before, work)
             np.maximum(second, 0, out=second)
-            second += first
-            seen.append(second)
-        told = _normed(np.concatenate(seen, axis=1), *self._norm)
+            np.add(second, first, out=seen[:, begin : begin + _CHANNELS])
+        told = _normed(seen, *self._norm, work)
         told *= np.float32(_FINE)
         # Sums of whole numbers below 2⁵³: a float64 holds them in any order.
         total = np.rint(told, out=told).sum(axis=0, dtype=np.float64) / _FINE
@@ -172,30 +187,40 @@ class SentenceEncoder:
 
     def alone(self, ids: NDArray[np.int64]) -> list[tuple[Floats, Floats]]:
         """For each convolution, each token's outputs that don't depend on its neighbours: for itself and for the neighbours."""
-        embedded, made = self._embedded(ids), []
-        for project, norm, spread in zip(self._projections, self._norms, self._first, strict=True):
-            alone = _normed(project(embedded), *norm)
-            made.append((alone, spread(alone)))
+        alone = _normed(self._projections(self._embedded(ids)).reshape(-1, len(_ORDERS), _CHANNELS), *self._norms)
+        return [(np.ascontiguousarray(alone[:, at]), spread(alone[:, at])) for at, spread in enumerate(self._first)]
+
+    def of_tokens(self, ids: NDArray[np.int64], work: Workspace) -> list[tuple[Floats, Floats]]:
+        """``alone``, mostly from precomputed values, in arrays of ``work``. ``ids``: ascending."""
+        ready, made = int(ids.searchsorted(_READY_TOKENS)), []
+        known = ids[:ready]
+        for kept, new, own in zip(self._ready, self.alone(ids[ready:]), work.tokens, strict=True):
+            for rows, others, into in zip(kept, new, own, strict=True):
+                rows.take(known, axis=0, out=into[:ready], mode="clip")
+                into[ready : len(ids)] = others
+            made.append((own[0][: len(ids)], own[1][: len(ids)]))
         return made
 
-    def of_tokens(self, ids: NDArray[np.int64]) -> list[tuple[Floats, Floats]]:
-        """``alone``, mostly from precomputed values. ``ids``: ascending."""
-        ready = int(ids.searchsorted(_READY_TOKENS))
-        rest = self.alone(ids[ready:])
-        return [
-            (np.concatenate((kept[0][ids[:ready]], new[0])), np.concatenate((kept[1][ids[:ready]], new[1])))
-            for kept, new in zip(self._ready, rest, strict=True)
+
+class Workspace(threading.local):
+    """Arrays for one text at a time, for each thread its own.
+
+    Arrays of more than 256 KB made for each text would each be mapped, filled with zeros and given back (``pipeline.malloc``).
+    """
+
+    def __init__(self) -> None:
+        self.tokens = [
+            (np.empty((MOST_TOKENS, _CHANNELS), np.float32), np.empty((MOST_TOKENS, order * _CHANNELS), np.float32))
+            for order, _ in _ORDERS
         ]
+        self.first, self.beside, self.second = (np.empty((MOST_TOKENS, _CHANNELS), np.float32) for _ in range(3))
+        self.rounded = {order: np.empty((MOST_TOKENS, order * _CHANNELS), np.float32) for order, _ in _ORDERS}
+        self.seen, self.normed = (np.empty((MOST_TOKENS, _SEEN), np.float32) for _ in range(2))
+        self.whole = np.empty((MOST_TOKENS, _SEEN), np.float64)
 
 
-class _Whole(NamedTuple):
-    """Weights as integers, and the factor for each column of the product."""
-
-    weights: Floats
-    steps: Floats
-
-
-def _whole(weights: Floats) -> _Whole:
+def _whole(weights: Floats) -> tuple[Floats, Floats]:
+    """Weights as integers, and the factor for each column of the product, a power of two."""
     absolute = np.abs(np.asarray(weights, np.float64))
     # A power of two, from sums that don't depend on their order by more than that.
     steps = np.ldexp(1.0, np.floor(np.log2(_COLUMN_SUM / (absolute.sum(axis=0) * 1.0001 + 1e-9))).astype(np.int64))
@@ -203,17 +228,25 @@ def _whole(weights: Floats) -> _Whole:
     while (over := np.abs(whole).sum(axis=0) > _COLUMN_SUM).any():
         steps = np.where(over, steps / 2, steps)
         whole = np.rint(np.asarray(weights, np.float64) * steps)
-    return _Whole(whole.astype(np.float32), np.asarray(1.0 / steps, np.float32))
+    return whole.astype(np.float32), np.asarray(1.0 / steps, np.float32)
 
 
-def _product(rows: Floats, whole: _Whole) -> Floats:
-    """Rows times weights, after rounding to integers; exact from there on."""
-    highest = np.frexp(np.maximum(rows.max(axis=1), -rows.min(axis=1)))[1]
+def _exponents(highest: Floats) -> NDArray[np.int32]:
+    """The power of two above each row's highest absolute value."""
+    return np.asarray(np.frexp(highest)[1], np.int32)
+
+
+def _highest(rows: Floats) -> Floats:
+    return np.asarray(np.maximum(rows.max(axis=1), -rows.min(axis=1)), np.float32)
+
+
+def _product(rows: Floats, weights: Floats) -> Floats:
+    """Rows times whole weights, after rounding the rows to integers; exact from there on."""
+    exponents = _exponents(_highest(rows))
     # Powers of two, so the products are exact.
-    rounded = rows * np.ldexp(np.float32(1), _ROW_BITS - highest)[:, None]
-    made: Floats = np.rint(rounded, out=rounded) @ whole.weights
-    made *= np.ldexp(np.float32(1), highest - _ROW_BITS)[:, None]
-    made *= whole.steps
+    rounded = rows * np.ldexp(np.float32(1), _ROW_BITS - exponents)[:, None]
+    made: Floats = np.rint(rounded, out=rounded) @ weights
+    made *= np.ldexp(np.float32(1), exponents - _ROW_BITS)[:, None]
     return made
 
 
@@ -221,12 +254,38 @@ class _Layer:
     """A matrix and a bias, as one exact step."""
 
     def __init__(self, weights: Floats, bias: Floats | None) -> None:
-        self._whole, self._bias = _whole(weights), bias
+        whole, steps = _whole(weights)
+        # A factor that is a power of two changes no digit of a sum, so it may come before it.
+        self._weights, self._bias = whole * steps, bias
 
     def __call__(self, rows: Floats) -> Floats:
-        made = _product(rows, self._whole)
+        made = _product(rows, self._weights)
         if self._bias is not None:
             made += self._bias
+        return made
+
+    def of_windows(self, rows: Floats, order: int, before: int, work: Workspace) -> Floats:
+        """The same for each row concatenated with its neighbours, zeros beyond the ends; in an array of ``work``."""
+        length, width = rows.shape
+        single, highest = _highest(rows), np.zeros(len(rows), np.float32)
+        spans = [
+            (start * width, max(0, before - start), min(length, length + before - start), start - before)
+            for start in range(order)
+        ]
+        for _, low, high, off in spans:
+            if low < high:
+                np.maximum(highest[low:high], single[low + off : high + off], out=highest[low:high])
+        exponents = _exponents(highest)
+        scale = np.ldexp(np.float32(1), _ROW_BITS - exponents)[:, None]
+        rounded = work.rounded[order][:length]
+        for column, low, high, off in spans:
+            part = rounded[:, column : column + width]
+            part[:low] = part[high:] = 0
+            if low < high:
+                np.multiply(rows[low + off : high + off], scale[low:high], out=part[low:high])
+        made = np.matmul(np.rint(rounded, out=rounded), self._weights, out=work.second[:length])
+        made *= np.ldexp(np.float32(1), exponents - _ROW_BITS)[:, None]
+        made += self._bias
         return made
 
 
@@ -234,36 +293,33 @@ class _Spread:
     """A convolution before its sum: a token's outputs for each place of the window, concatenated."""
 
     def __init__(self, weights: Floats, bias: Floats, order: int) -> None:
-        whole = _whole(weights)
-        parts = whole.weights.reshape(order, -1, whole.weights.shape[1])
-        self._whole = _Whole(np.ascontiguousarray(np.concatenate(list(parts), axis=1)), np.tile(whole.steps, order))
+        whole, steps = _whole(weights)
+        scaled = whole * steps
+        self._weights = np.ascontiguousarray(np.concatenate(list(scaled.reshape(order, -1, scaled.shape[1])), axis=1))
         self.bias = bias
 
     def __call__(self, rows: Floats) -> Floats:
-        return _product(rows, self._whole)
+        return _product(rows, self._weights)
 
 
-def _windows(rows: Floats, order: int, before: int) -> Floats:
-    """Each row concatenated with its neighbours; zeros beyond the ends."""
-    length = len(rows)
-    padded = np.zeros((length + order - 1, rows.shape[1]), np.float32)
-    padded[before : before + length] = rows
-    return np.concatenate([padded[start : start + length] for start in range(order)], axis=1)
-
-
-def _normed(rows: Floats, gain: Floats, bias: Floats) -> Floats:
-    """Rows with mean 0 and variance 1, then scaled."""
-    width = rows.shape[1]
+def _normed(rows: Floats, gain: Floats, bias: Floats, work: Workspace | None = None) -> Floats:
+    """Rows with mean 0 and variance 1, then scaled; in an array of ``work`` if there is one."""
+    width = rows.shape[-1]
+    if work is None:
+        made, whole = np.empty_like(rows), np.empty(rows.shape, np.float64)
+    else:
+        made, whole = work.normed[: len(rows)], work.whole[: len(rows)]
     # Whole numbers, whose sums and sums of squares are below 2⁵³: a float64 holds them in any order.
-    whole = np.rint(rows * np.float32(_FINE)).astype(np.float64)
-    sums, squares = whole.sum(axis=1), np.einsum("ij,ij->i", whole, whole)
+    np.multiply(rows, np.float32(_FINE), out=made)
+    whole[...] = np.rint(made, out=made)
+    sums, squares = whole.sum(axis=-1), np.vecdot(whole, whole)
     mean = sums / (width * _FINE)
     spread = np.sqrt(np.maximum(squares / width - (sums / width) ** 2, 1.0)) / _FINE
-    made = rows - mean.astype(np.float32)[:, None]
-    made *= (1.0 / spread).astype(np.float32)[:, None]
+    np.subtract(rows, mean.astype(np.float32)[..., None], out=made)
+    made *= (1.0 / spread).astype(np.float32)[..., None]
     made *= gain
     made += bias
-    return np.asarray(made, np.float32)
+    return made
 
 
 def _tanh(values: Floats) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.text.encoder import DIMENSIONS, HIGHEST, MOST_TOKENS, SentenceEncoder, Vector, encoder
+from pipeline.text.encoder import DIMENSIONS, HIGHEST, MOST_TOKENS, SentenceEncoder, Vector, Workspace, encoder
 from tests.laws import examples
 
 TEXTS = (
@@ -82,7 +82,10 @@ def test_what_is_ready_is_what_would_be_worked_out(ids: list[int]) -> None:
     """Whatever other tokens are worked out with it."""
     made = encoder()
     assert isinstance(made, SentenceEncoder)
-    several, alone = made.of_tokens(np.unique(ids)), [made.alone(np.asarray([one])) for one in sorted(set(ids))]
+    several, alone = (
+        made.of_tokens(np.unique(ids), Workspace()),
+        [made.alone(np.asarray([one])) for one in sorted(set(ids))],
+    )
     for order, parts in enumerate(several):
         for kind, rows in enumerate(parts):
             assert (rows == np.concatenate([each[order][kind] for each in alone])).all()
