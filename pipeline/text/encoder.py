@@ -12,7 +12,6 @@ rounding.
 from __future__ import annotations
 
 import hashlib
-import threading
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Protocol
@@ -118,7 +117,7 @@ class SentenceEncoder:
         self._sentence = _Layer(rest["cnn_W"], rest["cnn_b"])
         self._last = {name: _Layer(rest[name], None) for name in ("d0", "d1", "d2", "d3", "p1", "p3")}
         self._ready = self.alone(np.arange(_READY_TOKENS))
-        self._workspace = Workspace()
+        self._workspaces: list[Workspace] = []
         # Versions and copies of an article usually begin the same. A row of 512 bytes is smaller than its text.
         self._made = lru_cache(maxsize=_KEPT_TEXTS)(self._vector)
 
@@ -144,8 +143,17 @@ class SentenceEncoder:
         """The vector of these pieces: of length 1, or all 0."""
         if len(ids) <= 2 or set(ids[1:-1]) == {_UNKNOWN}:
             return np.zeros(DIMENSIONS, np.float32)
-        chosen, work = np.asarray(ids, np.int64), self._workspace
-        length, (different, rows) = len(ids), np.unique(chosen, return_inverse=True)
+        # Each thread takes one and puts it back; an exception between loses it, which is no matter.
+        try:
+            work = self._workspaces.pop()
+        except IndexError:
+            work = Workspace()
+        made = self._encode(np.asarray(ids, np.int64), work)
+        self._workspaces.append(work)
+        return made
+
+    def _encode(self, chosen: NDArray[np.int64], work: Workspace) -> Floats:
+        length, (different, rows) = len(chosen), np.unique(chosen, return_inverse=True)
         seen = work.seen[:length]
         seen[:, :_EMBEDDED] = self._embedded(chosen)
         for at, ((order, before), (alone, spread)) in enumerate(
@@ -202,8 +210,8 @@ class SentenceEncoder:
         return made
 
 
-class Workspace(threading.local):
-    """Arrays for one text at a time, for each thread its own.
+class Workspace:
+    """Arrays for one text at a time.
 
     Arrays of more than 256 KB made for each text would each be mapped, filled with zeros and given back (``pipeline.malloc``).
     """
