@@ -309,10 +309,9 @@ def _names(titled: list[_Token], told: list[_Token], language: str | None) -> _N
     small, inside, times = set[str](), set[str](), dict[str, int]()
     for tokens, says_nothing in ((titled, title_case), (told, False)):
         for text, _, _, starts in tokens:
-            first = text[0]
-            if first.islower():
+            if text[0].islower():
                 small.add(_word(text))
-            elif first.isupper():
+            elif text[0].isupper():
                 word = _word(text)
                 times[word] = times.get(word, 0) + 1
                 if not starts and not says_nothing:
