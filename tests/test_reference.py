@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from wirewatch.reference import pages
+from wirewatch.reference import COUNTED, EXPORTING, FAMILIES, pages
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,6 +20,26 @@ ROOT = Path(__file__).parents[1]
 def test_the_page_is_what_the_code_says(name: str) -> None:
     made = pages()[name]
     assert (ROOT / "docs" / "reference" / name).read_text("utf-8") == made, "run: make reference"
+
+
+def test_the_page_of_metrics_has_every_metric_that_a_module_makes() -> None:
+    kinds = FAMILIES.keys() | COUNTED.keys()
+    makers = set()
+    for package in ("connectors", "core", "desk", "pipeline", "wirewatch"):
+        for path in (ROOT / package).rglob("*.py"):
+            code = path.read_text("utf-8")
+            if "prometheus_client" not in code:
+                continue
+            nodes = [*ast.walk(ast.parse(code))]
+            used = [name for node in nodes if (name := getattr(node, "id", getattr(node, "attr", ""))) in kinds]
+            called = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") in kinds]
+            # The page finds calls by the class's own name only.
+            assert len(used) == len(called), path
+            # Not on the page: other kinds of metrics.
+            assert not re.search(r"\b(Gauge|Summary|Info|Enum|(Summary|Info|StateSet)MetricFamily)\(", code), path
+            if called:
+                makers.add(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    assert makers == set(EXPORTING)
 
 
 def test_every_page_of_docs_is_in_the_navigation_and_the_site_is_built_without_a_warning(tmp_path: Path) -> None:

@@ -25,16 +25,19 @@ from desk.web.app import described
 from wirewatch.cli import app
 
 _BEGIN = "<!-- Made by make reference: edit the code, not this page. -->\n\n"
-_EXPORTING = (
+EXPORTING = (
     "wirewatch.monitoring.metrics",
     "wirewatch.monitoring.probes",
     "wirewatch.monitoring.connectors",
     "desk.delivery.metrics",
 )
+"""The modules that make metrics. A test fails if another one does."""
 _USAGE = """\
 `wirewatch [--config FILE] [--verbose] COMMAND`. Exit codes: 0 done; 1 failed, or not found; 2 wrong usage, or a query
 that does not parse; 3 another process has taken over the run."""
-_FAMILIES = {"CounterMetricFamily": "counter", "GaugeMetricFamily": "gauge", "HistogramMetricFamily": "histogram"}
+FAMILIES = {"CounterMetricFamily": "counter", "GaugeMetricFamily": "gauge", "HistogramMetricFamily": "histogram"}
+COUNTED = {"Counter": "counter", "Histogram": "histogram"}
+"""Classes of prometheus_client, and the kinds of metrics that they make. Families take labels by name, the others third."""
 
 
 def pages() -> dict[str, str]:
@@ -128,18 +131,23 @@ def _metrics() -> str:
     lines = [
         "# Metrics",
         "",
-        "What a service serves at `/metrics` (`metrics_port`), for Prometheus. docs/operations.md explains how to use it.",
+        "What a service serves at `/metrics` (`metrics_port`), for Prometheus, beside the `process_` metrics of its",
+        "client library. docs/operations.md explains how to use them.",
         *_table("metric", "kind", "labels", "meaning"),
     ]
     found: dict[str, tuple[str, str, str]] = {}
-    for module in map(import_module, _EXPORTING):
+    for module in map(import_module, EXPORTING):
         tree = ast.parse(inspect.getsource(module))
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            kind = _FAMILIES.get(getattr(call.func, "id", ""))
+            made = getattr(call.func, "id", "")
+            kind = FAMILIES.get(made) or COUNTED.get(made)
             if kind is None:
                 continue
             name, words = (_text(argument, module) for argument in call.args[:2])
-            labels = next((_text(one.value, module) for one in call.keywords if one.arg == "labels"), "")
+            labelled = (
+                call.args[2:3] if made in COUNTED else [one.value for one in call.keywords if one.arg == "labels"]
+            )
+            labels = "".join(_text(one, module) for one in labelled)
             name = f"{name}_total" if kind == "counter" else name
             found[name] = (kind, labels, _said(words, name))
     return "\n".join([*lines, *(_row(f"`{name}`", *about) for name, about in sorted(found.items()))])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector
@@ -64,16 +63,22 @@ class ConnectorProbes:
         self.registry.register(FeedMetrics(FeedRepository(store), clock))
         self.registry.register(CanaryMetrics(self._look))
         ProcessCollector(registry=self.registry)
-        made = partial(Counter, registry=self.registry)
-        self._polls = made("wirewatch_polls", "Polls of feeds, by result.", ["result"])
-        self._errors = made("wirewatch_poll_errors", "Failed polls and pages, by kind of failure.", ["of", "kind"])
-        self._items = made("wirewatch_items", "Items seen in feeds, by kind.", ["state"])
-        self._appended = made("wirewatch_appended_records", "Raw records appended.")
-        self._bytes = made("wirewatch_appended_bytes", "Bytes of raw records appended, not compressed.")
-        self._stubs = made(
-            "wirewatch_stubs", "Raw records appended without their body, which was over the stream's limit."
+        to = self.registry
+        self._polls = Counter("wirewatch_polls", "Polls of feeds, by result.", ["result"], registry=to)
+        self._errors = Counter(
+            "wirewatch_poll_errors", "Failed polls and pages, by kind of failure.", ["of", "kind"], registry=to
         )
-        self._waits = made("wirewatch_waits", "Times that the stream or the store could not be reached.")
+        self._items = Counter("wirewatch_items", "Items seen in feeds, by kind.", ["state"], registry=to)
+        self._appended = Counter("wirewatch_appended_records", "Raw records appended.", registry=to)
+        self._bytes = Counter("wirewatch_appended_bytes", "Bytes of raw records appended, not compressed.", registry=to)
+        self._stubs = Counter(
+            "wirewatch_stubs",
+            "Raw records appended without their body, which was over the stream's limit.",
+            registry=to,
+        )
+        self._waits = Counter(
+            "wirewatch_waits", "Times that the stream or the store could not be reached.", registry=to
+        )
         self._moved = clock()
 
     def tend(self) -> None:
