@@ -6,7 +6,9 @@ sixteen languages that have terms, and some that have none. ``topics/fresh.jsonl
 ``topics/borders.jsonl`` are near the edges of what the topics mean (clubs, kitchens, origins, trade figures, third states, acts
 whose two states stand in two sentences), labelled by ``docs/topics.md`` before they were scored; words were added after that.
 ``topics/blind.jsonl`` are headlines and flashes in eighteen languages, labelled and scored before their faults were mended:
-122 of 138 were right at first.
+122 of 138 were right at first. ``topics/headlines.jsonl`` are headlines and leads in 26 languages, about half of them near
+misses (namesakes of Syrian places and groups, other wars' talks, rankings of states): 147 of 156, then of others 13 of 35
+(names that are common words) and, after terms were mended, of fresh ones 55 of 63.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from core.topics.fit import Figures, Labelled
 FOLDER = Path(__file__).parent / "topics"
 TOPICS = builtin_topics()
 LANGUAGES = {"en", "ar", "fa", "ru", "uk", "tr", "fr", "de", "es", "zh", "it", "pt", "pl", "he", "ur", "nl"}
-LEAST = {"fit": 0.95, "held": 0.95, "fresh": 0.95, "borders": 0.93, "blind": 0.96}
+LEAST = {"fit": 0.95, "held": 0.95, "fresh": 0.95, "borders": 0.93, "blind": 0.96, "headlines": 0.95}
 
 
 def articles(name: str) -> list[Labelled]:
