@@ -16,7 +16,7 @@ WORKERS ?= 2
 # Quick tests wait for half of their time: for commands, browsers, streams.
 QUICK_WORKERS ?= 3
 KILLS ?= 200
-QUICK := not kafka and not flink and not growth and not slow and not containers and not kubernetes
+QUICK := not kafka and not flink and not growth and not slow and not corpus and not containers and not kubernetes
 LAWS = $(shell grep -rlE '@given|RuleBasedStateMachine|shares\(' tests --include='test_*.py')
 # Each store commit waits for the disk: the quick tests' files are in memory if it has 3 GB and lets programs run.
 RAM := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 3000000' | grep -q . && \
@@ -90,7 +90,7 @@ coverage: dev ## the share of each package that the quick tests reach, child pro
 	@$(BIN)/python -m tests.coverage_floors $(if $(RAISE),--raise)
 
 test-servers: dev jars ## tests on a real Kafka and a real Flink, in a browser, and of whole installations
-	$(PYTEST) -n $(WORKERS) --dist loadgroup -m '(kafka or flink or slow) and not growth and not containers and not kubernetes' $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist loadgroup -m '(kafka or flink or slow or corpus) and not growth and not containers and not kubernetes' $(ARGS)
 
 test-containers: dev jars ## deploy/compose.yaml on a container engine of its own, with killed and upgraded parts (root, Docker, Go; 9 GB in .cache)
 	$(PYTEST) -n 0 -s -x -m containers tests/containers $(ARGS)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import structlog
 
@@ -87,6 +89,14 @@ def _schema_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Stores that this process makes get their schema from a copy."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "bring_up_to_date", SchemaCopier(tmp_path_factory.mktemp("schema") / "template.db"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_read_once() -> Iterator[None]:
+    """The public authorities that HTTP clients trust are read once: each of hundreds of clients would do it, 17 ms each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx, "create_ssl_context", functools.cache(httpx.create_ssl_context))
         yield
 
 

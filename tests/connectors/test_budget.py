@@ -25,6 +25,7 @@ def rhythm(per_day: float) -> Rhythm:
     return Rhythm(hours=(per_day,) * 24, days=24.0, at_ms=1)
 
 
+@pytest.mark.slow
 def test_four_weeks_of_a_desk_half_the_delay_for_no_more_requests_with_the_defaults() -> None:
     outlets = simulate.desk(random.Random(9), 24)
     times = [list(simulate.published(outlet, random.Random(n))) for n, outlet in enumerate(outlets)]

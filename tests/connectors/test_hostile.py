@@ -135,6 +135,7 @@ def _packed(body: bytes, times: int) -> bytes:
     return body
 
 
+@pytest.mark.slow
 def test_all_of_them_at_once_and_the_good_feed_s_news_arrive(
     world: World, over: threading.Event, tmp_path: Path
 ) -> None:

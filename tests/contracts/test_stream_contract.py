@@ -469,6 +469,7 @@ def test_wrong_options_are_named(place: Place, option: str) -> None:
         open_stream(f"{place.url}?{option}", "news")
 
 
+@pytest.mark.slow
 def test_several_processes_create_it_at_once(place: Place) -> None:
     name = place.name()
     code = "import sys; from core.streams import create_stream; print(create_stream(*sys.argv[1:]).uuid)"
@@ -502,6 +503,7 @@ def test_two_processes_write_at_once(place: Place) -> None:
         assert [r.timestamp_ms for r in mine] == sorted(r.timestamp_ms for r in mine)
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_a_sound_stream(place: Place) -> None:
     stream = place.make(partitions=1)
     wanted = 0

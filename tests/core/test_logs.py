@@ -146,6 +146,7 @@ def test_an_extraction_process_logs_in_the_form_that_its_service_was_asked_for()
     assert quiet.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_service_logs_json_with_article_and_position(tmp_path: Path) -> None:
     texts = {"https://a.example/1": "", "https://a.example/2": "Some words about a bridge over the river. " * 4}
     made = [RawArticle(url=url, source="o", fetched_at=from_ms(wall_ms()), text=text) for url, text in texts.items()]

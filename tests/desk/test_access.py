@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 
@@ -117,12 +118,11 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, dic
     clock = Clock()
     desk = make_desk(store, clock)
     add_people(desk)
-    clients = {}
-    for name in ("reader", "editor", "admin", "nobody"):
-        clients[name] = client_of(desk)
-        if name != "nobody":
+    with contextlib.ExitStack() as stack:
+        clients = {name: stack.enter_context(client_of(desk)) for name in ("reader", "editor", "admin", "nobody")}
+        for name in ("reader", "editor", "admin"):
             assert sign_in(clients[name], name).status_code == 303
-    yield desk, clients
+        yield desk, clients
     store.close()
 
 
@@ -142,6 +142,7 @@ def test_the_application_has_no_route_besides(desk: Desk) -> None:
     assert others - listed == {"/static"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("who", "method", "path"), CASES)
 def test_a_role_gets_no_further_than_its_rule(
     people: tuple[Desk, dict[str, TestClient]], who: str, method: str, path: str

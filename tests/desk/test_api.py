@@ -283,6 +283,7 @@ def test_an_unknown_address_keeps_the_navigation(as_reader: TestClient) -> None:
     assert as_reader.get("/api/none").headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.slow
 def test_the_api_does_what_its_description_says(store: Store, wire: Wire, tmp_path: Path) -> None:
     """Requests that the description allows and requests that it doesn't, made up by Schemathesis, for every operation."""
     for number in range(5):

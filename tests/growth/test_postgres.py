@@ -1,6 +1,6 @@
 """What is asked on a timer, at a start or for each bundle does not grow with the store, on PostgreSQL.
 
-``make test-growth`` fills a store with GROWTH_ROWS outcomes (20 million); the quick tests do the same with few.
+``make test-growth`` fills a store with GROWTH_ROWS outcomes (20 million); the second tier does the same with few.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from tests.pipeline.transforms.support import NOON_MS, draft
 from wirewatch.monitoring.metrics import PipelineProbes
 from wirewatch.replay.sources import late_places
 
-SMALL, QUICK = 10_000, 60_000
+SMALL, MIDDLE = 10_000, 60_000
 LARGE = int(os.environ.get("GROWTH_ROWS", "20000000"))
 FEW = 20_000
 """So many rows of a table may be read one after the other: while it is small the planner is right to."""
@@ -232,7 +232,9 @@ def worked(world: World) -> Iterator[tuple[str, Plans]]:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("outcomes", [QUICK, pytest.param(LARGE, marks=pytest.mark.growth)])
+@pytest.mark.parametrize(
+    "outcomes", [pytest.param(MIDDLE, marks=pytest.mark.slow), pytest.param(LARGE, marks=pytest.mark.growth)]
+)
 def test_nothing_that_is_asked_all_the_time_grows(outcomes: int, postgres_server: Path, tmp_path: Path) -> None:
     from tests.servers.postgres import fresh_database
 

@@ -256,6 +256,7 @@ def test_a_function_takes_no_more_than_its_texts_length(name: str) -> None:
     assert found == {}
 
 
+@pytest.mark.slow
 def test_quadratic_work_is_found() -> None:
     def slow(text: str) -> None:
         for _ in range(len(text) // 2):

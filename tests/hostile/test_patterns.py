@@ -91,6 +91,7 @@ def test_a_quadratic_pattern_is_found() -> None:
     assert worst(Found("here", 1, re.compile(r"(?<![.!?…])[.!?…]++\s+"), frozenset(["finditer"]))) is None
 
 
+@pytest.mark.slow
 def test_only_what_a_module_calls_is_tried() -> None:
     # Matched at one place, such a pattern is linear; searched for, it is not. With "a*" a fast machine would not notice it.
     pattern = re.compile(r"a*?b")

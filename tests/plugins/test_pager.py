@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from connectors.runner import to_records
 from core.clock import wall_ms
 from core.records import RawArticle, from_ms
@@ -59,6 +61,7 @@ def test_its_address_means_nothing_until_it_is_installed(tmp_path: Path) -> None
     assert '"pager"' not in wirewatch("channels", "kinds", "--json", cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_an_alert_goes_out_by_an_installed_channel(tmp_path: Path) -> None:
     environment = installed("pager", tmp_path / "package") | {"WIREWATCH_DELIVERY_ALLOW_PRIVATE": "127.0.0.1"}
     listed = wirewatch("channels", "kinds", "--json", cwd=tmp_path, **environment)

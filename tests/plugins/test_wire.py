@@ -59,6 +59,7 @@ def test_it_is_unknown_until_it_is_installed(tmp_path: Path) -> None:
     assert "KIND:ADDRESS" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_installed_connector_is_polled_and_its_articles_reach_stream_and_store(tmp_path: Path) -> None:
     environment = installed("wire", tmp_path / "package")
     folder = tmp_path / "drops"

@@ -22,6 +22,7 @@ from core.store.outbox import ENRICHED
 from core.streams import NewRecord, create_stream, open_stream
 from pipeline.drivers.live import run_in_slices
 
+pytestmark = pytest.mark.slow
 COUNT = 40
 PUBLISHED = {(number, 1) for number in range(COUNT)}
 

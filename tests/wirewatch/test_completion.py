@@ -11,7 +11,11 @@ import pytest
 
 @pytest.mark.parametrize(
     ("words", "completed"),
-    [("wirewatch sub", ["subscriptions"]), ("wirewatch feed disc", ["discover"]), ("wirewatch nothing", [])],
+    [
+        ("wirewatch feed disc", ["discover"]),
+        pytest.param("wirewatch sub", ["subscriptions"], marks=pytest.mark.slow),
+        pytest.param("wirewatch nothing", [], marks=pytest.mark.slow),
+    ],
 )
 def test_bash_gets_the_words_that_may_follow(words: str, completed: list[str]) -> None:
     asked = {"_WIREWATCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}

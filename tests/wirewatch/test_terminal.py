@@ -260,10 +260,23 @@ def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[str, str
     return out.getvalue(), err.getvalue()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+# The last arguments of each command, the most hostile ones, and in the second tier those before them.
+LAST, BEFORE = slice(-1, None), slice(-1)
+PARTS = [
+    *(pytest.param(command, LAST, id=command) for command in COMMANDS),
+    *(
+        pytest.param(command, BEFORE, id=f"{command}, further", marks=pytest.mark.slow)
+        for command, several in COMMANDS.items()
+        if len(several) > 1
+    ),
+]
+
+
+@pytest.mark.parametrize(("command", "part"), PARTS)
 def test_nothing_that_acts_on_a_terminal_is_written(
-    command: str, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, part: slice, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(COMMANDS, command, COMMANDS[command][part])
     for arguments, out, err in outputs(command, filled, tmp_path, monkeypatch):
         assert acting(out + err) == [], (command, arguments, out, err)
         assert "Traceback" not in err

@@ -17,12 +17,12 @@ from tests.core.search.world import DAY_MS, START_MS, found
 CHAIN = " NEAR/1000 ".join(["t*", "a*", "s*", "c*", "b*"] * 2)
 TEXT = "The talks about a state attack: sources said the city bank and border trade stay closed. " * 14
 END_MS = START_MS + 90 * DAY_MS
-ARTICLES = 40
+ARTICLES = 15
 
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[SearchIndex]:
-    """An index of 40 articles on each of which the chain takes all its steps."""
+    """An index of some articles on each of which the chain takes all its steps."""
     made = SearchIndex(tmp_path, clock=count().__next__)
     writer = made._index.writer(15_000_000, 1)
     for number in range(ARTICLES):

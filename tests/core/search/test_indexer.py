@@ -324,6 +324,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_a_reader_in_another_process_while_one_writes(
     ledger: RunLedger, store_url: str, reader: StoreReader, index: SearchIndex, tmp_path: Path
 ) -> None:
@@ -360,6 +361,7 @@ def test_runs_are_apart(store: Store, ledger: RunLedger, reader: StoreReader, tm
     assert replay.folder.parent == live.folder.parent
 
 
+@pytest.mark.slow
 def test_search_works_while_another_thread_refreshes(
     ledger: RunLedger, reader: StoreReader, index: SearchIndex
 ) -> None:

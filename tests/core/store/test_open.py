@@ -43,6 +43,7 @@ def test_the_migrations_make_what_the_tables_say(store: Store) -> None:
         assert compare_metadata(context, metadata) == []
 
 
+@pytest.mark.slow
 def test_several_processes_may_open_a_new_store_at_once(store_url: str) -> None:
     context = multiprocessing.get_context("fork")
     together, stamps = context.Barrier(3), context.SimpleQueue()

@@ -168,6 +168,7 @@ TRAPS = [
 ]
 
 
+@pytest.mark.slow
 def test_each_step_of_a_record_is_limited_and_a_replay_finds_what_the_limits_decided(
     tmp_path: Path, store: Store
 ) -> None:
@@ -264,6 +265,7 @@ def test_a_record_in_hand_when_the_service_was_killed_twice_is_set_aside(tmp_pat
     assert compared(store, replay(settings, store)) == compared(store, "live")
 
 
+@pytest.mark.slow
 def test_an_outlet_whose_pages_are_slow_is_not_tried_in_the_order(tmp_path: Path, store: Store) -> None:
     settings = settings_of(tmp_path, breaker_pages=2, slow_processes=2)
     slow = [f"hang-clean-{number}" for number in range(2)]

@@ -94,7 +94,7 @@ def test_the_position_is_not_saved_into_a_store_that_went_back(settings: Setting
     assert drain(settings) == 3
 
 
-@pytest.mark.parametrize("come", [0, 1, 2, 6])
+@pytest.mark.parametrize("come", [0, 2, *(pytest.param(come, marks=pytest.mark.slow) for come in (1, 6))])
 def test_a_stream_that_came_back_shorter_is_read_from_its_cut(settings: Settings, tmp_path: Path, come: int) -> None:
     append(settings, 0, 3)
     streams, backup = tmp_path / "streams.db", tmp_path / "streams.backup"

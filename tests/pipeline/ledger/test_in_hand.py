@@ -18,6 +18,7 @@ from pipeline.elements import Rejection
 from pipeline.ledger import in_hand
 from pipeline.ledger.in_hand import Watch
 from pipeline.ledger.writer import RunWriter
+from tests.laws import examples
 from tests.pipeline.ledger.drafts import day, opened, planted, results, taken, without, writer
 
 
@@ -74,7 +75,7 @@ def test_after_the_last_death_a_record_is_set_aside_and_the_rest_is_as_without_i
 
 
 @given(st.sets(st.sampled_from(with_articles()), max_size=3), st.lists(st.integers(1, 9), max_size=6))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_deadly_records_in_any_batches_are_set_aside_and_nothing_else(poison: set[int], sizes: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store, planted(poison, dies()):
         assert starts(store, sizes) <= in_hand.BLAMED_OUT * len(poison)

@@ -112,7 +112,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield made
 
 
-@pytest.mark.parametrize(("trap", "code"), [(aborts, -signal.SIGABRT), (spins, -signal.SIGVTALRM)])
+@pytest.mark.parametrize(
+    ("trap", "code"), [(aborts, -signal.SIGABRT), pytest.param(spins, -signal.SIGVTALRM, marks=pytest.mark.slow)]
+)
 def test_a_record_that_ended_its_process_twice_is_set_aside(
     store: Store, tmp_path: Path, trap: Callable[[], None], code: int
 ) -> None:
@@ -121,7 +123,9 @@ def test_a_record_that_ended_its_process_twice_is_set_aside(
     assert results(store) == without(frozenset({BAD}))
 
 
-@pytest.mark.parametrize(("trap", "code"), [(is_killed, -signal.SIGKILL), (stands_still, 1)])
+@pytest.mark.parametrize(
+    ("trap", "code"), [(is_killed, -signal.SIGKILL), pytest.param(stands_still, 1, marks=pytest.mark.slow)]
+)
 def test_kills_from_outside_do_not_count_as_much(
     store: Store, tmp_path: Path, trap: Callable[[], None], code: int
 ) -> None:
@@ -131,6 +135,7 @@ def test_kills_from_outside_do_not_count_as_much(
     assert results(store) == without()
 
 
+@pytest.mark.slow
 def test_kills_between_records_and_at_commits_blame_nothing(store: Store, tmp_path: Path) -> None:
     assert [start(store, tmp_path / "words", is_killed, commit=True) for _ in range(6)] == [-signal.SIGKILL] * 6
     # If they had blamed a record, it would now be set aside after one more death.
@@ -139,6 +144,7 @@ def test_kills_between_records_and_at_commits_blame_nothing(store: Store, tmp_pa
     assert results(store) == without()
 
 
+@pytest.mark.slow
 def test_without_the_files_a_death_is_unexplained(store: Store, tmp_path: Path) -> None:
     folder = tmp_path / "words"
     for number in range(in_hand.BLAMED_OUT):
@@ -175,6 +181,7 @@ def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     assert last_words.open_last_words(str(tmp_path / "file"), "live", "1-a") is None
 
 
+@pytest.mark.slow
 def test_the_count_of_a_record_is_remembered_over_a_death_by_another(store: Store, tmp_path: Path) -> None:
     folder = tmp_path / "words"
     # The second comes before the first record that is blamed, so that one is not in hand then.

@@ -83,6 +83,7 @@ def test_a_replay_of_files_beside_an_empty_store_compared_and_dropped(folder: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_replay_is_continued_by_the_same_command(folder: Path, how: signal.Signals) -> None:
     command = ["replay", "--run", "slow", "--source", "day.jsonl", "--subscriptions", "queries.jsonl", "--json"]

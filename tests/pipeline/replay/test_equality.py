@@ -44,7 +44,8 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     yield from _lived(request, tmp_path_factory.mktemp("world"))
 
 
-@pytest.fixture(params=KINDS)
+# Lived for each test: on PostgreSQL in the second tier.
+@pytest.fixture(params=[KINDS[0], pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow]), *KINDS[2:]])
 def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """One for a test that changes it."""
     yield from _lived(request, tmp_path)
@@ -105,7 +106,9 @@ def test_a_replay_that_is_stopped_repeatedly_continues_where_it_was(world: World
     assert world.results(name) == world.results("live")
 
 
-@pytest.mark.parametrize("since", [1_000, 2_000, 5_000, 6_000, 9_000])
+@pytest.mark.parametrize(
+    "since", [2_000, 6_000, *(pytest.param(since, marks=pytest.mark.slow) for since in (1_000, 5_000, 9_000))]
+)
 def test_a_replay_of_a_part_knows_what_the_live_run_knew_then(world: World, since: int) -> None:
     begin = START_MS + since
     name, _ = world.replay(from_ms=begin, base="live", slices=1)

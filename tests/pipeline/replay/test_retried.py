@@ -118,6 +118,7 @@ def killed_by_the_system(desk: Desk) -> None:
         print(f"killed with {desk.retries()}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "killed", "stream"),
     [

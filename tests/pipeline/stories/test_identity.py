@@ -145,7 +145,11 @@ def test_names_that_are_new() -> None:
     assert new_names(prepared(title), prepared(text), "en", known) == []
 
 
-@given(st.lists(st.sampled_from(template_pairs()), min_size=1, max_size=5), st.sampled_from(template_pairs()))
+# Their fingerprints take seconds: not while tests are collected.
+PAIRS = st.deferred(lambda: st.sampled_from(template_pairs()))
+
+
+@given(st.lists(PAIRS, min_size=1, max_size=5), PAIRS)
 @settings(max_examples=examples(25), deadline=None)
 def test_rows_are_compared_each_by_itself_and_both_ways(several: list[object], asked: object) -> None:
     own = read_features(asked.first.fingerprint)  # type: ignore[attr-defined]

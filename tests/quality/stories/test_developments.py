@@ -56,6 +56,7 @@ def test_it_alerts_as_a_development_if_no_other_news_is_wanted() -> None:
     assert {name: reasons for name, reasons in told.items() if reasons != ["story", "development"]} == {}
 
 
+@pytest.mark.slow
 def test_a_copy_is_not_a_development() -> None:
     told = [pair.name for pair in copy_pairs() if len(forced(pair.first, pair.second, news=("developments",))) != 1]
     assert told == []

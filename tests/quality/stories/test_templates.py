@@ -44,7 +44,7 @@ def test_no_event_written_from_a_template_is_a_copy_and_few_join() -> None:
     assert joined == []
 
 
-@pytest.mark.parametrize("same_outlet", [False, True])
+@pytest.mark.parametrize("same_outlet", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_every_copy_is_found(same_outlet: bool) -> None:
     missed = [pair.name for pair in copy_pairs(same_outlet) if told(pair.first, pair.second) != (True, True)]
     assert missed == []

@@ -70,6 +70,7 @@ def test_an_update_tells_its_difference_where_the_text_before_is_known() -> None
     assert unknown.decided[0].difference is None
 
 
+@pytest.mark.slow
 def test_a_live_blog_does_not_flood() -> None:
     """A day of versions, one every two minutes: one article, one story, one alert; others still find their stories."""
     minutes = range(0, 24 * 60, 2)

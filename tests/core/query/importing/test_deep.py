@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.errors import QueryError
 from core.query import parse
 from core.query.importing import DIALECTS, import_query
-from tests.laws import examples
+from tests.laws import examples, shares
 
 PIECES = (
     *("(", ")", "[", "{", "}", ",", "|", "-", "a ", '"a b" ', '"a b"~5 ', "a* ", "NOT ", "AND ", "OR "),
@@ -29,11 +29,14 @@ def read(query: str, dialect: str) -> str:
         return error.pointer() + query[error.position : error.position] + error.problem
 
 
+LENGTH = 20_000 // shares(4)
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("piece", PIECES)
 def test_a_piece_repeated_without_end(dialect: str, piece: str) -> None:
     begun = time.process_time()
-    for query in (f"a {piece}" * (20_000 // (len(piece) + 2)) + "b", piece * (20_000 // len(piece)) + "b"):
+    for query in (f"a {piece}" * (LENGTH // (len(piece) + 2)) + "b", piece * (LENGTH // len(piece)) + "b"):
         assert read(query, dialect)
     assert time.process_time() - begun < 10
 
