@@ -233,8 +233,8 @@ def unpacked(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
 def total_of(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
     """The sum of the integers of packed rows."""
     made = np.empty(rows.shape[1] * 2, np.int64)
-    np.sum(rows >> 4, axis=0, dtype=np.int64, out=made[0::2])
-    np.sum(rows & 15, axis=0, dtype=np.int64, out=made[1::2])
+    np.add.reduce(rows >> 4, axis=0, dtype=np.int64, out=made[0::2])
+    np.add.reduce(rows & 15, axis=0, dtype=np.int64, out=made[1::2])
     made -= MIDDLE * len(rows)
     return made
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.records import OrderKey
-from pipeline.stories.features import LAYOUT, Features, agency_of, read_features, written
+from pipeline.stories.features import LAYOUT, Features, agency_of, written
 
 Slots = NDArray[np.int64]
 _HEX = re.compile("[0-9a-f]{32}")
@@ -192,8 +192,8 @@ class Columns:
     def __len__(self) -> int:
         return self._size - len(self._free) - len(self._dropped)
 
-    def put(self, entry: IndexEntry) -> int:
-        """Store the entry; returns its slot."""
+    def put(self, entry: IndexEntry, known: Features) -> int:
+        """Store the entry, whose fingerprint has the features ``known``; returns its slot."""
         place, packed = place_of(entry.key), pack(entry)
         self._held += getsizeof(place) + getsizeof(packed)
         if self._free:
@@ -205,7 +205,7 @@ class Columns:
             self.packed.append(packed)
             if slot == len(self.times):
                 self._grow()
-        self.features[slot] = read_features(entry.fingerprint)
+        self.features[slot] = known
         article = self.articles[slot] = number_of(entry.article)
         self.times[slot], self.texts[slot] = entry.key.time_ms, number_of(entry.text_hash)
         self.stories[slot] = article if entry.story == entry.article else number_of(entry.story)
@@ -241,10 +241,6 @@ class Columns:
         """The article of an entry."""
         own: _Id = _DECODER.decode(self.packed[slot])[0]
         return _long(own) or key_of(self.places[slot]).article
-
-    def known(self, slot: int) -> Features:
-        """The features of one row."""
-        return self.features[slot]  # type: ignore[no-any-return]
 
     def language(self, code: str | None) -> int:
         """The number of a language; 0 for None, and for an unknown language a number that no row has."""

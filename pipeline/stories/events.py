@@ -28,7 +28,7 @@ from pipeline.stories.across import (
 )
 from pipeline.stories.features import Features, across_keys
 from pipeline.stories.frequencies import Frequencies
-from pipeline.stories.similarity import are_among, overlap
+from pipeline.stories.similarity import matches, overlap
 
 PRIOR_VECTORS = 100
 """How many zero vectors are assumed before the first, since a few texts of one story are not a background."""
@@ -154,8 +154,8 @@ def likeness(
     inputs[_DAYS] = ages_ms / (24 * HOUR_MS)
     told = one_language.nonzero()[0]
     if len(told):
-        terms = rows["terms"][told]
-        inputs[_TERMS, told] = (are_among(asked["terms"], terms) & (terms != NOTHING)).sum(axis=1)
+        at, _ = matches(asked["terms"], rows["terms"][told])
+        inputs[_TERMS, told] = np.bincount(at, minlength=len(told))
     weights = _weights_of(asked, rows, one_language, inputs, background)
     whole = np.arange(len(rows))
     scores = np.zeros(len(rows))
@@ -240,46 +240,57 @@ _MOST_OF_WORDS = max(_of_words(told) for told in (0.0, _FEW_WORDS, _MANY_WORDS, 
 def _put_common(inputs: NDArray[np.float64], asked: Features, rows: Rows, background: Frequencies) -> None:
     """Put what names, figures and cognates have in common, by rarity.
 
-    1 is the rarity of a hash that no other text has, for any window. The text's own hashes are compared as one more row.
+    1 is the rarity of a hash that no other text has, for any window.
     """
-    own = across_keys(asked)
-    keys = np.concatenate((own[None], across_keys(rows)))
-    real = keys != NOTHING
-    parts = np.empty((6, *keys.shape))
-    np.multiply(background.rarity(keys), real, out=parts[0])
-    np.multiply(parts[0], parts[0], out=parts[1])
-    parts[4] = real
-    same = are_among(own, keys)
-    np.multiply(parts[:2], same, out=parts[2:4])
-    parts[5] = same
+    own, keys = across_keys(asked), across_keys(rows)
+    # Most rows have few hashes in common with the text, or none.
+    at, columns = matches(own, keys)
+    kinds = _KIND_OF.take(columns)
+    weights = background.rarity(keys[at, columns]).astype(np.float64)
     # Integers far below 2⁵³, whose sums are exact in floats, in any order.
-    sums = (parts.reshape(-1, keys.shape[1]) @ _PARTS).reshape(6, len(keys), 3).transpose(0, 2, 1)
-    rarities, squares, _, _, known, _ = sums[:, :, :1]
-    theirs, their_squares, shared, shared_squares, their_known, counts = sums[:, :, 1:]
-    cosines = shared_squares / np.sqrt(np.maximum(their_squares * squares, 1.0))
+    counts, shared, shared_squares = (
+        np.bincount(kinds * len(keys) + at, each, len(_SIZES) * len(keys)).reshape(len(_SIZES), -1)
+        for each in (None, weights, weights * weights)
+    )
+    named = kinds == _OF_NAMES
+    rarest = np.zeros(len(keys))
+    np.maximum.at(rarest, at[named], weights[named])
+    known = (own != NOTHING) @ _PARTS
+    their_known = ((keys != NOTHING) @ _PARTS).T
+    cosines, contained = np.zeros((len(_SIZES), len(keys))), np.zeros(len(keys))
+    # All rarities of a row matter only if it has names or cognates in common.
+    some = (counts[_OF_NAMES] + counts[_OF_COGNATES]).nonzero()[0]
+    if len(some):
+        several = np.concatenate((own[None], keys[some]))
+        rarities = background.rarity(several) * (several != NOTHING).astype(np.float64)
+        whole, squares = (rarities @ _PARTS).T, ((rarities * rarities) @ _PARTS).T
+        cosines[:, some] = shared_squares[:, some] / np.sqrt(np.maximum(squares[:, 1:] * squares[:, :1], 1.0))
+        smaller = np.minimum(whole[_OF_NAMES, 1:], whole[_OF_NAMES, 0])
+        contained[some] = shared[_OF_NAMES, some] / np.maximum(smaller, 1.0)
     rarity = shared / background.rarest
-    fewest = np.minimum(their_known, known)
-    names, figures, cognates = range(3)
-    inputs[_NAME_COSINE] = cosines[names]
-    inputs[_AT["name rarity"]] = rarity[names]
-    inputs[_AT["rarest name"]] = parts[2, 1:, :NAMES_ACROSS].max(axis=1) / background.rarest
-    inputs[_AT["name count"]] = counts[names]
-    inputs[_AT["names contained"]] = shared[names] / np.maximum(np.minimum(theirs[names], rarities[names]), 1.0)
-    inputs[_AT["fewest names"]] = fewest[names]
-    inputs[_AT["most names"]] = np.maximum(their_known[names], known[names])
-    inputs[_AT["strangers"]] = (counts[names] == 0.0) & (fewest[names] >= _NAMES_SEEN)
-    inputs[_COGNATES] = cosines[cognates]
-    inputs[_AT["cognate rarity"]] = rarity[cognates]
-    inputs[_AT["cognate count"]] = counts[cognates]
-    inputs[_FIGURES] = np.minimum(counts[figures], 3.0)
-    inputs[_AT["figure rarity"]] = rarity[figures]
-    inputs[_AT["no figure in common"]] = (counts[figures] == 0.0) & (fewest[figures] > 0.0)
-    inputs[_AT["fewest figures"]] = fewest[figures]
+    fewest = np.minimum(their_known, known[:, None])
+    inputs[_NAME_COSINE] = cosines[_OF_NAMES]
+    inputs[_AT["name rarity"]] = rarity[_OF_NAMES]
+    inputs[_AT["rarest name"]] = rarest / background.rarest
+    inputs[_AT["name count"]] = counts[_OF_NAMES]
+    inputs[_AT["names contained"]] = contained
+    inputs[_AT["fewest names"]] = fewest[_OF_NAMES]
+    inputs[_AT["most names"]] = np.maximum(their_known[_OF_NAMES], known[_OF_NAMES])
+    inputs[_AT["strangers"]] = (counts[_OF_NAMES] == 0) & (fewest[_OF_NAMES] >= _NAMES_SEEN)
+    inputs[_COGNATES] = cosines[_OF_COGNATES]
+    inputs[_AT["cognate rarity"]] = rarity[_OF_COGNATES]
+    inputs[_AT["cognate count"]] = counts[_OF_COGNATES]
+    inputs[_FIGURES] = np.minimum(counts[_OF_FIGURES], 3)
+    inputs[_AT["figure rarity"]] = rarity[_OF_FIGURES]
+    inputs[_AT["no figure in common"]] = (counts[_OF_FIGURES] == 0) & (fewest[_OF_FIGURES] > 0.0)
+    inputs[_AT["fewest figures"]] = fewest[_OF_FIGURES]
 
 
 _SIZES = (NAMES_ACROSS, LEAD_FIGURES, CELLS, WORDS_ACROSS)
-_PARTS = np.repeat(np.eye(4), _SIZES, axis=0)[:, [0, 1, 3]]
-"""Selects names, figures and cognates among these hashes: rows times this matrix are the sums of each."""
+_OF_NAMES, _OF_FIGURES, _OF_CELLS, _OF_COGNATES = range(4)
+_KIND_OF = np.repeat(np.arange(len(_SIZES)), _SIZES)
+_PARTS = np.repeat(np.eye(len(_SIZES)), _SIZES, axis=0)
+"""Selects names, figures, cells and cognates among these hashes: rows times this matrix are the sums of each."""
 
 
 def _early(asked: Features, rows: Rows) -> Scores:

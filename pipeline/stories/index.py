@@ -8,7 +8,6 @@ Rarity is judged among the entries that count, so it does not depend on anything
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -17,11 +16,12 @@ from numpy.typing import NDArray
 
 from core.durations import HOUR_MS
 from core.records import OrderKey
-from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, total_of
+from pipeline.stories.across import total_of
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, place_of
 from pipeline.stories.events import JOIN_AT, of_story
-from pipeline.stories.features import PAD, Features, across_keys, read_features
+from pipeline.stories.features import PAD, across_keys
 from pipeline.stories.frequencies import Counted, Frequencies
+from pipeline.stories.keys import TextKeys
 from pipeline.stories.links import MOST_RELATED, ONLY_WORDS, RELATED_AT, RELATED_WORDS, Link, link
 from pipeline.stories.multimap import Multimap
 from pipeline.stories.question import Question
@@ -37,11 +37,6 @@ from pipeline.text.blas import one_thread
 
 __all__ = ["COPY_AT", "IndexEntry", "StoryIndex"]
 
-SIGNATURE_KEYS = 16
-"""How many values of a signature are keys: two texts with resemblance s share one with probability 1 − (1 − s)¹⁶, which is
-0.998 for a third and more than 0.999999 from 0.6."""
-
-HEAD_KEYS = 8
 TERM_KEYS = 10
 ASKED_TERMS = 16
 MAX_COPY_CANDIDATES = 1_500
@@ -87,6 +82,7 @@ class StoryIndex:
         self._by_key, self._by_story = Multimap(), Multimap(8_192)
         self._frequencies = Frequencies(self._counted_terms)
         self._asked: _Asked | None = None
+        self._last_text: TextKeys | None = None
         self._last_ends: tuple[OrderKey, tuple[bytes, bytes]] | None = None
         self._joined = -1
 
@@ -105,14 +101,14 @@ class StoryIndex:
     def add(self, entry: IndexEntry) -> None:
         """Add an entry. The order of adding does not change the answers."""
         columns = self._columns
-        slot = columns.put(entry)
-        known = columns.known(slot)
+        text = self._text(entry.fingerprint)
+        slot = columns.put(entry, text.known)
         if entry.text_hash:
-            self._by_text.add((number_of(entry.text_hash) >> 32,), slot)
-        self._by_band.add(_copy_keys(known), slot)
-        self._by_term.add(_term_keys(known, TERM_KEYS), slot)
-        if known["encoded"]:
-            self._by_key.add(_across_keys(known), slot)
+            self._by_text.add((int(columns.texts[slot]) >> 32,), slot)
+        self._by_band.add(text.of_copies(), slot)
+        self._by_term.add(text.terms(TERM_KEYS), slot)
+        if text.known["encoded"]:
+            self._by_key.add(text.across(), slot)
         self._by_story.add((int(columns.stories[slot]) >> 32,), slot)
         self._frequencies.add(columns.places[slot], slot)
 
@@ -133,8 +129,8 @@ class StoryIndex:
         """
         columns = self._columns
         own, outlet = number_of(article), columns.outlet(source)
-        known = read_features(fingerprint)
-        alike = _NONE
+        text = self._text(fingerprint)
+        known, alike = text.known, _NONE
         if text_hash:
             number = number_of(text_hash)
             same, _ = self._by_text.find([number >> 32])
@@ -145,7 +141,7 @@ class StoryIndex:
                 rows = columns.features.take(alike)
                 alike = alike[are_one_event(known, rows, columns.outlets[alike] != outlet)]
         if known["shingles"]:
-            slots = self._found(self._by_band, _copy_keys(known), MAX_COPY_CANDIDATES, own, as_of)
+            slots = self._found(self._by_band, text.of_copies(), MAX_COPY_CANDIDATES, own, as_of)
             if len(slots):
                 copies = are_copies(known, columns.features.take(slots), columns.outlets[slots] != outlet)
                 alike = np.concatenate((alike, slots[copies]))
@@ -159,15 +155,16 @@ class StoryIndex:
         language; one without a vector joins only through texts in its own language.
         """
         self._asked = None
-        known = read_features(fingerprint)
+        text = self._text(fingerprint)
+        known = text.known
         columns, number = self._columns, self._columns.language(language)
         if not number or not known["full"] or known["terms"][_FEWEST_TERMS - 1] == PAD:
             return None
         own = number_of(article)
         background = self._frequencies.as_of(*self._ends(as_of))
-        terms = _term_keys(known, ASKED_TERMS)
+        terms = text.terms(ASKED_TERMS)
         if known["encoded"]:
-            keys = _across_keys(known)
+            keys = text.across()
             counts = background.counts_of(np.asarray(terms + keys, np.uint32)).tolist()
             keys = _rare(keys, counts[len(terms) :], MAX_ACROSS_ARTICLES)
             terms = _rare(terms, counts[: len(terms)], MAX_TERM_ARTICLES)
@@ -270,6 +267,12 @@ class StoryIndex:
                 each.keep(columns.alive)
             columns.reuse()
 
+    def _text(self, fingerprint: bytes) -> TextKeys:
+        """The text of a fingerprint; kept, since the text that was asked about is mostly the next that is added."""
+        if self._last_text is None or self._last_text.fingerprint is not fingerprint:
+            self._last_text = TextKeys(fingerprint)
+        return self._last_text
+
     def _ends(self, as_of: OrderKey) -> tuple[bytes, bytes]:
         """The first place that counts, and the first place after it that does not."""
         if self._last_ends is None or self._last_ends[0] is not as_of:
@@ -349,9 +352,9 @@ class StoryIndex:
 
     def _counted_terms(self, slots: Slots) -> Counted:
         # A live blog's hundred versions are one article.
-        known = self._columns.features.take(slots[self._columns.versions[slots] == 1])
-        encoded = known["encoded"] > 0
-        held = known if encoded.all() else known[encoded]
+        known = self._columns.features.take(slots[self._columns.versions.take(slots) == 1])
+        encoded = known["encoded"].nonzero()[0]
+        held = known if len(encoded) == len(known) else known[encoded]
         terms = np.concatenate((known["terms"].ravel(), across_keys(held).ravel()))
         return Counted(terms[terms != PAD], len(known), total_of(held["vector"]), len(held))
 
@@ -398,33 +401,4 @@ def _starts(ordered: Slots) -> Slots:
     return new.nonzero()[0]
 
 
-_ASKED_ACROSS = NAMES_ACROSS + LEAD_FIGURES + CELLS
-"""Cognates are too common to be keys."""
-
 _FEWEST_TERMS = 6
-
-
-def _copy_keys(known: Features) -> list[int]:
-    keys: list[int] = []
-    if known["shingles"]:
-        # A value of the signature is meaningful only at its place; a hash of the head at any place.
-        mixed = known["signature"][:SIGNATURE_KEYS] * _ODD + _PLACES
-        keys = mixed.tolist()
-        keys += _without_pad(known["head"][:HEAD_KEYS].tolist())
-    return keys
-
-
-def _term_keys(known: Features, most: int) -> list[int]:
-    return _without_pad(known["terms"][:most].tolist())
-
-
-def _across_keys(known: Features) -> list[int]:
-    return _without_pad(across_keys(known)[:_ASKED_ACROSS].tolist())
-
-
-def _without_pad(hashes: Iterable[int]) -> list[int]:
-    return [value for value in hashes if value != PAD]
-
-
-_ODD = np.uint32(0x9E3779B1)
-_PLACES = (np.arange(SIGNATURE_KEYS, dtype=np.uint64) * 0x85EBCA6B).astype(np.uint32)

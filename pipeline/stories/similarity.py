@@ -110,6 +110,23 @@ def are_among(own: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np
     return np.asarray(found & (others != PAD))
 
 
+def matches(own: NDArray[np.uint32], rows: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The row and the column of each hash in ``rows`` that is among one text's own (at most 255), by row.
+
+    As ``are_among``, but faster for many rows that have few.
+    """
+    real = own[own != PAD]
+    table, low = np.zeros(_LOW + 1, np.uint8), real & _LOW
+    numbers = np.arange(1, len(real) + 1, dtype=np.uint8)
+    table[low] = numbers
+    if (table[low] != numbers).any():  # two of them have the same end
+        return are_among(own, rows).nonzero()
+    places = table.take(rows & _LOW)
+    at, columns = places.nonzero()
+    same = real.take(places[at, columns] - 1) == rows[at, columns]
+    return (at, columns) if same.all() else (at[same], columns[same])
+
+
 def are_copies(asked: Features, rows: Rows, other_outlet: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
     """Whether each row and ``asked`` are copies, regardless of their order: one bool per row. Symmetric.
 

@@ -67,7 +67,7 @@ def test_an_entry_comes_back_as_it_was(entry: IndexEntry) -> None:
     )
     assert told == entry
     columns = Columns()
-    assert columns.entry(columns.put(entry)) == entry
+    assert columns.entry(columns.put(entry, read_features(entry.fingerprint))) == entry
 
 
 @given(st.lists(st.tuples(st.integers(0, 8) | st.just(2**32 - 1), st.integers(0, 30)), max_size=60), st.data())
