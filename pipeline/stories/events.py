@@ -319,7 +319,7 @@ def alike(asked: Features, rows: Rows, background: Frequencies) -> Scores:
     factors[:size, 2], factors[size:, 2] = total[0::2] & _LOW_BITS, total[1::2] & _LOW_BITS
     products = (numbers @ factors).astype(np.float64)
     products[:, :3] -= factors[:, :3].sum(axis=0, dtype=np.float64) * MIDDLE
-    squares = np.einsum("ij,ij->i", numbers, numbers)
+    squares = np.vecdot(numbers, numbers)
     squares = squares - products[:, 3] * (2.0 * MIDDLE) + len(own) * MIDDLE * MIDDLE
     with_total = products[:, 1] * (1 << _TOTAL_BITS) + products[:, 2]
     square = float(total @ total)

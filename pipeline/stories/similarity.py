@@ -110,7 +110,7 @@ def are_among(own: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np
     return np.asarray(found & (others != PAD))
 
 
-def matches(own: NDArray[np.uint32], rows: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def matches(own: NDArray[np.uint32], rows: NDArray[np.uint32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The row and the column of each hash in ``rows`` that is among one text's own (at most 255), by row.
 
     As ``are_among``, but faster for many rows that have few.
@@ -120,7 +120,8 @@ def matches(own: NDArray[np.uint32], rows: NDArray[np.uint32]) -> tuple[NDArray[
     numbers = np.arange(1, len(real) + 1, dtype=np.uint8)
     table[low] = numbers
     if (table[low] != numbers).any():  # two of them have the same end
-        return are_among(own, rows).nonzero()
+        at, columns = are_among(own, rows).nonzero()
+        return at, columns
     places = table.take(rows & _LOW)
     at, columns = places.nonzero()
     same = real.take(places[at, columns] - 1) == rows[at, columns]

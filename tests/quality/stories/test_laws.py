@@ -19,7 +19,7 @@ from pipeline.stories.features import LAYOUT, PAD, SIZE, features, is_full, read
 from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.multimap import Multimap
-from pipeline.stories.similarity import are_among
+from pipeline.stories.similarity import are_among, matches
 from pipeline.stories.stage import text_hash
 from pipeline.text.encoder import DIMENSIONS, HIGHEST
 from pipeline.text.fingerprint import fingerprint
@@ -208,6 +208,9 @@ HASHES = st.integers(0, 2**32 - 1) | st.integers(0, 3).map(lambda high: high << 
 def test_hashes_are_found_whatever_they_end_in(own: list[int], others: list[int]) -> None:
     found = are_among(np.asarray(own, np.uint32), np.asarray([others], np.uint32))[0].tolist()
     assert found == [other in own and other != PAD for other in others]
+    rows, columns = matches(np.asarray(own, np.uint32), np.asarray([others, others], np.uint32))
+    at = [place for place, each in enumerate(found) if each]
+    assert (rows.tolist(), columns.tolist()) == ([0] * len(at) + [1] * len(at), at * 2)
 
 
 class Window:
