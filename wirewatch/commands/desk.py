@@ -76,6 +76,7 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     from core.search import SearchIndex, search_folder
     from desk.web.app import create_app
     from desk.web.connections import patient_protocol
+    from pipeline.malloc import settle
     from wirewatch.desk import desk_of
 
     stop = stop_on_signals()
@@ -118,6 +119,8 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
         server.should_exit = True
         await serving
 
+    # Otherwise a full garbage collection, which looks at the objects of all modules, delays one page in some 150 by 0.1 s.
+    settle()
     asyncio.run(until_stopped())
     made.close()
 
