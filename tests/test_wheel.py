@@ -23,6 +23,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from benchmarks.torture.contracts import broken
+from core.settings import Settings
 from tests.deploy.files import build_sources
 from tests.servers.kafka import free_ports
 from tests.waiting import until
@@ -131,10 +133,13 @@ def test_built_in_kinds_of_channels_are_found_by_their_entry_points(installed: I
     assert all('"package":"wirewatch"' in line for line in found)
 
 
-def test_the_demo_runs(installed: Installed, tmp_path: Path) -> None:
+def test_the_demo_runs_and_all_its_records_keep_their_contracts(installed: Installed, tmp_path: Path) -> None:
     shown = installed.run("wirewatch", "up", "--demo", "--once", "--speed", "12", WIREWATCH_DATA_DIR=str(tmp_path))
     assert "▲ ALERT" in shown
     assert "copy of" in shown
+    seen, wrong = broken(Settings(data_dir=str(tmp_path)))
+    assert wrong == []
+    assert set(seen) >= {"raw-articles", "enriched-articles", "alerts", "rejected"}, seen
 
 
 def test_the_desk_serves_its_pages_with_their_static_files(installed: Installed) -> None:

@@ -19,7 +19,8 @@ from random import Random
 from msgspec.structs import replace
 
 from benchmarks.results import load
-from benchmarks.torture.check import Findings, marks, read_all, verify
+from benchmarks.torture.check import Findings, marks, verify
+from benchmarks.torture.contracts import read_all
 from benchmarks.torture.feed import Press
 from benchmarks.torture.torture import SUBSCRIPTIONS
 from connectors.store.feeds import FeedRepository

@@ -11,13 +11,14 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.torture.contracts import broken, read_all
 from benchmarks.torture.feed import MARK
 from core.records import OrderKey, Position, Subscription, raw_hash
 from core.records.wire import project
 from core.settings import Settings
 from core.store import StoreReader, SubscriptionStore, open_store
 from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox, id_of
-from core.streams import Stream, StreamRecord, open_stream
+from core.streams import StreamRecord, open_stream
 from core.topics.definitions import builtin_definitions
 from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
 from pipeline.elements import Envelope
@@ -31,7 +32,11 @@ SHOWN = 5
 
 @dataclass
 class Findings:
-    """What was counted, and what is wrong. ``repeats``: records of the output streams that came more than once."""
+    """What was counted, and what is wrong.
+
+    ``repeats``: records of the output streams that came more than once. ``checked``: records by stream that a contract was
+    held against.
+    """
 
     records: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -40,6 +45,7 @@ class Findings:
     repeats: int = 0
     late: int = 0
     duplicates: int = 0
+    checked: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
 
@@ -71,27 +77,14 @@ def verify(
         reference = _bounded(records, uuid, late, subscriptions, folder)
         (_complete if cuts else _equal)(found, reader, reference)
         _relayed(found, reader, settings)
+        found.checked, wrong = broken(settings)
+        _tell(found, "breaches of a stream's contract", wrong)
         if Outbox(store, "torture").waiting((ENRICHED, ALERTS, REJECTED)):
             found.problems.append("the outbox still holds results for the output streams")
         reference.store.close()
     finally:
         store.close()
     return found
-
-
-def read_all(stream: Stream) -> Iterator[StreamRecord]:
-    """All records that the stream has now, partition after partition."""
-    partitions = stream.partitions()
-    ends = stream.end_offsets(partitions)
-    for partition, offset in stream.start_offsets(partitions).items():
-        at = offset
-        while at < ends[partition]:
-            part = stream.read({partition: at}, wait_ms=5_000)
-            if not part:
-                # Offsets without records, such as a transaction's marks.
-                break
-            yield from part
-            at = part[-1].offset + 1
 
 
 def _each_once(found: Findings, reader: StoreReader, uuid: str, records: Sequence[StreamRecord]) -> None:

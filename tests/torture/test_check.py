@@ -70,6 +70,9 @@ def test_an_undisturbed_run_has_nothing_wrong(settings: Settings, tmp_path: Path
     assert found.alerts == found.relayed_alerts > 5
     assert {"published", "duplicate", "rejected"} <= found.outcomes.keys()
     assert (found.late, found.repeats, found.duplicates) == (0, 0, 0)
+    assert found.checked["raw-articles"] == COUNT
+    assert found.checked["alerts"] == found.alerts
+    assert min(found.checked["enriched-articles"], found.checked["rejected"]) > 0
 
 
 def _lose_an_outcome(store: Store) -> None:
@@ -137,6 +140,7 @@ def test_an_unhandled_record_and_an_alert_without_a_record_are_found(settings: S
     problems = " | ".join(_judged(settings, tmp_path).problems)
     assert "1 raw records without an outcome" in problems
     assert "1 relayed alerts that the store doesn't have: made-up" in problems
+    assert "'story' is a required property" in problems
 
 
 def test_an_older_version_relayed_behind_a_newer_one_is_found(settings: Settings, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ def _run(setup: str, folder: Path, kills: int, seed: int, kinds: tuple[str, ...]
     assert result.kills.total() == kills
     assert result.findings.records == result.findings.outcomes.total() > 0
     assert result.findings.duplicates == 0
+    assert result.findings.checked["raw-articles"] == result.findings.records
+    assert result.findings.checked["enriched-articles"] > 0
     return result
 
 
