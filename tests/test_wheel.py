@@ -179,3 +179,102 @@ def _answers(url: str) -> bool:
         return httpx.get(f"{url}/readyz", timeout=30).status_code == 200
     except httpx.TransportError:
         return False
+
+
+class ReadOnly:
+    """Programs of the wheel as the image runs them: uid 10001, without capabilities, nothing to write but data and /tmp."""
+
+    def __init__(self, installed: Installed, folder: Path) -> None:
+        self._root, self._data = folder / "root", folder / "data"
+        self._root.mkdir()
+        self._data.mkdir()
+        os.chown(self._data, 10001, 10001)
+        # Where Python itself is, and the packages that the environment has from that of the tests, which may be links.
+        paths = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sys.base_prefix}
+        paths.add(str(Path(httpx.__file__).resolve().parents[1]))
+        places = ":".join(sorted(path for path in paths if not path.startswith("/usr/")))
+        script = ROOT / "tests/deploy/read_only_root.sh"
+        env = installed.python.parents[1]
+        self._enter = ["unshare", "--mount", "sh", script, self._root, self._data, env, places]
+
+    def start(self, *command: str, out: int, given: int = subprocess.DEVNULL, **more: str) -> subprocess.Popen[bytes]:
+        """A module of the wheel or one of Python's, by ``python -m``."""
+        environment = {
+            "PATH": "/opt/wirewatch/bin:/usr/bin:/bin",
+            "HOME": "/var/lib/wirewatch",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "WIREWATCH_DATA_DIR": "/var/lib/wirewatch/data",
+        }
+        line = [*self._enter, "/opt/wirewatch/bin/python", *command]
+        return subprocess.Popen(
+            line, env=environment | more, stdin=given, stdout=out, stderr=subprocess.STDOUT, cwd="/"
+        )
+
+    def run(self, *command: str, given: str = "") -> str:
+        """What it prints once it has ended well."""
+        process = self.start(*command, out=subprocess.PIPE, given=subprocess.PIPE)
+        said = process.communicate(given.encode(), timeout=300)[0].decode()
+        assert process.returncode == 0, said
+        return said
+
+
+@pytest.fixture
+def read_only(installed: Installed, tmp_path: Path) -> ReadOnly:
+    if os.geteuid():
+        pytest.skip("only root may become uid 10001")
+    tried = subprocess.run(
+        ["unshare", "--mount", "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True, text=True, check=False
+    )
+    if tried.returncode:
+        pytest.skip(f"this machine does not let root mount in a namespace of its own: {tried.stderr.strip()}")
+    return ReadOnly(installed, tmp_path)
+
+
+SERVICES = {
+    "connectors": ("connectors", "run"),
+    "pipeline": ("pipeline", "run"),
+    "delivery": ("deliver",),
+    "desk": ("desk",),
+}
+WRITES = """
+import pathlib
+for folder in ("/", "/opt/wirewatch", "/usr", "/etc", "/var/lib", "/tmp", "/var/lib/wirewatch"):
+    try:
+        pathlib.Path(folder, "written").touch()
+        print(folder, "written")
+    except OSError as error:
+        print(folder, error.strerror)
+"""
+
+
+def test_all_services_run_as_the_image_runs_them(read_only: ReadOnly, tmp_path: Path) -> None:
+    told = dict(line.split(" ", 1) for line in read_only.run("-c", WRITES).splitlines())
+    writable = {folder for folder, what in told.items() if what == "written"}
+    assert writable == {"/tmp", "/var/lib/wirewatch"}, told  # noqa: S108
+    assert set(told.values()) == {"written", "Read-only file system"}
+    assert "ok" in read_only.run("-m", "wirewatch", "doctor", "--json")
+    ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, command in SERVICES.items():
+            port = {"WIREWATCH_DESK_PORT" if name == "desk" else "WIREWATCH_METRICS_PORT": str(ports[name])}
+            with (tmp_path / f"{name}.txt").open("wb") as out:
+                running[name] = read_only.start("-m", "wirewatch", *command, out=out.fileno(), **port)
+        for name, process in running.items():
+            url = f"http://127.0.0.1:{ports[name]}"
+            said = tmp_path / f"{name}.txt"
+            until(lambda url=url, process=process: process.poll() is not None or _answers(url), name)  # type: ignore[misc]
+            assert process.poll() is None, said.read_text()
+            assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200, name
+            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            facts = {line.split(":")[0]: line.split()[1:] for line in lines}
+            assert facts["Uid"] == facts["Gid"] == ["10001"] * 4, name
+            assert {facts[one][0] for one in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}, name
+            assert facts["NoNewPrivs"] == ["1"], name
+        for process in running.values():
+            process.terminate()
+        assert {name: process.wait(120) for name, process in running.items()} == dict.fromkeys(running, 0)
+    finally:
+        for process in running.values():
+            process.kill()
+            process.wait(30)
