@@ -6,9 +6,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from benchmarks.desk.build import RUN, build_store
 
 
+@pytest.mark.slow
 def test_the_store_of_the_bench_has_all_rows_and_is_built_once(tmp_path: Path) -> None:
     built = build_store(tmp_path, 60)
     with closing(sqlite3.connect(built.path)) as store:

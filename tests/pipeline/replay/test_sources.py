@@ -132,7 +132,7 @@ os._exit(9)
 """
 
 
-@pytest.mark.parametrize("records", [0, 500])
+@pytest.mark.parametrize("records", [0, pytest.param(500, marks=pytest.mark.slow)])
 def test_an_incomplete_index_goes_unless_it_is_being_made(records: int, tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path))
     left, live = index_path(settings, "left"), index_path(settings, "live.1")
