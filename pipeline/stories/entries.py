@@ -18,6 +18,7 @@ from pipeline.stories.features import LAYOUT, Features, agency_of, written
 Slots = NDArray[np.int64]
 _HEX = re.compile("[0-9a-f]{32}")
 _FIRST_ROWS = 1_024
+_ROOM_ROWS = 512
 _Name = TypeVar("_Name", str, "str | None")
 _ID_DIGITS = 32
 _HALF = 8
@@ -169,6 +170,7 @@ class Columns:
         self._names: list[str] = []
         self.places: list[bytes] = []
         self.packed: list[bytes] = []
+        self._room = np.empty(_ROOM_ROWS, LAYOUT)
         self._allocate(_FIRST_ROWS)
 
     def _allocate(self, rows: int) -> None:
@@ -241,6 +243,15 @@ class Columns:
         """The article of an entry."""
         own: _Id = _DECODER.decode(self.packed[slot])[0]
         return _long(own) or key_of(self.places[slot]).article
+
+    def rows(self, slots: Slots) -> NDArray[Any]:
+        """The features of these rows, valid until the next call: fresh pages take longer than the copying."""
+        if len(slots) > _ROOM_ROWS:
+            return self.features.take(slots)
+        room = self._room[: len(slots)]
+        # All slots are rows; without a mode, numpy would copy twice.
+        self.features.take(slots, out=room, mode="clip")
+        return room
 
     def language(self, code: str | None) -> int:
         """The number of a language; 0 for None, and for an unknown language a number that no row has."""

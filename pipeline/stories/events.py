@@ -9,6 +9,7 @@ it. The weights are from a logistic regression over pairs of articles, so a scor
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -307,7 +308,7 @@ def alike(asked: Features, rows: Rows, background: Frequencies) -> Scores:
     weight = background.vectors + PRIOR_VECTORS
     # Each number is half a byte, with ``MIDDLE`` added; the first halves come before the second ones here.
     size = held.shape[1]
-    numbers = np.empty((len(held) + 1, size * 2), np.float32)
+    numbers = _room(len(held) + 1, size * 2)
     np.right_shift(held, 4, out=numbers[:-1, :size], casting="unsafe")
     np.bitwise_and(held, 15, out=numbers[:-1, size:], casting="unsafe")
     numbers[-1, :size], numbers[-1, size:] = mine >> 4, mine & 15
@@ -329,6 +330,17 @@ def alike(asked: Features, rows: Rows, background: Frequencies) -> Scores:
     return np.asarray(np.where(rows["encoded"] > 0, cosine, 0.0), np.float64)
 
 
+def _room(rows: int, columns: int) -> NDArray[np.float32]:
+    """Memory for one comparison, used again by the next of its thread: fresh pages for each take longer than filling them."""
+    if rows > _ROOM_ROWS:
+        return np.empty((rows, columns), np.float32)
+    held: NDArray[np.float32] | None = getattr(_ROOM, "held", None)
+    if held is None:
+        held = _ROOM.held = np.empty((_ROOM_ROWS, columns), np.float32)
+    return held[:rows]
+
+
+_ROOM, _ROOM_ROWS = threading.local(), 512
 _TOTAL_BITS = 11
 _LOW_BITS = (1 << _TOTAL_BITS) - 1
 

@@ -82,7 +82,7 @@ class Question:
     def _compare(self, slots: Slots, least: float = -math.inf) -> Compared:
         """The comparison with these slots, without those that can't reach ``least``."""
         columns, known = self._columns, self.known
-        rows = columns.features.take(slots)
+        rows = columns.rows(slots)
         one = columns.languages[slots] == self.language
         ages = self.as_of.time_ms - columns.times[slots]
         made = likeness(known, rows, ages, one, self._words, self._background, least)
