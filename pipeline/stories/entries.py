@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from core.records import OrderKey
 from pipeline.stories.features import LAYOUT, Features, agency_of, written
+from pipeline.text.encoder import DIMENSIONS
 
 Slots = NDArray[np.int64]
 _HEX = re.compile("[0-9a-f]{32}")
@@ -157,7 +158,10 @@ def _long(value: _Id) -> str:
 
 
 class Columns:
-    """Rows by slot number. A dropped slot is used again only after ``reuse``, when nothing refers to it."""
+    """Rows by slot number. A dropped slot is used again only after ``reuse``, when nothing refers to it.
+
+    ``room``: memory for the vectors of one comparison (``events.alike``).
+    """
 
     def __init__(self) -> None:
         self._free: list[int] = []
@@ -171,6 +175,7 @@ class Columns:
         self.places: list[bytes] = []
         self.packed: list[bytes] = []
         self._room = np.empty(_ROOM_ROWS, LAYOUT)
+        self.room = np.empty((_ROOM_ROWS, DIMENSIONS), np.float32)
         self._allocate(_FIRST_ROWS)
 
     def _allocate(self, rows: int) -> None:

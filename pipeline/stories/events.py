@@ -9,7 +9,6 @@ it. The weights are from a logistic regression over pairs of articles, so a scor
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -30,6 +29,7 @@ from pipeline.stories.across import (
 from pipeline.stories.features import Features, across_keys
 from pipeline.stories.frequencies import Frequencies
 from pipeline.stories.similarity import matches, overlap
+from pipeline.text.encoder import DIMENSIONS
 
 PRIOR_VECTORS = 100
 """How many zero vectors are assumed before the first, since a few texts of one story are not a background."""
@@ -113,6 +113,8 @@ ANOTHER_EVENT = -8.0
 
 Rows = NDArray[Any]
 Scores = NDArray[np.float64]
+Room = NDArray[np.float32]
+NO_ROOM: Room = np.empty((0, DIMENSIONS), np.float32)
 Words = Callable[[Rows], Scores]
 """The lexical similarity of rows in the text's language, from 0 to 1."""
 
@@ -143,14 +145,15 @@ def likeness(
     words: Words,
     background: Frequencies,
     least: float = -math.inf,
+    room: Room = NO_ROOM,
 ) -> Likeness:
-    """How likely it is that each row is about the event of the text ``asked``.
+    """How likely it is that each row is about the event of the text ``asked``. ``room``: see ``alike``.
 
     Rows that can't reach ``least`` are compared only in part, since most candidates share little with a text.
     """
     inputs = np.zeros((len(INPUTS), len(rows)))
     inputs[0] = 1.0
-    inputs[_VECTORS] = alike(asked, rows, background)
+    inputs[_VECTORS] = alike(asked, rows, background, room)
     _put_common(inputs, asked, rows, background)
     inputs[_DAYS] = ages_ms / (24 * HOUR_MS)
     told = one_language.nonzero()[0]
@@ -300,15 +303,18 @@ def _early(asked: Features, rows: Rows) -> Scores:
     return np.asarray(((theirs[:, :, None] == own[None, None, :]) & (own != NOTHING)).any(axis=(1, 2)), np.float64)
 
 
-def alike(asked: Features, rows: Rows, background: Frequencies) -> Scores:
-    """The cosine of the vectors after subtracting the window's mean; 0 without a vector."""
+def alike(asked: Features, rows: Rows, background: Frequencies, room: Room = NO_ROOM) -> Scores:
+    """The cosine of the vectors after subtracting the window's mean; 0 without a vector.
+
+    ``room``: memory for the vectors, overwritten: fresh pages for each question take longer than filling them.
+    """
     if not asked["encoded"]:
         return np.zeros(len(rows))
     held, mine, total = rows["vector"], asked["vector"], background.total
     weight = background.vectors + PRIOR_VECTORS
     # Each number is half a byte, with ``MIDDLE`` added; the first halves come before the second ones here.
     size = held.shape[1]
-    numbers = _room(len(held) + 1, size * 2)
+    numbers = room[: len(held) + 1] if len(held) < len(room) else np.empty((len(held) + 1, size * 2), np.float32)
     np.right_shift(held, 4, out=numbers[:-1, :size], casting="unsafe")
     np.bitwise_and(held, 15, out=numbers[:-1, size:], casting="unsafe")
     numbers[-1, :size], numbers[-1, size:] = mine >> 4, mine & 15
@@ -330,17 +336,6 @@ def alike(asked: Features, rows: Rows, background: Frequencies) -> Scores:
     return np.asarray(np.where(rows["encoded"] > 0, cosine, 0.0), np.float64)
 
 
-def _room(rows: int, columns: int) -> NDArray[np.float32]:
-    """Memory for one comparison, used again by the next of its thread: fresh pages for each take longer than filling them."""
-    if rows > _ROOM_ROWS:
-        return np.empty((rows, columns), np.float32)
-    held: NDArray[np.float32] | None = getattr(_ROOM, "held", None)
-    if held is None:
-        held = _ROOM.held = np.empty((_ROOM_ROWS, columns), np.float32)
-    return held[:rows]
-
-
-_ROOM, _ROOM_ROWS = threading.local(), 512
 _TOTAL_BITS = 11
 _LOW_BITS = (1 << _TOTAL_BITS) - 1
 

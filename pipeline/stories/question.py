@@ -85,7 +85,7 @@ class Question:
         rows = columns.rows(slots)
         one = columns.languages[slots] == self.language
         ages = self.as_of.time_ms - columns.times[slots]
-        made = likeness(known, rows, ages, one, self._words, self._background, least)
+        made = likeness(known, rows, ages, one, self._words, self._background, least, columns.room)
         whole = made.whole
         plain = made.scores[whole]
         told = plain.copy()

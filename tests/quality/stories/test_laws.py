@@ -233,8 +233,12 @@ def test_vectors_are_alike_by_whole_numbers(seed: int, vectors: int) -> None:
     products = centred @ centred[0]
     lengths = [float(one @ one) for one in centred]
     wanted = [float(product) / (lengths[0] * length) ** 0.5 for product, length in zip(products, lengths, strict=True)]
-    got = alike(rows[0], rows, cast("Frequencies", Window(total, vectors)))
+    window = cast("Frequencies", Window(total, vectors))
+    got = alike(rows[0], rows, window)
     assert got == pytest.approx(wanted, abs=1e-6)
+    # With memory that another comparison has used, too small or not.
+    for size in (5, 6):
+        assert alike(rows[0], rows, window, np.full((size, DIMENSIONS), 9.0, np.float32)).tolist() == got.tolist()
 
 
 def _reports(dice: np.random.Generator, count: int) -> np.ndarray:
