@@ -58,3 +58,23 @@ def test_every_page_of_docs_is_in_the_navigation_and_the_site_is_built_without_a
     page = (tmp_path / "index.html").read_text("utf-8")
     assert 'src="http' not in page
     assert 'href="https://fonts' not in page
+
+
+def test_make_docs_fails_for_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    [build] = re.findall(r"\$\(BIN\)/mkdocs (build[^&|\n]*)", (ROOT / "Makefile").read_text("utf-8"))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/index.md").write_text("# Here\n[a page](nowhere.md), [an anchor](#nowhere)\n")
+    (tmp_path / "mkdocs.yml").write_text(
+        "site_name: x\nstrict: true\nvalidation:\n  links: { anchors: warn, not_found: warn }\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", *build.split()],
+        cwd=tmp_path,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "nowhere.md" in done.stderr
+    assert "#nowhere" in done.stderr
