@@ -61,7 +61,7 @@ def noise(request: BaseHTTPRequestHandler) -> Answer:
 
 
 class Drip:
-    """A byte now and then, for ever: each comes in time, the sum does not."""
+    """A byte now and then, without end: each comes in time, the sum does not."""
 
     def __init__(self, over: threading.Event) -> None:
         self._over = over
@@ -76,7 +76,7 @@ class Drip:
 
 
 def lying_etag(name: str, box: list[int]) -> Page:
-    """The ETag stays although the feed changes, and whoever sends it hears that nothing changed."""
+    """The ETag stays although the feed changes, and requests with it are answered with 304."""
 
     def page(request: BaseHTTPRequestHandler) -> Answer:
         if request.headers["If-None-Match"]:
@@ -104,7 +104,7 @@ def gzip_bomb() -> bytes:
 
 @contextmanager
 def tls_site(folder: Path, body: bytes) -> Iterator[str]:
-    """A server with a certificate that nobody vouches for; gives its host and port."""
+    """A server with a certificate of no known authority; gives its host and port."""
     key, certificate = folder / "own.key", folder / "own.pem"
     subject = ("-subj", "/CN=localhost", "-days", "2")
     made = (

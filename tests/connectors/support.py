@@ -92,7 +92,7 @@ def unavailable(times: int) -> Callable[[int], None]:
 
 
 class Clock:
-    """A clock that moves when somebody waits."""
+    """A clock that moves when the code waits."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self.now = now

@@ -79,7 +79,7 @@ def test_what_is_newer_than_all_before_is_news(ages: list[int | None]) -> None:
             assert not one
 
 
-def test_where_new_items_come_is_learnt() -> None:
+def test_the_place_of_new_items_is_learnt() -> None:
     assert seen_on_top([N, K, K, K]) == 1
     assert seen_on_top([K, K, K, N]) == -1
     assert seen_on_top([N, K, K, K, N]) == 1

@@ -212,7 +212,7 @@ def test_bodies_that_cannot_be_decoded(web: Site, http: Http) -> None:
     "coding", ["br", "zstd", "x-zstd, zstd", "gzip, gzip", "br, gzip", "gzip, zstd", "dcz", "bzip2"]
 )
 def test_a_bomb_in_a_coding_that_was_not_asked_for_is_never_unpacked(web: Site, http: Http, coding: str) -> None:
-    """Even where a library for it is installed, and whatever the body is."""
+    """Even if a library for it is installed, and whatever the body is."""
     web.pages["/bomb"] = Answer(gzip.compress(gzip.compress(b"\0" * 9_000_000)), headers={"Content-Encoding": coding})
     failure = failed(http.fetch(web.url("/bomb"), now=NOON, max_bytes=1 << 20))
     assert failure.problem.startswith("sent in an encoding that was not asked for")

@@ -1,4 +1,4 @@
-"""Several processes share the feeds: nobody polls what another one has, and who dies is replaced."""
+"""Several processes share the feeds: none polls a feed that another one holds, and one that dies is replaced."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_no_feed_is_given_to_two_and_a_dead_one_is_replaced_after_its_lease(stor
     assert two.due(after(59), limit=9, skip=yours) == []
     later = two.next_due(skip=yours)
     assert later
-    assert later > after(59), "what another one has makes nobody spin"
+    assert later > after(59), "feeds that another one holds make no process spin"
     assert set(two.due(after(61), limit=9, skip=yours)) == set(mine), "one died: two has taken over"
 
 

@@ -1,6 +1,6 @@
 """The whole of compose.yaml on a real engine, one stage after another over the same data.
 
-Each test goes on where the last ended.
+Each test continues where the last ended.
 
 ``make test-containers``; what it printed last, and when, is in docs/operations.md.
 """

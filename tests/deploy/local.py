@@ -47,7 +47,7 @@ class Local:
             raise ServerFailed(done.stderr[-3000:])
 
     def down(self) -> None:
-        """End everything. Raises ServerFailed where the script fails."""
+        """End everything. Raises ServerFailed if the script fails."""
         done = subprocess.run([DOWN, self.folder], capture_output=True, text=True, check=False, timeout=300)
         if done.returncode:
             raise ServerFailed(done.stderr[-3000:])

@@ -286,7 +286,7 @@ def policies() -> list[dict[str, Any]]:
 
 
 def peers(spec: Any) -> list[dict[str, Any]]:
-    """Whoever a policy lets in or lets be reached."""
+    """The peers that a policy lets in or lets be reached."""
     rules = [*spec.get("ingress", []), *spec.get("egress", [])]
     return [peer for rule in rules for peer in (*rule.get("from", []), *rule.get("to", []))]
 

@@ -65,7 +65,7 @@ def test_a_server_that_ends_by_itself_gives_its_status(tmp_path: Path) -> None:
     assert told[-2:] == ["--job-port=8099", "--a=two words"]
 
 
-def test_a_server_that_somebody_else_kills_is_a_failure(tmp_path: Path) -> None:
+def test_a_server_that_another_process_kills_is_a_failure(tmp_path: Path) -> None:
     # 143 as well, but nothing asked the script.
     assert started(tmp_path, ["kill -TERM $$"]).wait(GRACE_S) == 143
 

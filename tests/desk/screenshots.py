@@ -29,7 +29,7 @@ SEARCHED = "ceasefire+OR+truce+OR+talks+OR+(aid+NEAR/8+convoy*)"
 
 
 def main() -> None:
-    """Make all pictures. Exit 1, naming it, where one is too large for a README."""
+    """Make all pictures. Exit 1, naming it, if one is too large for a README."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with demo() as url, launched() as browser:
         page = browser.new_context(viewport=WIDE, color_scheme="light").new_page()  # type: ignore[arg-type]

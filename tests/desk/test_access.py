@@ -134,7 +134,7 @@ def test_every_route_has_the_rule_that_people_expect(method: str, path: str, rou
         assert (method, path) in READERS, "a reader would change something: list it here if that is meant"
 
 
-def test_the_application_has_no_route_besides(desk: Desk) -> None:
+def test_the_application_has_no_other_route(desk: Desk) -> None:
     app = create_app(desk)
     listed = {path for _, path, _ in ROUTES}
     assert {path for path, _ in app.state.navigation} <= listed
@@ -194,7 +194,7 @@ def test_signing_in_and_out(client: TestClient) -> None:
     assert client.get("/coverage").status_code == 200
     kept = client.cookies["wirewatch"]
     assert client.post("/sign-out", data={"form_token": form_token(client, "/")}).status_code == 200
-    # The cookie of a session that was ended opens nothing, whoever kept it.
+    # The cookie of a session that was ended opens nothing.
     client.cookies.set("wirewatch", kept)
     assert client.get("/", follow_redirects=False).status_code == 303
 
@@ -356,7 +356,7 @@ def test_a_proxy_signs_people_in_only_from_its_own_address(store: Store) -> None
 def test_the_demo_answers_to_this_machine_alone(store: Store) -> None:
     app = create_app(make_desk(store, demo=True))
     assert TestClient(app, base_url="http://localhost:8642").get("/").status_code == 200
-    # A name of somebody's that was made to point here.
+    # A stranger's host name that points here.
     assert TestClient(app, base_url="http://rebound.example:8642").get("/").status_code == 421
 
 

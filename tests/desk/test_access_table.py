@@ -205,7 +205,7 @@ def test_the_table_has_no_line_without_a_route() -> None:
 
 
 def test_nothing_changes_without_a_form_of_ours() -> None:
-    """What the table must never say, whoever changes it."""
+    """What the table must never allow."""
     for (path, method), line in table().items():
         name = f"{method} {path}"
         if method in SAFE:

@@ -1,4 +1,4 @@
-"""Pages of a desk without data: each says what to do next, to whoever may do it."""
+"""Pages of a desk without data: each says what to do next, to people who may do it."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_one_of_two_simultaneous_claims_succeeds(wire: Wire, desk: Desk, as_edit
     other = client_of(desk)
     sign_in(other, "admin")
     assert send(as_editor, "claim", story=story).status_code == 200
-    # The page of the other still showed that nobody had it.
+    # The page of the other still showed it as unclaimed.
     late = send(other, "claim", story=story)
     assert late.status_code == 409
     assert "Someone else has claimed or assigned this story" in late.text

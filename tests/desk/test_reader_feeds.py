@@ -93,7 +93,7 @@ def test_a_reader_without_session_gets_the_feed_and_nothing_else(
     assert "set-cookie" not in answer.headers
     root = ET.fromstring(answer.content)  # noqa: S314 - our own
     assert [one.findtext(f"{ATOM}title") for one in root.iter(f"{ATOM}entry")] == titles
-    # Whoever reads the feed by another address still has the same feed.
+    # Readers of the feed at another address still get the same feed.
     assert "feed_token" not in (root.findtext(f"{ATOM}id") or "")
     token = address.rpartition("=")[2]
     for other in ("/", "/account", "/search?q=bridge", "/search/export.csv?q=bridge", "/search/export.atom?q=ferry"):

@@ -1,4 +1,4 @@
-"""Searches take turns: a bounded number at once, none for somebody who has gone, and none once the desk closes."""
+"""Searches take turns: a bounded number at once, none for a client that has gone, and none once the desk closes."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class World:
 
     @property
     def ledger(self) -> RunLedger:
-        """The run, for whoever owns it now."""
+        """The run, under its present owner."""
         with self.store.reading() as connection:
             owner = connection.execute(sa.select(t.runs.c.owner)).scalar_one()
         return RunLedger(self.store, "live", owner)

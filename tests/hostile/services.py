@@ -71,7 +71,7 @@ class Running:
         until(lambda: reader.article(article_id(url)) is not None, f"article {url} in the store", seconds=seconds)
 
     def person(self, name: str, *, address: str = "127.0.0.1", password: str = PASSWORD) -> Browser:
-        """A browser in which somebody has tried to sign in from an address of this machine."""
+        """A browser in which a person has tried to sign in from an address of this machine."""
         return Browser(self.desk, name, address, password)
 
     def api(self, name: str, scope: str = "read") -> httpx.Client:

@@ -71,7 +71,7 @@ def test_a_sentence_about_apps_and_media_stays(language: str, sentence: str) -> 
     assert normal_text(sentence) in clean_text(f"{paragraphs[0]}\n\n{sentence}\n\n{paragraphs[1]}")
 
 
-def test_calls_of_a_left_out_fifth_are_told_from_sentences() -> None:
+def test_calls_of_a_left_out_fifth_are_distinguished_from_sentences() -> None:
     calls, sentences = both_sides()
     weights = fitted(
         [one for place, one in enumerate(calls) if place % 5], [one for place, one in enumerate(sentences) if place % 5]

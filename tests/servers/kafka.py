@@ -141,7 +141,7 @@ class KafkaServer:
 
 
 def kafka_jars() -> Path:
-    """The folder of the broker's jars and tools, fetched where it is missing. Raises ServerFailed."""
+    """The folder of the broker's jars and tools, fetched if it is missing. Raises ServerFailed."""
     script = f'. "{LAUNCHER.parent}/jars.sh"; fetch_jars kafka; echo "$jars"'
     done = subprocess.run(["bash", "-c", script, LAUNCHER], capture_output=True, text=True, timeout=900, check=False)
     if done.returncode:
@@ -182,7 +182,7 @@ def listens(bootstrap: str) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody uses now."""
+    """Unused ports of loopback."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:

@@ -65,7 +65,7 @@ class ThreeBrokers:
 
     @property
     def running(self) -> list[int]:
-        """The brokers that nobody has killed."""
+        """The brokers that were not killed."""
         return [number for number, node in self._nodes.items() if node.running]
 
     def start(self) -> None:

@@ -19,7 +19,7 @@ from tests.servers.kafka import alive
 def shared(directory: Path, start: Callable[[Path], dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """What ``start(directory)`` gave for the first process that came: facts about a server, its ``pid`` among them.
 
-    Whoever leaves last ends the server, by that pid. A worker that died without leaving is not waited for.
+    The last worker to leave ends the server, by that pid. A worker that died without leaving is not waited for.
     """
     directory.mkdir(parents=True, exist_ok=True)
     state = directory / "shared.json"

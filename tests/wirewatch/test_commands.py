@@ -203,7 +203,7 @@ def test_a_second_continuous_run_must_say_whether_it_notifies_people(tmp_path: P
     assert "'fixed' would start beside 'live'" in line
     assert "--no-deliver" in line
     assert wirewatch(*again, "--no-deliver", cwd=tmp_path, WIREWATCH_RUN="fixed").returncode == 0
-    # A start that doesn't say so makes nobody's choice, and it is no desk's run until somebody does.
+    # A start without the option makes no choice, and the run is not a desk's until a choice is made.
     done = wirewatch(*again, cwd=tmp_path, WIREWATCH_RUN="fixed")
     assert (done.returncode, "started with --no-deliver" in done.stderr) == (2, True)
     assert wirewatch("runs", "drop", "live", cwd=tmp_path, WIREWATCH_RUN="fixed").returncode == 2

@@ -91,7 +91,7 @@ def test_a_replay_claims_nothing_about_what_was_pruned(ledger: RunLedger) -> Non
     assert list_runs(ledger.store)[0].outcomes == {"published": 3}
 
 
-def test_runs_are_compared_from_where_neither_was_pruned(ledger: RunLedger) -> None:
+def test_runs_are_compared_from_the_first_place_that_neither_has_pruned(ledger: RunLedger) -> None:
     again = RunLedger(ledger.store, "again", "me")
     again.take(kind="replay", now_ms=NOON_MS)
     for number, url in ((0, OLD), (20 * DAY, NEW)):

@@ -286,7 +286,7 @@ def test_nothing_that_acts_on_a_terminal_is_written(
 def outputs(
     command: str, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[list[str], str, str]]:
-    """What a command writes with each of its arguments, for people and, where it can, as JSON."""
+    """What a command writes with each of its arguments, for people and, if it can, as JSON."""
     folder = tmp_path / "data"
     shutil.copytree(filled, folder)
     monkeypatch.chdir(folder)

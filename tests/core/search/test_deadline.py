@@ -1,4 +1,4 @@
-"""Searches look at their deadline within an article too, and end when nobody waits for them any more."""
+"""Searches look at their deadline within an article too, and end when no client waits for them."""
 
 from __future__ import annotations
 

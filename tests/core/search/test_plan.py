@@ -1,4 +1,4 @@
-"""The index never misses a match, and where it says that it is exact, it finds nothing else."""
+"""The index never misses a match, and if it says that it is exact, it finds nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening a store: schema, several openers at once, and what is said where it can't be."""
+"""Opening a store: schema, several openers at once, and the error if it can't be opened."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def test_a_store_of_before_the_first_release_is_refused_in_one_line(store_url: s
         "move it away and start again: this creates a new store and processes the raw stream again"
     )
     assert "\n" not in str(caught.value)
-    # Nothing was changed: whoever goes back to the version of then finds it as it was.
+    # Nothing was changed: the version before can open it unchanged.
     kept = sa.create_engine(made.engine.url)
     with kept.connect() as connection:
         assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() == schema

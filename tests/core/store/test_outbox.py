@@ -1,4 +1,4 @@
-"""The outbox: taken by one at a time, again where a worker died, in order where that is asked for."""
+"""The outbox: taken by one worker at a time, again if a worker died, in order if that is requested."""
 
 from __future__ import annotations
 

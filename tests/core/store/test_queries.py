@@ -100,7 +100,7 @@ def test_scopes_do_not_see_each_other(store: Store, queries: SubscriptionStore) 
 
 
 def test_a_reading_is_valid_for_less_than_the_margin(queries: SubscriptionStore) -> None:
-    # A saving whose clock was read at T and which is committed a little later must be seen by whoever needs it:
+    # A saving whose clock was read at T and which is committed a little later must be seen by every reader that needs it:
     # articles from T plus the margin on. So what was read just before that commit may not be good until then.
     read = queries.read(now_ms=50_000)
     assert read.good_until_ms == 50_000 + FRESH_MS

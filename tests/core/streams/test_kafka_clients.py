@@ -1,4 +1,4 @@
-"""How we handle kafka-python's clients where a cluster is of two minds. No server needed."""
+"""How we handle kafka-python's clients if brokers contradict each other. No server needed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOPIC = {"error_code": 0, "topic_id": "id", "partitions": [{"partition_index": 0
 
 
 class Cluster:
-    """Answers of brokers, one after the other; an exception is raised. The last one is given for ever."""
+    """Answers of brokers, one after the other; an exception is raised. The last one is repeated."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: object) -> None:
         self._answers = list(answers)

@@ -17,7 +17,7 @@ WITHIN_S, BEHIND_ELECTION_S, READ_S, IN_STEP_S = 15.0, 5.0, 2.0, 30.0
 
 
 def namespaces() -> list[str]:
-    """How a process gets a network of its own here; skips, saying why, where it can't."""
+    """How a process gets a network of its own here; skips, saying why, if it can't."""
     said = ""
     for how in (["unshare", "-n"], ["unshare", "-Urn"]):
         command = [*how, "--pid", "--fork", "--kill-child", "--mount-proc"]

@@ -2,7 +2,7 @@
 
 Run as ``unshare -n python -m tests.core.streams.vanishing FOLDER STEP …`` (as root, or with ``-Ur``): each broker is
 in a network namespace behind one bridge, and vanishes when its cable is pulled. Neighbours are told by hand, so that
-packets to it are dropped and nobody is told that it can't be reached, as behind a router. Steps: ``controller`` pulls the
+packets to it are dropped without an ICMP answer, as behind a router. Steps: ``controller`` pulls the
 cable of the broker that is the active controller too, ``another`` that of one that is not, ``back`` plugs in what was
 pulled and waits until the cluster counts it as part and its copies are in step again, a number waits so many seconds. Prints
 a JSON line for each pull: seconds from then on until appends and reads of all partitions went on, and until the brokers could

@@ -1,4 +1,4 @@
-"""Receivers that answer for ever, or with too much: each send ends, with words, and its connection is hung up."""
+"""Receivers that answer without end, or with too much: each send ends with a message, and its connection is closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may send on a channel, where clocks were set back while somebody had it."""
+"""Which process may send on a channel if clocks were set back while one held it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_killed_with_the_clock_ahead_the_alert_arrives_when_it_is_right_again(
     subscribe(store, subscription())
     hook(store, receiver.url)
     put(store, alert(0))
-    # Both leases are taken in the future, and nobody gives them back: the rows of the outbox and the channel.
+    # Both leases are taken in the future, and no process returns them: the rows of the outbox and the channel.
     dead = SendQueue(store, "dead")
     assert len(dead.take_alerts(10, now_ms=clock.now_ms + HOUR)) == 1
     new = service(store, clock, "new")

@@ -82,7 +82,7 @@ def test_an_alert_is_shown_once_on_each_device(store: Store, clock: Clock, push:
     assert {first.claims["key"], second.claims["key"]} == {vapid.public_key(key)}
     assert (first.headers["urgency"], first.headers["ttl"]) == ("high", "86400")
     assert key not in json.dumps([one.headers for one in push.pushes])
-    # Each for its device alone: the same message, encrypted anew.
+    # Each for its device alone: the same message, encrypted again.
     with pytest.raises(http_ece.ECEException, match="Decryption error"):
         laptop.decrypted(encrypted(b"{}", phone.keys["p256dh"], phone.keys["auth"]))
     settle(delivering(store, clock))

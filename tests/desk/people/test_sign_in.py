@@ -34,7 +34,7 @@ def test_wrong_passwords_from_elsewhere_do_not_lock_an_account(desk: Desk, clien
         stranger = at(desk, f"192.0.2.{number}")
         answers = [sign_in(stranger, "reader", f"guess {guess}").status_code for guess in range(3)]
         assert set(answers) <= {403, 429}
-    # From the place that is theirs, and from one that nobody knows yet.
+    # From the place that is theirs, and from an unknown one.
     assert sign_in(client_of(desk), "reader").status_code == 303
     assert sign_in(at(desk, "198.51.100.1"), "reader").status_code == 303
 

@@ -53,7 +53,7 @@ def reader_of(
 
 
 def taken(reader: MergingReader, clock: Clock) -> list[Numbered]:
-    """All that comes out within a second: nobody waits for hours."""
+    """All records that come out within a second: the tests can't wait for hours."""
     out = []
     for _ in range(10):
         out += iter(reader.next, None)
@@ -69,7 +69,7 @@ def places(found: list[Numbered]) -> list[Place]:
 def test_a_new_reader_gives_what_was_stamped_ahead_and_all_that_follows(
     embedded: SqliteStream, clock: Clock, ahead_ms: int
 ) -> None:
-    # Its partitions stood still for two hours, or for ever, and all that was appended meanwhile lay in memory.
+    # Its partitions stood still for two hours, or for good, and all that was appended meanwhile was in memory.
     clock.now_ms = NOW + ahead_ms
     append(embedded, 0, b"a", b"b")
     append(embedded, 1, b"c")

@@ -38,7 +38,7 @@ from wirewatch.replay.sources import Sources
 
 ROOT = Path(__file__).parents[3]
 LATEST_MS = 1 << 42
-# Long against an article of a few words, short for whoever waits for the test.
+# Long against an article of a few words, short for people who wait for the test.
 FIRST_S, LIMIT_S = 1.0, 2.0
 _texts = itertools.count()
 
@@ -231,7 +231,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 def test_a_record_in_hand_when_the_service_was_killed_twice_is_set_aside(tmp_path: Path, store: Store) -> None:
-    """Kill -9 and start again, as an operator does: it does not come back into the same record for ever."""
+    """Kill -9 and start again, as an operator does: it does not meet the same record again and again."""
     settings = settings_of(tmp_path)
     (tmp_path / "service.py").write_text(SERVICE, "utf-8")
     (tmp_path / "wirewatch.toml").write_text(

@@ -1,4 +1,4 @@
-"""The stream driver's own loop, beside the runner: waiting for a store that is away, fencing, starting anew."""
+"""The stream driver's own loop, beside the runner: waiting for an unavailable store, fencing, restarts."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_an_earlier_job_of_the_run_is_cancelled_before_it_is_taken(options: tupl
     done.clear()
     with mock.patch.object(stream, "LiveRun", take), pytest.raises(StoreError, match="enough"):
         stream.submit(Settings(), ["--runner=PortableRunner", *options], clock_ms=lambda: 0)
-    assert done == ["taken"], "without an address nobody is asked"
+    assert done == ["taken"], "without an address no server is asked"
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_a_runner_whose_mark_is_beyond_the_streams_end_asks_for_a_new_start(sett
         with pytest.raises(Fenced, match="offset"):
             list(_Read(source(settings, live)).read(Cell(mark), Cell(), MIN_TIMESTAMP))
         assert live.ledger.owner_now() == UNOWNED
-        # Without a store there is nobody to ask.
+        # Without a store there is nothing to ask.
         alone = replace(source(settings, live), store_url="", state=None)
         with pytest.raises(Fenced):
             list(_Read(alone).read(Cell(mark), Cell(), MIN_TIMESTAMP))

@@ -44,7 +44,7 @@ def test_a_worker_is_this_interpreter_and_whatever_its_name_is_stays_text(monkey
     assert VersionedPool(use_process=True).StartWorker(_request(name), None).error == ""
     [(command, how)] = started
     assert command[:2] == [sys.executable, "-c"]
-    # A pipe that nobody reads would fill up.
+    # A pipe without a reader would fill up.
     assert "stdout" not in how
     _Harness.asked.clear()
     exec(command[2].splitlines()[-1], {"SdkHarness": _Harness})  # noqa: S102

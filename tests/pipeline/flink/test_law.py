@@ -2,7 +2,7 @@
 
 See docs/architecture.md, "Replay equals live".
 
-The seeds are drawn anew each time and printed, so that a failure can be run again with ``LAW_SEEDS=1,2,3``.
+New seeds are drawn each time and printed, so that a failure can be run again with ``LAW_SEEDS=1,2,3``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The raw stream is deleted and made anew under a running job: its records are others, and all of them are handled."""
+"""The raw stream is deleted and created again under a running job: all its new records are handled."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_what_was_deleted_while_the_job_was_down_is_lost_and_said(kafka_server: 
     assert {one.partition: (one.first_offset, one.last_offset) for one in lost} == gone
     assert {(one.stage, one.reason) for one in lost} == {("read", "retention")}
     assert log.count("records were deleted before they were read") >= len(gone)
-    # What Prometheus is told, and WirewatchRecordsLost wakes somebody for.
+    # The metric for which WirewatchRecordsLost wakes a person.
     assert _lost(store) == count
     ended = {(one.partition, at) for one in reader.outcomes() for at in range(one.first_offset, one.last_offset + 1)}
     assert ended == {(partition, at) for partition, end in later.items() for at in range(end)}

@@ -104,7 +104,7 @@ class Embedded:
         return cls(url, store)
 
     def read_all(self, stream: Stream, run: str, random: Random) -> int:
-        """The whole stream in slices of any size, started anew and crashing up to twice; how many starts it took."""
+        """The whole stream in slices of any size, restarted and crashing up to twice; returns the number of starts."""
         starts, troubles = 0, [random.choice(("stop", *CRASHES)) for _ in range(random.randrange(3))]
         # Small parts, so that a slice may be stored half when the process dies.
         with mock.patch.object(write, "BATCH", random.choice((2, 5, 500))):

@@ -188,7 +188,7 @@ def test_a_joined_story_raises_no_second_alert_and_a_split_one_raises_those_that
     assert first == {("ann", identity(0)), ("ann", identity(1)), ("bob", identity(1))}
     kept.write([report(2, 1, BOB, text=told(1, 0))])
     assert len(list(StoreReader(store, "live").alerts())) == 3
-    # What had joined silently is another story: whoever it matches hears of it, and nobody of the rest again.
+    # What had joined silently is another story: the subscriptions that it matches are alerted, and no others again.
     assert decide(store, "split", article=identity(2)).alerts == 1
     newest = list(StoreReader(store, "live").alerts())[-1]
     assert (newest.subscription, newest.article, newest.reason) == ("bob", identity(2), "story")

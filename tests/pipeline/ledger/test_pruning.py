@@ -274,7 +274,7 @@ def results(store: Store, run: str, from_ms: int) -> list[tuple[Any, ...]]:
 @example([(1, 0, 0, False), (8 * DAY, 0, 0, True)])
 @example([(1, 0, 0, False), (8 * DAY, 2, 0, True), (1, 0, 0, False), (8 * DAY, 0, 1, True)])
 @given(records=RECORDS)
-def test_a_replay_from_where_nothing_is_gone_equals_the_pruned_run(records: list[tuple[int, int, int, bool]]) -> None:
+def test_a_replay_of_what_was_not_pruned_equals_the_pruned_run(records: list[tuple[int, int, int, bool]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(f"sqlite:///{folder}/store.db")
         ledger = RunLedger(store, "live", "me")

@@ -74,7 +74,7 @@ def test_index_entries_of_a_failed_batch_are_removed(store: Store) -> None:
     kept = writer(store, plan=["fail"])
     with pytest.raises(StoreError):
         kept.write([draft(0, "https://a.example/0", text=story(0))])
-    # The failed one never comes again: the next is no copy of what nobody has.
+    # The failed one never comes again: the next is not a copy of an article that is not stored.
     kept.write([draft(1, "https://b.example/0", text=story(0))])
     (only,) = results(store)["articles"]
     assert (only.duplicate_of, only.story_id) == (None, only.id)

@@ -1,4 +1,4 @@
-"""An article is changed by its own outlet and by whoever brought it first, and by no feed of another site."""
+"""An article is changed by its own outlet and by the source that brought it first, not by another site's feed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credits of agencies: found in the forms that desks write, not where an agency is only spoken of."""
+"""Credits of agencies: found in the forms that desks write, not if an agency is only mentioned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claimed dates: read alike everywhere and at any time, and flagged where they can't be true."""
+"""Claimed dates: read alike everywhere and at any time, and flagged if they can't be true."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from pipeline.transforms.record import RecordWork
 from tests.pipeline.transforms.hostile import obey, page
 from tests.pipeline.transforms.support import envelope
 
-# Long against the microseconds of a harmless page, short for whoever waits for the tests.
+# Long against the microseconds of a harmless page, short for people who wait for the tests.
 LIMIT_S = 1.0
 
 

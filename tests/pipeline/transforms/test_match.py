@@ -283,7 +283,7 @@ def test_versions_in_force_are_those_of_the_plain_definition(stored: list[Subscr
 
 
 def test_an_article_that_cannot_be_judged_is_rejected_and_a_store_that_is_away_is_not_its_fault() -> None:
-    """Else one article would stop a whole run, for ever."""
+    """Otherwise one article would stop a whole run for good."""
     one = draft(3, "https://a.example/3", text="The harbour was closed.")
 
     def broken(_article: Article) -> dict[str, object]:

@@ -44,7 +44,7 @@ def test_a_changed_word_makes_a_version() -> None:
     assert kinds(TEXT, TEXT.replace("eleven", "twelve"), TEXT) == [P, U, U]
 
 
-def test_an_update_tells_its_difference_where_the_text_before_is_known() -> None:
+def test_an_update_reports_its_difference_if_the_earlier_text_is_known() -> None:
     changed = TEXT.replace("eleven", "twelve")
     first = article(URL, TITLE, TEXT, at_ms=1, source="post")
     second = article(URL, TITLE, changed, at_ms=2, source="post")
