@@ -4,6 +4,9 @@ It searches each author for a mail address with a pattern that restarts at every
 take half a minute, in which Python runs nothing else), and compares each tag with all before it. Here authors are
 truncated to the length that is kept, and a feed or item keeps only its first tags, which Wirewatch does not read.
 
+It takes the description of a picture or video (``media:description``) for a further description of the item, so a caption
+becomes the item's text. Here it has a key of its own, and is the summary of an item without any (``summary_of``).
+
 It also copies a dictionary at the end of each title and text, which is cheaper here if the dictionary holds only text.
 
 ``tests/hostile/test_feed_elements.py`` feeds every element that feedparser handles.
@@ -12,7 +15,7 @@ It also copies a dictionary at the end of each title and text, which is cheaper 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +27,12 @@ AUTHOR_CHARS = 300
 
 
 MOST_TAGS = 100
+_CAPTION = "media_description"
+
+
+def summary_of(entry: Mapping[str, Any]) -> Any:
+    """An entry's summary, or else the description of its picture or video; None if it has neither."""
+    return entry.get("summary") or entry.get(_CAPTION)
 
 
 class _Limited:
@@ -35,6 +44,12 @@ class _Limited:
         if isinstance(author, str) and len(author) > AUTHOR_CHARS:
             context[key] = author[:AUTHOR_CHARS]
         super()._sync_author_detail(key)  # type: ignore[misc]
+
+    def _start_media_description(self, _attributes: Any) -> None:
+        self.push(_CAPTION, 1)  # type: ignore[attr-defined]
+
+    def _end_media_description(self) -> None:
+        self.pop(_CAPTION)  # type: ignore[attr-defined]
 
     def _add_tag(self, term: Any, scheme: Any, label: Any) -> None:
         if len(self._get_context().get("tags", ())) < MOST_TAGS:  # type: ignore[attr-defined]

@@ -132,7 +132,9 @@ def matched(about: Mapping[str, ItemMarks], listed: Sequence[FeedItem]) -> list[
         if one.link and (one.link, *one.words) in twins:
             continue
         twins.add((one.link, *one.words))
-        apart = _told_apart(item, one, weak) if one.link in shared or _is_front_page(item) else None
+        apart = (
+            _told_apart(item, one, weak) if one.link in shared or (item.fetchable and is_front_page(item.url)) else None
+        )
         key = None
         if apart is None and one.link:
             others = [key for key in by_link.get(one.link, ()) if key not in taken]
@@ -196,11 +198,9 @@ def _guid_is_link(item: FeedItem) -> bool:
     return item.guid is not None and canonical_url(item.guid) == canonical_url(item.url)
 
 
-def _is_front_page(item: FeedItem) -> bool:
-    """Whether the link is a site's front page, which is never an article."""
-    if not item.fetchable:
-        return False
-    split = urlsplit(canonical_url(item.url))
+def is_front_page(url: str) -> bool:
+    """Whether this is the address of a site's front page, which is never an article."""
+    split = urlsplit(canonical_url(url))
     return split.path in ("", "/") and not split.query
 
 

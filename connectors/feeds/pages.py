@@ -10,6 +10,7 @@ from functools import partial
 from connectors.base import PageFailure
 from connectors.feeds import decide
 from connectors.feeds.cursor import ItemState
+from connectors.feeds.identity import is_front_page
 from connectors.feeds.items import FeedItem
 from connectors.http.body import NotUnpacked, unpacked
 from connectors.http.client import PAGE_BYTES, Failure, Fetched, Http
@@ -119,6 +120,9 @@ class PageRound:
         if isinstance(answer, Failure):
             rest_host(self._pacing, url, answer, now)
             return answer
+        if is_front_page(answer.url) and not is_front_page(url):
+            # Sites do so with pages that they no longer have or do not show here; all items would become one article.
+            return Failure(answer.url, "redirects to the front page", FailureKind.NO_PAGE, status=answer.status)
         kind = (answer.content_type or "").partition(";")[0].strip().lower()
         if kind not in _KINDS:
             return Failure(answer.url, f"not a page but {kind[:60]}", FailureKind.NO_PAGE, status=answer.status)

@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import urljoin
 
 import feedparser
+from lxml.html import defs
 
 from connectors.feeds.article import looks_like_html, once_escaped, plain_text
-from connectors.feeds.feedparser_limits import limit
+from connectors.feeds.feedparser_limits import limit, summary_of
 from connectors.feeds.items import (
     MAX_AUTHORS,
     MAX_NAME,
@@ -105,7 +106,7 @@ def _drafts(entries: list[Any], url: str, authors: tuple[str, ...]) -> Iterator[
     # "published" for a missing "updated".
     for entry in map(dict, entries):
         content, is_html = _content(entry)
-        summary = entry.get("summary")
+        summary = summary_of(entry)
         # feedparser copies Atom content into a missing summary.
         plain = _plain(summary) if isinstance(summary, str) and summary != content else None
         detail = entry.get("title_detail") or {}
@@ -167,8 +168,14 @@ def _title(holder: Any) -> str | None:
     title = holder.get("title")
     detail = holder.get("title_detail") or {}
     if isinstance(title, str) and ("html" in str(detail.get("type")) or looks_like_html(title)):
-        title = plain_text(title[: 4 * MAX_SUMMARY])
+        title = plain_text(_NAME.sub(_as_text, title[: 4 * MAX_SUMMARY]))
     return one_line(title)
+
+
+def _as_text(opening: re.Match[str]) -> str:
+    """What looks like a tag but has the name of none is text: ``<YONHAP PHOTO-12>``."""
+    known = opening[1].lower() in _ELEMENTS
+    return opening[0] if known else f"&lt;{opening[0][1:]}"
 
 
 def _bare(html: str) -> str:
@@ -210,6 +217,8 @@ _PROLOG = re.compile(r"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)
 _GUID = re.compile(r"<((?:\w{1,20}:)?(?:guid|id))(?:\s[^<>]*?)?(/?)>", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"https?://[\w.:-]+(?:/[^\s?#;]*)?(?:\?[^\s#]+)?(?:#\S+)?", re.ASCII)
 _NAMED_ADDRESS = re.compile(r"[^\s@()<>]+@[^\s@()<>]+\s+\(([^()]+)\)|([^@<>]+)<[^\s@<>]+@[^\s@<>]+>")
+_NAME = re.compile(r"</?([A-Za-z]+)(?=[\s>])")
+_ELEMENTS = defs.tags | {"nobr", "frame", "picture", "main", "slot", "template", "dialog", "search"}
 _ESCAPED_CDATA = re.compile(r"\s*<!\[CDATA\[(.*)\]\]>\s*", re.DOTALL)
 _EMPTY_LINK = re.compile(r"<link\s*/>\s*(https?://[^\s<>]+)", re.IGNORECASE)
 """What libraries of HTML make of RSS: there a link is an element without content."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.feeds.feedparser_limits import summary_of
 from connectors.feeds.items import FeedItem, iso_moment
 from connectors.feeds.markup import mended
 from connectors.feeds.parse import (
@@ -80,7 +81,7 @@ def _entries(parsed: Any) -> Iterator[FeedEntry]:
             # Not entry.get("updated"): if it is missing, feedparser returns "published".
             updated=_text(dict.get(entry, "updated")),
             updated_at=read_moment(dict.get(entry, "updated_parsed")),
-            summary=_text(entry.get("summary")),
+            summary=_text(summary_of(entry)),
             language=_text((contents or [{}])[0].get("language")),
             content_chars=max((len(part["value"]) for part in contents), default=0),
         )

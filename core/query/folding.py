@@ -21,16 +21,18 @@ INVISIBLE = r"\u00ad\u200c\u200d\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufe
 APOSTROPHES = r"'’‘‛＇`´′\u05f3\u055a\ua78b\ua78c"
 """All characters that people type for the apostrophe inside a name; the last ones are letters or signs of their scripts."""
 
-# Marks in scripts that use them as accents or vowel signs. In others (Devanagari, Thai, Japanese) they change the word.
+# Marks in scripts that use them as accents or vowel signs. In others (Thai, Japanese) they change the word. In Devanagari,
+# only the dot below (nukta) is dropped: half of the press leaves it out.
 _DROPPED = regex.compile(
     rf"[{INVISIBLE}{APOSTROPHES}\u02b9-\u02c1\u02c8\u02ee\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
     r"\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u05f3\u05f4"
-    r"\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff\s]"
+    r"\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff\u093c\s]"
 )
 _KEPT = frozenset("йї")
 _LETTERS = {
     "ı": "i", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ł": "l", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th",
     "ٱ": "ا", "ى": "ي", "ی": "ي", "ے": "ي", "ې": "ي", "ک": "ك", "ڪ": "ك", "ة": "ه", "ە": "ه", "ہ": "ه", "ھ": "ه", "ۃ": "ه",
+   "\u0901": "\u0902",
 }  # fmt: skip
 
 
@@ -52,6 +54,11 @@ class _Folding(dict[int, str]):
 
 
 _folding = _Folding()
+_VIRAMA = "\u094d"
+_NASALS = regex.compile(
+    rf"(?:ङ(?={_VIRAMA}[क-घ])|ञ(?={_VIRAMA}[च-झ])|ण(?={_VIRAMA}[ट-ढ])|न(?={_VIRAMA}[त-ध])|म(?={_VIRAMA}[प-भ])){_VIRAMA}"
+)
+"""A nasal before a consonant of its own class, which is also written as a dot above: हिन्दी, हिंदी."""
 
 
 def fold(word: str) -> str:
@@ -60,7 +67,8 @@ def fold(word: str) -> str:
         return word.lower().replace("'", "").replace("`", "")
     folded = normalized("NFKC", word).translate(_folding)
     # A composed letter may fold to one that composes with its neighbour; a second round fixes that.
-    return normalized("NFC", folded).translate(_folding)
+    folded = normalized("NFC", folded).translate(_folding)
+    return _NASALS.sub("\u0902", folded) if _VIRAMA in folded else folded
 
 
 _INVISIBLES = regex.compile(f"[{INVISIBLE}]")

@@ -70,6 +70,9 @@ _SINGLE = re.compile(
     rf"(?<=[\w.!?*])[{_QUOTE}’]{{1,2}}(?!\w)"
 )
 
+_MARKED = re.compile(r"(?P<mark>&(?:quot|#0*34|#[xX]0*22);|[″ʺ˝])(?P<inside>[^\"“”„«»&″ʺ˝]*+)(?P=mark)")
+"""Double quotes as HTML writes them, or marks for inches and seconds."""
+
 
 class NearMiss(NamedTuple):
     """A stretch of a query, in code points, with its probable meaning.
@@ -101,10 +104,11 @@ def near_misses(query: str) -> list[NearMiss]:
     """The near-misses of a query, by position, none overlapping."""
     found: list[NearMiss] = []
     blank = query
-    for single in _singles(query):
-        found.append(single)
-        # From here on, its words are a phrase.
-        blank = f'{blank[: single.start]}"{"x" * (single.end - single.start - 2)}"{blank[single.end :]}'
+    for kind in (_marked, _singles):
+        for one in kind(blank):
+            found.append(one)
+            # From here on, its words are a phrase.
+            blank = f'{blank[: one.start]}"{"x" * (one.end - one.start - 2)}"{blank[one.end :]}'
     pieces = [_piece(one) for one in _PIECE.finditer(blank)]
     found += _brackets(pieces)
     found += _divided(blank)
@@ -162,18 +166,34 @@ def _groups(pieces: Sequence[_Piece]) -> list[int]:
 
 def _singles(query: str) -> Iterator[NearMiss]:
     """Phrases in single quotes. A single word is the same with and without."""
-    quoted = [one.span() for one in _PIECE.finditer(query) if one.lastgroup == "phrase"]
-    place = 0
-    for one in _SINGLE.finditer(query):
-        while place < len(quoted) and quoted[place][1] <= one.start():
-            place += 1
-        if place < len(quoted) and quoted[place][0] < one.end():
-            continue
+    for one in _outside_phrases(_SINGLE, query):
         if len(inside := one["inside"].split()) > 1:
             phrase = f'"{" ".join(inside)}"'
             message = saying(
                 "single quotes do not make a phrase: the words are searched for anywhere; the phrase is %(phrase)s",
                 phrase=phrase,
+            )
+            yield NearMiss(*one.span(), phrase, message)
+
+
+def _outside_phrases(pattern: re.Pattern[str], query: str) -> Iterator[re.Match[str]]:
+    """The matches of ``pattern`` that no phrase overlaps."""
+    quoted = [one.span() for one in _PIECE.finditer(query) if one.lastgroup == "phrase"]
+    place = 0
+    for one in pattern.finditer(query):
+        while place < len(quoted) and quoted[place][1] <= one.start():
+            place += 1
+        if place >= len(quoted) or quoted[place][0] >= one.end():
+            yield one
+
+
+def _marked(query: str) -> Iterator[NearMiss]:
+    """Phrases in marks that only look like double quotes."""
+    for one in _outside_phrases(_MARKED, query):
+        if inside := one["inside"].split():
+            phrase = f'"{" ".join(inside)}"'
+            message = saying(
+                "%(mark)s is not a quotation mark; the phrase is %(phrase)s", mark=one["mark"], phrase=phrase
             )
             yield NearMiss(*one.span(), phrase, message)
 

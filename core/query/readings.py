@@ -4,6 +4,7 @@ A subscription keeps the version (``words.VERSION``) with which its query was sa
 
 Version 2: apostrophes inside names, Hebrew signs and half-spaces no longer split words; Hebrew particles; Arabic script
 joined or apart; half-width kana; wildcards after initials; more kinds of quotation marks.
+Version 3: spellings in Devanagari with and without dots below, and of nasals.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _NEW_QUOTE = re.compile("[‹›〝〞〟❝❞「」『』｢｣﹁﹂﹃﹄《
 _BESIDE_OPERATOR = re.compile(rf"(?:^|[\s()])(?:AND|OR|NOT)[{INVISIBLE}]|[{INVISIBLE}](?:AND|OR|NOT)(?=[\s()])")
 _HEBREW_QUOTE = re.compile(rf"[{HEBREW}][\"“”„][{HEBREW}]")
 _HEBREW = re.compile(f"[{HEBREW}]{{3}}")
+_SPELLED = re.compile("[\u0901\u0929\u0931\u0934\u093c\u0958-\u095f]|[ङञणनम]\u094d")
+"""Signs in Devanagari that version 3 folds."""
 
 
 class Change(NamedTuple):
@@ -38,13 +41,15 @@ class Change(NamedTuple):
 
 def changes(query: str, since: int) -> list[Change]:
     """The changes for ``query`` from version ``since`` to now, by position. Empty if it does not parse."""
-    if since >= 2:
+    if since >= 3:
         return []
     try:
         root = parse(query).root
     except QueryError:
         return []
-    found: dict[Change, None] = {}
+    found: dict[Change, None] = dict.fromkeys(_of_3(root, None))
+    if since >= 2:
+        return sorted(found)
     for mark in _NEW_QUOTE.finditer(query):
         found[Change(mark.start(), mark[0], "now makes a phrase; before, its words were searched for separately")] = (
             None
@@ -58,6 +63,15 @@ def changes(query: str, since: int) -> list[Change]:
         found[Change(mark.start(), mark[0], "is now inside a word; before, the sign began or ended a phrase")] = None
     found.update(dict.fromkeys(_of(root, None)))
     return sorted(found)
+
+
+def _of_3(node: Node, scope: str | None) -> Iterator[Change]:
+    if isinstance(node, Field):
+        scope = node.name
+    if isinstance(node, Term | Phrase) and scope not in WHOLE_FIELDS and _SPELLED.search(node.text):
+        yield Change(node.start, node.text, "is now also found without dots below, and with other signs of nasals")
+    for part in children(node):
+        yield from _of_3(part, scope)
 
 
 def _of(node: Node, scope: str | None) -> Iterator[Change]:

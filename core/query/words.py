@@ -4,6 +4,7 @@ A *word* is a run of Unicode letters, marks and digits. Each has a *place* (0, 1
 original string, and one or more *keys*, the folded forms by which it is found:
 
 - case and diacritics are folded (``Élysée`` is ``elysee``, Turkish ``İ`` and ``ı`` are ``i``); Cyrillic ``й`` and ``ї`` stay;
+- Devanagari: the dot below is removed; the signs of a nasal before a consonant of its class are one;
 - Arabic and Persian: vowel signs and tatweel are removed; the forms of alef, yeh, kaf and heh are unified; digits become 0–9;
 - invisible characters inside a word (soft hyphen, joiners and non-joiners, marks of direction) are ignored;
 - in Arabic and Hebrew texts a word has further keys without its joined particles (``folding.without_particles``);
@@ -32,7 +33,7 @@ import regex  # type: ignore[import-untyped]
 from core.query.folding import INVISIBLE, as_written, fold, without_particles
 from core.query.joints import HALF_SPACE, has_marks, joint_pattern, keys_of_pieces, places_of
 
-VERSION = 2
+VERSION = 3
 """Version of splitting and folding, stored with each saved subscription."""
 
 _UNSPACED = (

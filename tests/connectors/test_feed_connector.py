@@ -179,6 +179,24 @@ def test_the_url_is_the_one_after_redirects(web: Site, http: Http) -> None:
     assert [item.url for item in feed.poll(NOON).items] == [web.url("/final?x=1")]
 
 
+def test_pages_that_redirect_to_the_front_page_are_replaced_by_the_feeds_text(web: Site, http: Http) -> None:
+    web.pages |= {
+        "/rss": rss(web, "a", "b", more="<description>What the feed says.</description>"),
+        "/a": Answer(status=302, headers={"Location": "/?utm_source=moved"}),
+        "/b": Answer(status=301, headers={"Location": "/"}),
+        "/": page("front"),
+        "/?utm_source=moved": page("front"),
+    }
+    feed = Poller(web, http)
+    feed.poll(NOON)
+    given = feed.poll(NOON)
+    assert {(one.url, one.text, one.html) for one in given.items} == {
+        (web.url("/a"), "What the feed says.", None),
+        (web.url("/b"), "What the feed says.", None),
+    }
+    assert {one.problem for one in given.report.page_failures} == {"redirects to the front page"}
+
+
 def test_an_item_without_address_gives_its_text(web: Site, http: Http) -> None:
     entry = "<item><title>Flash</title><guid>77</guid><description>Short news.</description></item>"
     web.pages["/rss"] = Answer(f"<rss version='2.0'><channel>{entry}</channel></rss>".encode())

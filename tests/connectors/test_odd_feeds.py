@@ -1,4 +1,4 @@
-"""Single documents of odd feeds, as tables: ``tests/cases/feeds_odd.toml`` and ``feeds_odd_more.toml``."""
+"""Single documents of odd feeds, as tables in ``tests/cases``: ``feeds_odd``, ``feeds_odd_more`` and ``feeds_blind``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from pipeline.text.dates import parse_date
 from pipeline.text.written_days import DateContext
 from tests.connectors.support import NOON
 
-FILES = [Path(__file__).parent.parent / "cases" / name for name in ("feeds_odd.toml", "feeds_odd_more.toml")]
+FILES = [
+    Path(__file__).parent.parent / "cases" / name
+    for name in ("feeds_odd.toml", "feeds_odd_more.toml", "feeds_blind.toml")
+]
 CASES = [case for file in FILES for case in tomllib.loads(file.read_text(encoding="utf-8"))["case"]]
 
 

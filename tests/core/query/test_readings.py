@@ -31,6 +31,19 @@ def test_queries_that_version_2_reads_differently(query: str, parts: list[str]) 
     assert [one.part for one in changes(query, 1)] == parts
 
 
+@pytest.mark.parametrize(
+    ("query", "parts"),
+    [
+        ("ज़मीन OR जमीन", ["ज़मीन"]),
+        ('"हिन्दी भाषा" NOT title:चाँद', ["हिन्दी भाषा", "चाँद"]),
+        ("source:हिन्दी OR topic:हिन्दी", ["हिन्दी"]),
+        ("Sana'a OR ירושלים", []),
+    ],
+)
+def test_queries_that_version_3_reads_differently(query: str, parts: list[str]) -> None:
+    assert [one.part for one in changes(query, 2)] == parts
+
+
 @given(strategies.queries)
 def test_what_was_saved_under_this_version_is_read_as_it_was(query: str) -> None:
     assert changes(query, VERSION) == []

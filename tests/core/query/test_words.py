@@ -134,7 +134,9 @@ def test_a_hostile_word_is_cut_in_linear_time() -> None:
     assert len(scan("叙" * 100_000).starts) == 100_000
 
 
-BORDERS = tomllib.loads((Path(__file__).parents[2] / "cases" / "query_words.toml").read_text("utf-8"))
+_FILES = [Path(__file__).parents[2] / "cases" / f"query_{name}.toml" for name in ("words", "scripts")]
+_TABLES = [tomllib.loads(file.read_text("utf-8")) for file in _FILES]
+BORDERS = {kind: [case for table in _TABLES for case in table[kind]] for kind in ("finds", "misses")}
 
 
 @pytest.mark.parametrize(
