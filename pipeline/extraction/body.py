@@ -25,12 +25,12 @@ from trafilatura import bare_extraction
 from trafilatura.settings import Extractor
 
 from pipeline.extraction.bylines import clean_authors, lines_as_bylines
-from pipeline.extraction.calls import without_calls
+from pipeline.extraction.calls import without_calls, without_consent
 from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.facts import PageFacts
 from pipeline.extraction.letters import put_back, stand_in
 from pipeline.extraction.marks import Marks
-from pipeline.extraction.places import remove
+from pipeline.extraction.places import is_card, remove
 from pipeline.extraction.scripts import articles_in
 from pipeline.extraction.shapes import reshape
 from pipeline.extraction.side_links import drop_side_links
@@ -87,6 +87,7 @@ _MAX_NOTE_BOX_CHARS = 500
 _LISTED_NOTE = re.compile(r"-\s(?:[^\s:]+|[^:]{2,30}:\s.{1,40})(?<![.!?])")
 _PERIOD_END = re.compile(r"[.。।۔:;,]['\"”’»)\]]*$")
 _MAY_OFFER = frozenset({"div", "section", "aside", "form", "p", "blockquote", "ul"})
+_ABOVE_LISTS = frozenset({"p", "blockquote", "h2", "h3", "h4"})
 _LISTED = frozenset({"dialog", "div", "section", "ul", "ol"})
 # Made once: reading trafilatura's configuration for each page takes 0.04 ms.
 _FAST, _CAREFUL = (Extractor(output_format="python", fast=fast, comments=False) for fast in (True, False))
@@ -110,7 +111,7 @@ def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str, 
     _write_out_ruby(tree)
     strip_elements(tree, *_LEFT_OUT, with_tail=False)
     standing = stand_in(tree, marks.as_written)
-    text, origin = _with_siblings(tree, _trafilatura(tree, fast=True)), "page"
+    text, origin = _with_lists(tree, _with_siblings(tree, _trafilatura(tree, fast=True))), "page"
     if len(text) < _DOUBTFUL_CHARS:
         # For a short text it joins separate blocks: the paragraphs are better if they are most of it.
         text, shown = max(text, _trafilatura(tree, fast=False), key=len), _paragraphs(tree)
@@ -128,7 +129,7 @@ def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str, 
         found = max(articles_in(scripts), key=len, default="")
         if len(found) > len(text):
             text, origin = found, "script"
-    kept = without_calls(_finished(text, title, facts), tree, url, standing)
+    kept = without_consent(without_calls(_finished(text, title, facts), tree, url, standing))
     return Candidate(_with_standfirst(drop_boilerplate("\n".join(kept)), standfirst), origin)
 
 
@@ -343,6 +344,29 @@ def _with_siblings(tree: HtmlElement, text: str) -> str:
     return normal_text("\n".join(merged))
 
 
+def _with_lists(tree: HtmlElement, text: str) -> str:
+    """Add lists that were left out although they stand between two paragraphs of the text."""
+    lines: list[str] = []
+    flat = ""
+    for listing in tree.iter("ul", "ol"):
+        before, behind = listing.getprevious(), listing.getnext()
+        if before is None or behind is None or before.tag not in _ABOVE_LISTS or behind.tag != "p":
+            continue
+        above, below = _line_of(before), _line_of(behind)
+        lines = lines or text.split("\n")
+        heading = ""
+        if before.tag != "p" and above not in lines and (outer := before.getprevious()) is not None:
+            heading, above = above, _line_of(outer)  # it was left out too
+        if not above or above not in lines or below not in lines:
+            continue
+        entries = [line for entry in listing.iter("li") if (line := _line_of(entry))]
+        flat = flat or folded(text)
+        if entries and not any(folded(entry) in flat for entry in entries):
+            at = lines.index(above) + 1
+            lines[at:at] = [*([heading] if heading else []), *(f"- {entry}" for entry in entries)]
+    return normal_text("\n".join(lines)) if flat else text
+
+
 def _common_ancestor(elements: Sequence[HtmlElement]) -> HtmlElement | None:
     common: list[HtmlElement] = []
     for number, element in enumerate(elements):
@@ -365,6 +389,9 @@ def _drop_furniture(tree: HtmlElement, marks: Marks) -> None:
     """Remove dialogs, breadcrumbs and captions, which are not part of the article's text."""
     for element in list(tree.iter("figcaption", "nav")):
         remove(element)
+    for element in list(tree.iter("article")):
+        if is_card(element) and _line_of(element, _MAX_NOTE_BOX_CHARS):
+            remove(element)
     for element in (*tree.iter("dialog"), *marks.dialogs):
         # An article may be shown in one.
         if element.tag in _LISTED and next(element.iter("h1"), None) is None:

@@ -32,6 +32,7 @@ MAX_AUTHORS = 20
 MAX_BYLINE_CHARS = 200
 _MAX_NAME_CHARS = 70
 _MAX_NAME_WORDS = 6
+_AROUND = " ,;|.:–—-•·【】"
 
 _DATA = package_toml("pipeline.extraction", "names.toml")
 
@@ -333,7 +334,7 @@ def _parts(line: str, *, shown: bool) -> Iterator[str]:
     line = _ROMANIAN.sub("", line)
     if "/" in line:
         line = _BY_AGENCY.sub(lambda found: found[1] if is_agency(found[2]) else found[0], line)
-    line = _IN_BRACKETS.sub("", _without_label(line)).strip(" ,;|.:–—-•·")
+    line = _IN_BRACKETS.sub("", _without_label(line)).strip(_AROUND)
     if not line or "://" in line or line.startswith("@"):
         return
     if not shown and len(line) <= 120 and not _joined(line):
@@ -356,9 +357,9 @@ def _parts(line: str, *, shown: bool) -> Iterator[str]:
         if shown and (clause := _CLAUSE.search(part)):
             part = part[: clause.start()]
         name = (
-            _without_agency(_without_role(_without_label(_KOREAN.sub(r"\1", part.strip(" ,;|.:–—-•·")))))
+            _without_agency(_without_role(_without_label(_KOREAN.sub(r"\1", part.strip(_AROUND)))))
             if shown
-            else part.strip(" ,;|.:–—-•·")
+            else part.strip(_AROUND)
         )
         if _is_name(name, shown=shown):
             yield name

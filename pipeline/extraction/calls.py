@@ -22,6 +22,7 @@ from lxml.html import HtmlElement
 from pipeline.extraction.letters import put_back
 from pipeline.extraction.partial import is_short, surely_offers
 from pipeline.extraction.values import line_of
+from pipeline.extraction.wall_meaning import meaning_of
 from pipeline.text.characters import folded, normal_line
 from pipeline.text.page_words import LEAST, MAX_CALL_CHARS, PageOdds, ends_as_call, is_call, page_odds
 
@@ -30,6 +31,9 @@ _ITALIC, _BOLD, _LINK, _AWAY, _LAST = 40, 20, 30, 35, 15
 _NAMED = 45
 """A last line with a full name in it may say who reported and edited: what is written as a name does not count then."""
 _ALL = _ITALIC + _LINK + _AWAY + _LAST + _NAMED
+_MIN_CONSENT_CHARS, _MAX_CONSENT_CHARS = 60, 900
+_CONSENT = 210
+"""Odds that a line means a request for consent."""
 _NO_END_CHARS = 40
 """A line of as many characters that stays is a paragraph: what is above it is not at the end."""
 
@@ -77,6 +81,31 @@ def without_calls(lines: Sequence[str], tree: HtmlElement, url: str, standing: M
         kept.append(line)
         at_end = at_end and len(line) < _NO_END_CHARS
     return kept[::-1]
+
+
+def without_consent(lines: Sequence[str]) -> list[str]:
+    """The lines of a short text without a notice at its beginning or end that asks to consent to cookies or the use of data.
+
+    All of them if nothing else would be left: that is a wall.
+    """
+    if len(lines) < 2 or not is_short("\n".join(lines)):
+        return list(lines)
+    begin, end = 0, len(lines)
+    while begin < end and _asks_for_consent(lines[begin]):
+        begin += 1
+    at = end
+    while at > begin and (_asks_for_consent(lines[at - 1]) or len(lines[at - 1]) < _NO_END_CHARS):
+        at -= 1
+        if _asks_for_consent(lines[at]):
+            end = at
+    return list(lines[begin:end]) if begin < end else list(lines)
+
+
+def _asks_for_consent(line: str) -> bool:
+    if not _MIN_CONSENT_CHARS <= len(line) <= _MAX_CONSENT_CHARS:
+        return False
+    meaning = meaning_of(line)
+    return meaning.kind == "consent" and meaning.odds >= _CONSENT
 
 
 def _which_may_be_calls(lines: Sequence[str]) -> dict[str, tuple[PageOdds, PageOdds]]:

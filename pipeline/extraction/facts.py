@@ -233,7 +233,8 @@ def _without_label(heading: HtmlElement, titles: list[str]) -> str:
         named = {word.lower() for word in _NAME_WORDS.findall(child.get("class") or "")}
         dated = child.tag == "time" or (named & _NAMED_DATE and any(char.isdigit() for char in label))
         unseen = _UNSEEN.search((child.get("class") or "").lower()) is not None
-        if any(title.startswith(flat) for title in titles) or named & _LABEL_NAMES or dated or unseen:
+        labelled = named & _LABEL_NAMES and not label.endswith(":")  # "Orrin: …" is the headline's
+        if any(title.startswith(flat) for title in titles) or labelled or dated or unseen:
             return rest.strip(" :|–—-·•")
     return text
 

@@ -18,7 +18,7 @@ _MAX_KEPT_WORD_CHARS, _MOST_WORDS_KEPT = 80, 64_000
 _AUTHOR_NAME = re.compile(
     r"author|byline|(?:^|\s)by(?:\s|$)|writer|reporter|columnist|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
     r"|writtenby|createdby|signature|szerzo|forfatter|skribent|kirjoittaja|toimittaja|penulis|tacgia|periodista|redactor"
-    r"|giornalista|avtor|nguoiviet"
+    r"|giornalista|avtor|nguoiviet|(?:^|[\s_-])firma(?:$|[\s_-])"
 )
 _DATE_NAME = re.compile(r"date|time|publish|posted|modified|tarih|fecha|datum|pubd|entry-meta")
 # Letters to subscribe to, and gifts to the outlet, in the words that outlets name their boxes with.
@@ -46,7 +46,7 @@ _ABOUT_THE_AUTHOR = re.compile(
 _DIALOG_ROLES = frozenset({"dialog", "alertdialog", "navigation"})
 AUTHOR_PATH = re.compile(
     r"/(?:authors?|writers?|reporters?|autor(?:es|en|i)?|auteurs?|journalist[aes]?|yazar(?:lar)?|staff|by|contributors?|redakteure?|toimittajat?|forfattere?"
-    r"|skribent(?:er)?|penulis|periodistas?|giornalist[aei]|tac-?gia|redaktor(?:zy)?|columnistas?|columnists?|journalister|szerzok?)"
+    r"|skribent(?:er)?|penulis|periodistas?|giornalist[aei]|tac-?gia|redaktor(?:zy)?|columnistas?|columnists?|journalister|szerzok?|profiles?)"
     r"/[^/?#]|^/@[\w.-]+$"
 )
 

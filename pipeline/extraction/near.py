@@ -10,6 +10,7 @@ from lxml.html import HtmlElement
 
 _MAX_CHARS = 120
 _SENTENCE_CHARS = 80
+_DENSE_SENTENCE_CHARS = 30
 
 _FOLLOWING = XPath("following::text()[position() <= 60]")
 _PRECEDING = XPath("preceding::text()[position() <= 24]")
@@ -33,7 +34,9 @@ def lines_before_text(tree: HtmlElement) -> list[str]:
 
 
 def _is_paragraph(line: str) -> bool:
-    return len(line) > _MAX_CHARS * 2 or (len(line) > _SENTENCE_CHARS and line[-1] in ".!?。۔।؟…")
+    if len(line) > _MAX_CHARS * 2 or (len(line) > _DENSE_SENTENCE_CHARS and line[-1] == "。"):
+        return True
+    return len(line) > _SENTENCE_CHARS and line[-1] in ".!?۔।؟…"
 
 
 def _lines(texts: Iterable[Any], *, stop: bool) -> list[str]:

@@ -13,7 +13,7 @@ _MAX_KEPT_CHARS = 300
 _BESIDE = re.compile(
     r"(?:^|[\s_-])(?:related|recommend\w*|more-?(?:news|stories|from|on)|most-?(?:read|viewed|popular|commented)|trending|popular|latest(?:-?news)?|comments?(?:-?list)?"
     r"|disqus|sidebar|side-?bar|rail|promo\w*|teasers?|read-?(?:also|more|next)|see-?also|also-?read|up-?next|footer|newsletter|subscribe|signup"
-    r"|advert\w*|sponsor\w*|outbrain|taboola|ilgili(?:-haber\w*)?|diger-haberler|similar|suggest\w*|further|also-like|carousel|ticker)(?:$|[\s_-])"
+    r"|advert\w*|sponsor\w*|outbrain|taboola|ilgili(?:-haber\w*)?|diger-haberler|similar|suggest\w*|further|also-like|carousel|ticker|recirc\w*)(?:$|[\s_-])"
 )
 
 
@@ -50,7 +50,7 @@ def beside_the_article(element: HtmlElement) -> bool:
             "liveblogupdate",
         ):
             return True
-        if one.tag == "article" and (_is_inner(one) or _is_card(one)):
+        if one.tag == "article" and (_is_inner(one) or is_card(one)):
             return True
     return False
 
@@ -82,12 +82,14 @@ _known_beside = lru_cache(maxsize=4_096)(_is_beside)
 
 
 def _is_inner(article: HtmlElement) -> bool:
-    """Whether it is an <article> within another: a comment, a card or an update."""
+    """Whether it is an <article> within another: a comment, a card or an update. One with the page's headline is none."""
     parent = article.getparent()
+    if next(article.iter("h1"), None) is not None:
+        return False
     return any(one.tag == "article" for one in above(parent)) if parent is not None else False
 
 
-def _is_card(article: HtmlElement) -> bool:
+def is_card(article: HtmlElement) -> bool:
     """Whether it is another article's teaser: it has no <h1>, though the page has one, and its heading is a link."""
     if next(article.iter("h1"), None) is not None or next(article.getroottree().iter("h1"), None) is None:
         return False

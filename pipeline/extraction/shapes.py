@@ -89,8 +89,14 @@ def _drop_side_cells(table: HtmlElement) -> None:
         sizes = {cell: 0 if _holds_headline(cell) else len(line_of(cell)) for cell in row}
         if any(size > _LONG_CELL for size in sizes.values()) or any(_holds_headline(cell) for cell in row):
             for cell, size in sizes.items():
-                if 0 < size < _MIN_PARAGRAPH:
+                if 0 < size < _MIN_PARAGRAPH or (size and _is_menu(cell, size)):
                     cell.drop_tree()
+
+
+def _is_menu(cell: HtmlElement, size: int) -> bool:
+    """Whether a cell holds several links and little else."""
+    links = [line_of(link) for link in cell.iter("a")]
+    return len(links) > 1 and sum(map(len, links)) * 2 > size and not _holds_headline(cell)
 
 
 def _holds_headline(cell: HtmlElement) -> bool:
@@ -110,7 +116,7 @@ def _is_layout(table: HtmlElement) -> bool:
         if next(cell.iter("p", "div", "br"), None) is not None and len(line_of(cell)) > _LONG_CELL:
             return True
     rows = list(table.iter("tr"))
-    return bool(rows) and all(len(row) <= 1 for row in rows)
+    return bool(rows) and all(len(row) <= 1 or sum(1 for cell in row if line_of(cell)) <= 1 for row in rows)
 
 
 def _own_parts(table: HtmlElement) -> Iterator[HtmlElement]:

@@ -80,6 +80,7 @@ def blocks_as_shown(elements: Iterable[HtmlElement]) -> None:
 
 def drop_hidden(tree: HtmlElement, hidden: Sequence[HtmlElement]) -> None:
     """Drop what a page hides from its readers, unless it hides most of its text: then a script is to show it."""
+    hidden = [one for one in hidden if not _opens(one)]
     if not hidden:
         return
     all_hidden = set(hidden)
@@ -89,3 +90,19 @@ def drop_hidden(tree: HtmlElement, hidden: Sequence[HtmlElement]) -> None:
     if unseen <= sum(len(line_of(block)) for block in tree.iter("p") if block not in lengths):
         for element in outer:
             remove(element)
+
+
+def _opens(element: HtmlElement) -> bool:
+    """Whether it is the rest of the text behind a switch: paragraphs behind a paragraph and a button or a link to nowhere."""
+    switch = element.getprevious()
+    if switch is None or not (
+        switch.tag == "button" or (switch.tag == "a" and (switch.get("href") or "#").startswith(("#", "javascript:")))
+    ):
+        return False
+    before = switch.getprevious()
+    return (
+        before is not None
+        and before.tag == "p"
+        and any(len(line_of(one)) >= _MIN_PARAGRAPH for one in element.iter("p"))
+        and len(line_of(before)) >= _MIN_PARAGRAPH
+    )

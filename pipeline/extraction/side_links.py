@@ -23,6 +23,7 @@ _MAX_BLOCK_CHARS = 600
 _MAX_ELEMENTS = 40
 _BLOCKS = frozenset({"p", "div", "section", "blockquote", "aside", "h2", "h3", "h4", "h5"})
 _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
+_BOXES = frozenset({"div", "section", "aside"})
 _LONG_LINK_CHARS = 70
 _MAX_WORD_CHARS = 40
 _FIGURE = re.compile(r"\d")
@@ -142,7 +143,7 @@ def _is_link(block: HtmlElement, *, noted: bool = False) -> bool:
         if not label:
             return noted or len(link) < _LONG_LINK_CHARS or _is_styled(block)
         return len(label) <= _MAX_LABEL_CHARS and (
-            label.endswith((":", "?", "|", "→", ">", "–", "-")) or is_label(label)
+            label.endswith((":", "?", "|", "→", ">", "＞", "≫", "»", "►", "▶", "–", "-")) or is_label(label)
         )
     # An age or a number of comments behind a link of a list.
     rest = whole.replace(link, "", 1).strip()
@@ -170,16 +171,25 @@ def _is_labelled(block: HtmlElement, words: str) -> bool:
     label = _outside(block)
     if not label:
         # One link that begins with a label of its own: <a><b>Related</b><span>Headline</span></a>
-        return len(links) == 1 and _begins_with_label(links[0][0])
+        return len(links) == 1 and (_begins_with_label(links[0][0]) or _is_card(links[0][0]))
     if len(label) > _MAX_LABEL_CHARS + 10:
         return False
     linked = " ".join(line for _, line in links)
     if _PERIOD_END.search(linked) or not folded(linked):
         return False
-    if is_label(label):
+    if is_label(label) or all(_is_card(link) for link, _ in links):
         return True
-    marked = len(links) > 1 and len(label) <= _MAX_LABEL_CHARS and _LABEL_END.search(label) is not None
+    marked = (
+        (len(links) > 1 or block.tag in _BOXES)
+        and len(label) <= _MAX_LABEL_CHARS
+        and _LABEL_END.search(label) is not None
+    )
     return marked and _starts_with(block, label)
+
+
+def _is_card(link: HtmlElement) -> bool:
+    """Whether a link is another article's teaser: its headline is a heading, or stands beside a picture."""
+    return not (link.get("href") or "#").startswith("#") and next(link.iter("img", *_HEADINGS), None) is not None
 
 
 def _starts_with(block: HtmlElement, label: str) -> bool:

@@ -193,6 +193,8 @@ def _read(element: HtmlElement) -> Iterator[Dated]:
     text = words_of(element, _MAX_CHARS)
     if not value and not text:
         return
+    if not value and len(element) > 1:
+        text = _with_bars(element) or text
     if role == "unknown":
         role = "published" if element.get("pubdate") is not None else _role_by_label(element, text)
     if role == "unknown" and (by_name := _role_by_name(element, words)) != "unknown":
@@ -209,8 +211,25 @@ def _read(element: HtmlElement) -> Iterator[Dated]:
         if not any(inner.get("datetime") for inner in element.iter("time")):
             yield from _by_words(text, origin)
     else:
+        # A label in the text is its first date's.
+        own = " | " in text and role_of(_label_in(text)) != "unknown"
         for dated in _by_words(text, origin):
-            yield dated if dated.role != "unknown" else Dated(dated.value, role, origin)
+            yield dated if own or dated.role != "unknown" else Dated(dated.value, role, origin)
+
+
+def _with_bars(element: HtmlElement) -> str:
+    """The words of an element with bars between dates that are in elements of their own; "" if there are no two."""
+    parts: list[str] = []
+    dated = barred = False
+    for child in element:
+        words = words_of(child, _MAX_CHARS) if isinstance(child.tag, str) else ""
+        if (child.tail or "").strip():
+            return ""
+        if words:
+            barred = barred or (dated and _has_digit(words))
+            parts.extend((" | " if dated and _has_digit(words) else " ", words))
+            dated = _has_digit(words)
+    return "".join(parts).strip() if barred and not (element.text or "").strip() else ""
 
 
 def _in_data(element: HtmlElement) -> str | None:

@@ -159,7 +159,7 @@ def _stripped(title: str, outlets: frozenset[str], headlines: Set[str], frame: F
     """The title without the outlet at either end, and without what one of the page's headlines (folded) lacks."""
     title = title[:CLAIM_CHARS]
     at_end = at_begin = False
-    while separators := [found for found in _SEPARATOR.finditer(title) if not _quotes(found[0], title)]:
+    while separators := [found for found in _SEPARATOR.finditer(title) if not _quotes(found, title)]:
         first, last = separators[0], separators[-1]
         head, tail = title[: last.start()].strip(), title[last.end() :].strip()
         if head and _is_place(tail, head, outlets, frame, last[0], inner=at_end):
@@ -184,7 +184,7 @@ def _without_tail(title: str) -> str:
 
     Only behind a mark that headlines don't have, and only if the part is far shorter than what is left.
     """
-    marks = [found for found in _SEPARATOR.finditer(title) if not _quotes(found[0], title)]
+    marks = [found for found in _SEPARATOR.finditer(title) if not _quotes(found, title)]
     last = next(reversed(marks), None)
     if last is None:
         return title
@@ -210,10 +210,22 @@ def _is_place(part: str, rest: str, outlets: frozenset[str], frame: Frame, mark:
     return (inner or between) and len(rest) > len(part) and frame.is_section(part)
 
 
-def _quotes(separator: str, title: str) -> bool:
-    """Whether guillemets that look like a separator are quotation marks: both kinds are there, or they end the title."""
-    marks = _GUILLEMETS & set(separator)
-    return bool(marks) and (set(title) >= _GUILLEMETS or title.endswith(tuple(marks)) or title.startswith(tuple(marks)))
+def _quotes(separator: re.Match[str], title: str) -> bool:
+    """Whether guillemets that look like a separator are quotation marks.
+
+    They are if quotations are left open on either side of them, or, if the title has one kind of them only, if it begins
+    or ends with one.
+    """
+    marks = _GUILLEMETS & set(separator[0])
+    if not marks:
+        return False
+    if set(title) >= _GUILLEMETS:
+        return not (_all_closed(title[: separator.start()]) and _all_closed(title[separator.end() :]))
+    return title.endswith(tuple(marks)) or title.startswith(tuple(marks))
+
+
+def _all_closed(part: str) -> bool:
+    return part.count("«") == part.count("»")
 
 
 def _says_nothing(title: str, outlets: frozenset[str]) -> bool:

@@ -24,11 +24,14 @@ _SHORTCODE = re.compile(
     r"\[/?[a-z][a-z0-9_-]{2,30}(?:\s+[a-z_-]{1,30}=(?:\"[^\"]{0,300}\"|'[^']{0,300}'|[^\s\]]{1,300}))*\s*/?\]"
 )
 _LOOSE_CODE = re.compile(r"\[/?[a-z][a-z0-9_-]{2,30}(?:\s[^\[\]]{0,300})?\]")
+_ESCAPED = re.compile(r"\\(?:r\\n|n(?=[\W\\]|[^\W\d_a-z]|$)|u(00[0-7][0-9a-fA-F]))")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 
 
 def as_paragraphs(text: str) -> str:
     """A claimed body (escaped once or more, with or without tags and shortcodes) as paragraphs separated by LF."""
+    if "\\" in text:  # escaped twice as a JavaScript string
+        text = _ESCAPED.sub(lambda found: "\n" if found[1] is None else chr(int(found[1], 16)), text)
     for _ in range(_UNESCAPES):
         if "<" in text or not _ENTITY.search(text):
             break
@@ -151,7 +154,7 @@ def words_of(element: HtmlElement, limit: int = MAX_ELEMENT_CHARS) -> str:
                 return ""
             continue
         own = isinstance(one.tag, str)
-        joined = own and one.tag in _INLINE
+        joined = own and (one.tag in _INLINE or _is_initial(one))
         if own and one.tag not in _UNSHOWN:
             stack.append("" if joined else " ")
             for child in reversed(one):
@@ -160,3 +163,9 @@ def words_of(element: HtmlElement, limit: int = MAX_ELEMENT_CHARS) -> str:
                 stack.append(one.text)
         stack.append("" if joined else " ")
     return " ".join("".join(parts).split())
+
+
+def _is_initial(element: HtmlElement) -> bool:
+    """Whether it holds the first letter of a word that goes on in small letters behind it: <span>S</span>luice."""
+    letter, rest = element.text or "", element.tail or ""
+    return len(letter) == 1 and not len(element) and letter.isupper() and rest[:1].islower()
