@@ -243,7 +243,7 @@ def day_marks() -> Mapping[str, Mark]:
         "ранку": "am", "вечора": "pm", "ночі": "night", "noon": "noon", "midday": "noon", "de la tarde": "pm",
         "de la manana": "am", "de la noche": "pm", "da tarde": "pm",
         "da manha": "am", "da noite": "pm", "soir": "pm", "matin": "am", "apres midi": "pm", "في المساء": "pm", "د ظ": "pm",
-        "ق ظ": "am", "ب ظ": "pm", "π μ": "am", "μ μ": "pm",
+        "ق ظ": "am", "ب ظ": "pm", "π μ": "am", "μ μ": "pm", "ch": "pm",
         "دوپہر": "pm", "شام": "pm", "رات": "night", "صبح سویرے": "am", "בבוקר": "am", "בערב": "pm", "בצהריים": "noon",
         "אחר הצהריים": "pm",
     }  # fmt: skip
