@@ -211,7 +211,7 @@ class WriterFenced(StreamError):
         super().__init__(
             url,
             f"another process may append as {writer!r} now",
-            hint="only one process may; nothing of this call counts, and what waits is sent by the one that has the name",
+            hint="only one process may append; no record of this call was committed; the other process sends what is queued",
         )
 
 
@@ -236,8 +236,8 @@ class LogCut(OffsetOutOfRange):
         StreamError.__init__(
             self,
             url,
-            f"the broker lost the end of partition {partition}: what was read from offset {offset} on is gone",
-            hint="the run starts again from its ledger and handles what came in place of the lost records",
+            f"the broker lost the end of partition {partition}: the records from offset {offset} on no longer exist",
+            hint="the run restarts from its ledger and processes the records that replaced the lost ones",
         )
 
 

@@ -9,7 +9,7 @@ from core.saying import Said, saying
 
 FAILURES: Mapping[str, Said] = {
     FailureKind.URL: saying("the address can't be used"),
-    FailureKind.REFUSED: saying("the host has an address that must not be connected to"),
+    FailureKind.REFUSED: saying("connections to the host's address are not allowed"),
     FailureKind.NAME: saying("the host's name can't be resolved"),
     FailureKind.CONNECTION: saying("no connection"),
     FailureKind.TIMEOUT: saying("no answer in time"),
@@ -17,10 +17,10 @@ FAILURES: Mapping[str, Said] = {
     FailureKind.REDIRECTS: saying("too many redirects"),
     FailureKind.HTTP_3XX: saying("the server redirects without an address"),
     FailureKind.HTTP_4XX: saying("the server refuses the request"),
-    FailureKind.HTTP_5XX: saying("the server has an error"),
+    FailureKind.HTTP_5XX: saying("the server reports an error"),
     FailureKind.BODY: saying("the answer can't be read"),
     FailureKind.NO_FEED: saying("the answer is not a feed"),
-    FailureKind.HTML: saying("a web page came in place of a feed"),
+    FailureKind.HTML: saying("the answer is a web page, not a feed"),
     FailureKind.NO_PAGE: saying("the answer is not a web page"),
     FailureKind.ROBOTS: saying("the site's robots.txt disallows it"),
     FailureKind.ROBOTS_UNREAD: saying("the site's robots.txt can't be read"),

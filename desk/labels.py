@@ -71,7 +71,7 @@ def outlet_label(source: str, label: str, basis: str, *, by_name: str = "", now_
             hint=gettext("letters, digits, spaces, dots and hyphens; at most %(num)s", num=LONGEST),
         )
     if not basis:
-        raise UsageError(gettext("say where the label is from"), hint=gettext("an address, or the name of a document"))
+        raise UsageError(gettext("give the source of the label"), hint=gettext("an address, or the name of a document"))
     return OutletLabel(source=source, label=label, basis=basis[:2_000], by_name=by_name, changed_ms=now_ms)
 
 

@@ -130,7 +130,7 @@ def read_kept(note: bytes, page: bytes | None, where: str) -> Kept:
         else:
             raise InputError(where, "the page that this belongs to is missing")
     except (msgspec.DecodeError, ValueError) as error:
-        raise InputError(where, f"no raw record: {error}") from error
+        raise InputError(where, f"not a raw record: {error}") from error
     if found.gone is None and raw_hash(value) != found.digest:
         raise InputError(where, "not what was archived: its digest differs")
     return Kept(

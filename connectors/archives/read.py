@@ -269,7 +269,7 @@ def text_lines(file: Readable, name: str, max_bytes: int, *, block_bytes: int = 
             yield number, held[: max_bytes + 1]
             number, blank, held = number + 1, 0, _behind_the_line(file, block_bytes)
         if blank > MAX_BLANK:
-            raise InputError(name, f"nothing but blank lines for {MAX_BLANK >> 20} MiB: given up at line {number:,}")
+            raise InputError(name, f"only blank lines for {MAX_BLANK >> 20} MiB: stopped at line {number:,}")
     if held.strip():
         yield number, held
 

@@ -192,7 +192,7 @@ def raise_for_wildcard(node: Node) -> None:
         if not all(isinstance(word, Exact) for word in words):
             raise ParseProblem(
                 node.start,
-                saying("stem: finds inflections by itself, %(text)s has a wildcard", text=node.text),
+                saying("stem: already finds inflections, so %(text)s can't have a wildcard", text=node.text),
                 saying("%(operand)s without wildcards", operand=AN_OPERAND),
             )
     for part in children(node):
@@ -426,7 +426,7 @@ def _unexpected(error: UnexpectedToken, query: str) -> ParseProblem:
         return ParseProblem(
             _unclosed(query), saying('this "(" is never closed'), saying('")" before the end of the query')
         )
-    return ParseProblem(position, saying('this ")" has no opening partner'), _AN_OPERATOR)
+    return ParseProblem(position, saying('this ")" has no matching "("'), _AN_OPERATOR)
 
 
 def _unclosed(query: str) -> int:

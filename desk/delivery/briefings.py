@@ -50,7 +50,7 @@ class DailyBriefing(msgspec.Struct, frozen=True, kw_only=True):
             clock_time(self.at)
             zone_of(self.zone)
         if not 1 <= self.hours <= 24 * 7:
-            raise UsageError(f"briefing_hours: {self.hours} is not from 1 to {24 * 7}")
+            raise UsageError(f"briefing_hours: {self.hours} is not in the range 1 to {24 * 7}")
 
     def last_due(self, now_ms: int) -> int | None:
         """The latest due time at or before now (ms, UTC); None if it is never due."""

@@ -36,7 +36,7 @@ from desk.language import N_
 RETRACTION = "retraction"
 _DIGESTS = {"hourly": N_("hourly digest"), "daily": N_("daily digest")}
 _STATES = {"muted": N_("the subscription is muted"), "paused": N_("the subscription is paused")}
-UNSENT = N_("what it takes back had not been sent")
+UNSENT = N_("the alert that it withdraws had not been sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,10 @@ def decide(
     last_ms = known.told.get((subscription.id, channel, alert.story))
     if last_ms is not None and not kill and now_ms < last_ms + schedule.gather_s * 1_000:
         due = from_ms(last_ms) + timedelta(seconds=schedule.gather_s)
-        return _held(after_quiet(schedule, due), N_("more on a story just sent: what comes meanwhile goes with it"))
+        return _held(
+            after_quiet(schedule, due),
+            N_("an alert on this story was just sent: further ones are collected and sent together"),
+        )
     if schedule.per_hour and not kill and (over := _over(alert, channel, subscription, known, now_ms)):
         due = after_quiet(schedule, next_hour(now, zone_of(schedule.zone)))
         return _held(due, f"over {over}: the rest comes in a digest")

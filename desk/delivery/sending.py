@@ -86,7 +86,7 @@ class Sending:
             carrier.close()
             mine = self._note(release=True)
             if self._gone and mine and self._queue.remove_gone(self._channel):
-                log.warning("a channel was removed: its receiver is gone", channel=self._channel.name)
+                log.warning("a channel was removed: its receiver no longer exists", channel=self._channel.name)
 
     def _one(self, carrier: Carrier, message: Message, parts: list[Delivery]) -> bool:
         """Send one message. Returns False if the channel must pause. Raises StoreError."""
@@ -155,7 +155,7 @@ class Sending:
             tries = message.attempts + (2 if trouble.channel else 1)
             change["due_ms"] = now_ms + int(1_000 * pause_s(tries, trouble.retry_after_s, self._chance()))
         self._changes.append((message, change))
-        log.warning("a message did not go out", channel=self._channel.name, message=message.id, problem=words)
+        log.warning("a message could not be sent", channel=self._channel.name, message=message.id, problem=words)
         self._gone = trouble.gone
         if trouble.channel or trouble.gone:
             self._in_trouble(trouble)

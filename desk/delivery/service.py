@@ -152,7 +152,7 @@ class DeliveryService:
             log.warning("a channel's state could not be stored; it is tried again", channel=name, error=str(error))
         elif error is not None:
             # A bug: this channel's lease runs out, and the others continue.
-            log.error("a channel broke", channel=name, error=type(error).__name__)
+            log.error("a channel failed with an internal error", channel=name, error=type(error).__name__)
 
     def send_on(self, channel: Channel) -> None:
         """Send the waiting messages of a channel that this process has claimed, as far as its pace allows."""

@@ -64,7 +64,7 @@ def quiet_hours(text: str) -> tuple[time, time] | None:
     start, end = clock_time(found[1]), clock_time(found[2])
     if start == end:
         raise UsageError(
-            gettext("quiet hours %(text)s would be all day or none", text=repr(text)),
+            gettext("quiet hours %(text)s would last all day or not at all", text=repr(text)),
             hint=gettext("mute the subscription instead"),
         )
     return start, end

@@ -70,6 +70,12 @@ class Accounts:
     ) -> None:
         self.people, self.trail, self.tries = PeopleStore(store, let_go), Audit(store), SignInTries(store)
         self._clock_ms, self._passwords = clock_ms, passwords or Passwords()
+        self._seen = False
+
+    def none_yet(self) -> bool:
+        """Whether the store has no account. Accounts are closed, never deleted, so the store is read only until one exists."""
+        self._seen = self._seen or not self.people.empty()
+        return not self._seen
 
     def note(self, by: By, action: str, subject: str = "", detail: str = "") -> None:
         """Write a line to the audit trail."""

@@ -176,6 +176,11 @@ class PeopleStore:
         with self.store.reading() as connection:
             return self._one(connection, people.c.id == identity)
 
+    def empty(self) -> bool:
+        """Whether there is no account at all, open or closed."""
+        with self.store.reading() as connection:
+            return connection.execute(sa.select(people.c.id).limit(1)).first() is None
+
     def listing(self) -> list[Account]:
         """All people, by name."""
         with self.store.reading() as connection:

@@ -209,7 +209,7 @@ def unmute(desk: Desk, by: By, identity: str) -> None:
     """Remove a mute. Raises NotFound."""
     if not DeliveryRepository(desk.store).unmute(identity):
         raise NotFound(gettext("there is no such mute"))
-    desk.accounts.note(by, "mute taken back", identity)
+    desk.accounts.note(by, "mute removed", identity)
 
 
 def _varied(narrower: list[Proposal]) -> list[Proposal]:

@@ -47,7 +47,7 @@ def ask_again(desk: Desk, by: By, url: str) -> None:
     """Schedule a page to be fetched again by the feed that led to it. Raises NotFound, Unavailable."""
     url = url.strip()
     desk.feed_port.ask_again(url)
-    desk.accounts.note(by, "page asked for again", desk.feed_port.shown(url))
+    desk.accounts.note(by, "page requested again", desk.feed_port.shown(url))
 
 
 def import_opml(
@@ -79,7 +79,7 @@ class Discovery:
         except WirewatchError as error:
             self.problem = str(error)
         except Exception as error:  # noqa: BLE001,RUF100 - a thread has no caller to raise it to
-            self.problem = f"it broke off: {type(error).__name__}"
+            self.problem = f"the search failed: {type(error).__name__}"
         finally:
             self.over = True
 
@@ -126,5 +126,5 @@ def find(desk: Desk, by: By, site: str) -> str | None:
         raise UsageError(gettext("give the address of a site, as in https://outlet.example/"))
     name = DISCOVERIES.begin(url, desk.feed_port)
     if name is not None:
-        desk.accounts.note(by, "feeds looked for", desk.feed_port.shown(url))
+        desk.accounts.note(by, "site searched for feeds", desk.feed_port.shown(url))
     return name

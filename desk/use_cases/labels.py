@@ -49,7 +49,7 @@ def drop_label(desk: Desk, by: By, source: str, label: str) -> None:
     """Remove a label. Raises NotFound."""
     if not OutletLabels(desk.store).drop(source, label, by_name=by.person.name, now_ms=desk.clock_ms()):
         raise NotFound(gettext("the outlet has no such label"))
-    desk.accounts.note(by, "label taken away", source, label)
+    desk.accounts.note(by, "label removed", source, label)
 
 
 def sources_with(desk: Desk, labels: tuple[str, ...]) -> tuple[str, ...]:

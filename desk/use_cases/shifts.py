@@ -97,7 +97,7 @@ def finish(desk: Desk, by: By, story: str, *, over: str = "") -> None:
 def give_back(desk: Desk, by: By, story: str, *, over: str = "") -> None:
     """Give a story back, so that anyone may claim it. Raises NotFound, Conflict."""
     _take(desk, by, story, "open", None, over)
-    desk.accounts.note(by, "story given back", story)
+    desk.accounts.note(by, "story released", story)
 
 
 def write_note(desk: Desk, by: By, story: str, text: str) -> None:

@@ -128,7 +128,7 @@ def read_raw(settings: Settings, stream_uuid: str, partition: int, offset: int) 
     try:
         with open_stream(settings.stream, settings.raw_stream, role="desk") as stream:
             if stream.uuid != stream_uuid:
-                return RawRecord(None, "", gettext("the stream was recreated since: this record is gone"))
+                return RawRecord(None, "", gettext("the stream was recreated: this record no longer exists"))
             found = next((one for one in stream.read({partition: offset}) if one.offset == offset), None)
     except StreamError as error:
         return RawRecord(None, "", error.message)

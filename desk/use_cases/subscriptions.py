@@ -408,7 +408,7 @@ def read(data: bytes, where: str, *, toml: bool) -> list[Subscription]:
     for place, plain in _tables(data, where) if toml else _lines(data, where):
         one = _read(plain, place)
         if one.id in found:
-            raise UsageError(f"{place}: the id {one.id!r} is there twice")
+            raise UsageError(f"{place}: the id {one.id!r} occurs twice")
         found[one.id] = one
     return list(found.values())
 
@@ -429,7 +429,7 @@ def _tables(data: bytes, where: str) -> Iterable[tuple[str, Any]]:
         raise UsageError(f"{where}: {error}") from error
     several = read_in.get("subscription")
     if not isinstance(several, list) or set(read_in) != {"subscription"}:
-        raise UsageError(f"{where}: holds no [[subscription]] tables, or something else beside them")
+        raise UsageError(f"{where}: it must contain [[subscription]] tables and nothing else")
     for number, plain in enumerate(several, start=1):
         yield f"{where}: subscription {number}", plain
 

@@ -146,7 +146,7 @@ def save(desk: Desk, by: By, definition: str, based_on: int) -> StoredTopic:
             gettext("%(name)s was changed in the meantime", name=topic.name),
             hint=gettext("reload the page and make your change there"),
         )
-    desk.accounts.note(by, "topic.save", topic.name, f"version {saved.version}")
+    desk.accounts.note(by, "topic saved", topic.name, f"version {saved.version}")
     return saved
 
 

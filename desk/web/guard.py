@@ -206,7 +206,7 @@ def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
             # A client sent one of them through the proxy, and it is unknown which.
             desk.accounts.refused(By(address=address, name=", ".join(names)), "proxy sign-in refused")
             said = gettext(
-                "the proxy sent %(num)s headers %(header)s: it has to replace what a client sends",
+                "the proxy sent the header %(header)s %(num)s times: it must replace the client's",
                 num=len(names),
                 header=header,
             )

@@ -64,7 +64,7 @@ class Tending:
                         texts_ms = text_limits_of(store).shortest_ms(now_ms)
                 file.tend(now_ms, texts_before_ms=now_ms - texts_ms if texts_ms else 0)
         except WirewatchError as error:
-            log.warning("kept drafts can't be tended now; retrying later", problem=error.message)
+            log.warning("kept drafts can't be cleaned up now; retrying later", problem=error.message)
 
 
 @cache

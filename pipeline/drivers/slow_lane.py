@@ -75,7 +75,7 @@ class SlowLane:
             self._queue.give_back(list(self._running))
         except WirewatchError:
             # Another owner has the run, or the store can't be reached: the try is counted although it should not be.
-            log.info("the slow lane ends with records in hand", records=len(self._running))
+            log.info("the slow lane stops with unfinished records", records=len(self._running))
         if self._pool is not None:
             self._pool.abandon()
         if self._raw is not None:

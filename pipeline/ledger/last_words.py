@@ -98,7 +98,7 @@ def open_last_words(folder: str, run: str, process: str) -> LastWords | None:
     try:
         return LastWords(Path(folder), run, process)
     except OSError as error:
-        log.warning("what a process decides can't be noted on this machine", folder=folder, reason=str(error))
+        log.warning("the folder for the records in progress can't be used", folder=folder, reason=str(error))
         return None
 
 

@@ -332,7 +332,7 @@ def test_nothing_but_blank_is_given_up(tmp_path: Path) -> None:
             file.write(b"\n" * (1 << 20))
     [item] = _read(path)
     assert item.problem is not None
-    assert item.problem.startswith("nothing but blank lines for 256 MiB")
+    assert item.problem.startswith("only blank lines for 256 MiB")
 
 
 @given(

@@ -291,7 +291,7 @@ def test_a_story_is_claimed_and_done_from_the_keyboard(room: Room, wire: Wire) -
         page.keyboard.press(key)
         expect(work).to_contain_text(words)
     actions = [line.action for line in room.desk.accounts.trail.page()[:4]]
-    assert actions == ["story done", "story claimed", "story given back", "story claimed"]
+    assert actions == ["story done", "story claimed", "story released", "story claimed"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -107,8 +107,8 @@ def test_people_reach_only_their_own_devices(
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("http://push.example/1", "by https, on its usual port"),
-        ("https://push.example:22/1", "by https, on its usual port"),
+        ("http://push.example/1", "over HTTPS, on the usual port"),
+        ("https://push.example:22/1", "over HTTPS, on the usual port"),
         ("javascript:alert(1)", "not one of a push service"),
         ("https://[::1", "not one of a push service"),
         ("https://ann@push.example/", "not one of a push service"),

@@ -64,7 +64,8 @@ def test_once_feeds_are_watched_a_page_links_to_their_state(wire: Wire, desk: De
         until(lambda: not desk.health.loading and desk.hub.ready.is_set(), "a desk that has looked")
         page = client.get("/").text
         assert (
-            'No article has arrived yet. The first one appears here by itself; <a href="/coverage">Coverage</a>' in page
+            'No article has arrived yet. The first one appears here automatically; <a href="/coverage">Coverage</a>'
+            in page
         )
         assert ADD not in page
         wire.article("Flood in the valley")

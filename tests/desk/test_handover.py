@@ -93,7 +93,7 @@ def test_claim_assign_done_and_give_back(wire: Wire, desk: Desk, as_editor: Test
     send(as_editor, "done", story=story, over=editor, release="true")
     assert "No story is claimed" in section(as_editor.get("/handover").text, "taken")
     acts = [line.action for line in desk.accounts.trail.page()]
-    assert {"story claimed", "story assigned", "story done", "story given back"} <= set(acts)
+    assert {"story claimed", "story assigned", "story done", "story released"} <= set(acts)
 
 
 def test_one_of_two_simultaneous_claims_succeeds(wire: Wire, desk: Desk, as_editor: TestClient) -> None:

@@ -89,7 +89,7 @@ def test_labels_are_given_shown_filtered_by_and_taken_away(
     assert "sana.example is labelled state-run" in page
     assert 'href="https://media.example/list"' in page
     refused = send(as_editor, "label", source="post.example", label="independent", basis="")
-    assert (refused.status_code, "say where the label is from" in refused.text) == (400, True)
+    assert (refused.status_code, "give the source of the label" in refused.text) == (400, True)
     clock.forward(11)
     until(lambda: any(card.labels for card in desk.board.snapshot()), "the label on the card")
     card = desk.board.get(both)
@@ -115,7 +115,7 @@ def test_labels_are_given_shown_filtered_by_and_taken_away(
     assert send(as_editor, "unlabel", source="sana.example", label="state").status_code == 404
     clock.forward(11)
     until(lambda: not any(card.labels for card in desk.board.snapshot()), "the card without it")
-    assert [line.action for line in desk.accounts.trail.page()[:2]] == ["label taken away", "outlet labelled"]
+    assert [line.action for line in desk.accounts.trail.page()[:2]] == ["label removed", "outlet labelled"]
 
 
 @pytest.mark.parametrize(

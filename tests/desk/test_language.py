@@ -428,7 +428,7 @@ def test_every_finding_of_the_linter_is_said_in_the_language_of_the_reader(code:
 
 
 def test_the_reason_of_a_delivery_shows_in_the_language_of_the_reader() -> None:
-    one = SimpleNamespace(why="its receiver is gone", status="failed", channel="phone", due_ms=0, sent_ms=None)
+    one = SimpleNamespace(why="its receiver no longer exists", status="failed", channel="phone", due_ms=0, sent_ms=None)
     with language.speaking("de"):
         shown = str(ENVIRONMENT.get_template("_delivered.html").make_module().delivered([one], Clock(NOON_MS, UTC)))
     assert "(den Empfänger gibt es nicht mehr)" in shown

@@ -60,7 +60,9 @@ def show_briefing(
         return
     if form is Form.PDF:
         if sys.stdout.isatty():
-            raise UsageError("a PDF is not for a terminal", hint="wirewatch briefing --format pdf > briefing.pdf")
+            raise UsageError(
+                "a PDF can't be written to a terminal", hint="wirewatch briefing --format pdf > briefing.pdf"
+            )
         page = printed(made, str(zone), templates=settings.delivery_templates, link=settings.desk_public_url)
         typer.echo(page, nl=False)
         return

@@ -193,7 +193,7 @@ class DialectReader:
         node = self._group()
         if self._token.kind != END:
             self._fail(
-                self._token, f"{self._token.text} has no opening partner", "an operator, another term or the end"
+                self._token, f"{self._token.text} has no opening bracket", "an operator, another term or the end"
             )
         return node
 
@@ -283,7 +283,9 @@ class DialectReader:
         """The group after ``opening``, which is already taken."""
         node = self._group()
         if self._token.kind != "RPAR":
-            self._fail(opening, f"this {opening.text[-1]} is never closed", "its partner before the end of the query")
+            self._fail(
+                opening, f"this {opening.text[-1]} is never closed", "its closing bracket before the end of the query"
+            )
         self._take()
         return node
 

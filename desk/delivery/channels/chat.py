@@ -83,7 +83,7 @@ class ChatCarrier:
                 raise unreachable(host, refusal, SERVER) from refusal
             if bounds.over:
                 raise Trouble(N_("the service did not answer in time"))
-            raise Trouble(redacted(said[-1] if said else N_("the service did not take it"), self._channel))
+            raise Trouble(redacted(said[-1] if said else N_("the service did not accept it"), self._channel))
 
     def _check_server(self, lookups: Lookups) -> None:
         """Check the server in the address, since a proxy might resolve its name for us. Raises Trouble."""

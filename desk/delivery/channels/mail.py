@@ -65,7 +65,7 @@ def recipients_of(url: str) -> list[str]:
     given = split.path if split.scheme == "mailto" else ",".join(parse_qs(split.query).get("to", []))
     found = [unquote(one).strip() for one in given.split(",") if one.strip()]
     if not found or not all(_ADDRESS.fullmatch(one) for one in found):
-        raise UsageError("no addresses that mail could go to", hint="use mailto:ann@outlet.example,bob@outlet.example")
+        raise UsageError("no mail address", hint="use mailto:ann@outlet.example,bob@outlet.example")
     return found
 
 
@@ -138,16 +138,16 @@ class MailCarrier:
                 f"the mail server refused the addresses ({codes[0]})", again=all(code < 500 for code in codes)
             ) from error
         except smtplib.SMTPAuthenticationError as error:
-            raise Trouble(N_("the mail server refused user and password")) from error
+            raise Trouble(N_("the mail server rejected the user name or the password")) from error
         except smtplib.SMTPNotSupportedError as error:
-            raise Trouble(N_("the mail server offers no STARTTLS, and mail is not sent in the open")) from error
+            raise Trouble(N_("the mail server does not offer STARTTLS, and mail is not sent unencrypted")) from error
         except smtplib.SMTPResponseException as error:
             gone = error.smtp_code >= 500
             raise Trouble(f"the mail server answered {error.smtp_code}", again=not gone, channel=not gone) from error
         except ssl.SSLError as error:
             raise Trouble(N_("the mail server's certificate or TLS can't be accepted")) from error
         except (smtplib.SMTPException, TimeoutError, httpcore.ConnectTimeout) as error:
-            raise Trouble(N_("the mail server broke off or did not answer in time")) from error
+            raise Trouble(N_("the mail server closed the connection or did not answer in time")) from error
         except OSError as error:
             raise Trouble(f"the mail server can't be reached: {error.strerror or 'no connection'}") from error
         if turned_away:

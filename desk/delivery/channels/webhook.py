@@ -121,5 +121,5 @@ def key_of(secret: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not secret.startswith(PREFIX) or not 16 <= len(key) <= 64:
-        raise UsageError("a webhook's secret is whsec_ and the Base64 of 16 to 64 bytes")
+        raise UsageError("a webhook's secret must be whsec_ followed by 16 to 64 bytes in Base64")
     return key

@@ -59,7 +59,7 @@ class WebPushKind(ChannelKind):
         port = address.port or (443 if address.scheme == "https" else 80)
         usual = address.scheme == "https" and port == 443
         if not usual and not is_listed(address.hostname or "", port, options.allowed):
-            raise UsageError("a push service is reached by https, on its usual port")
+            raise UsageError("a push service is reached over HTTPS, on the usual port")
         key = options.push_key()
         if not key:
             raise UsageError("this installation has no key for Web Push yet: turn notifications on at the desk")

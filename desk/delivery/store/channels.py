@@ -137,7 +137,7 @@ class DeliveryRepository:
         """Remove a channel whose receiver is gone. Returns False if its address has changed, or it was removed."""
         with self.store.writing() as connection:
             same = d.channels.c.name == channel.name, d.channels.c.config == _config(channel)
-            return bool(remove_channels(connection, sa.and_(*same), N_("its receiver is gone")))
+            return bool(remove_channels(connection, sa.and_(*same), N_("its receiver no longer exists")))
 
     def retry_channel(self, name: str, *, now_ms: int) -> int:
         """Make the channel try at once, and queue its failed messages again. Returns their number."""

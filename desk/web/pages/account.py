@@ -33,7 +33,12 @@ def form(visit: TheVisit, next: str = FIRST_PAGE) -> Response:  # noqa: A002 - t
     """The sign-in form; redirects a person who is already signed in."""
     if visit.request.state.caller is not None:
         return RedirectResponse(inside(next), 303)
-    return visit.page("sign_in.html", next=inside(next), problem="", name="")
+    return visit.page("sign_in.html", next=inside(next), problem="", name="", no_account=_no_account(visit))
+
+
+def _no_account(visit: Visit) -> bool:
+    """Whether no account exists, and no proxy is configured that signs people in."""
+    return not visit.desk.settings.desk_proxy_header and visit.desk.accounts.none_yet()
 
 
 @router.post("/sign-in")
@@ -59,7 +64,10 @@ async def sign_in(
         raise _too_many(slowed) from None
     if found is None:
         problem = gettext("The name or the password is wrong.")
-        return visit.page("sign_in.html", status=403, next=inside(next), problem=problem, name=name)
+        none_yet = await to_thread.run_sync(_no_account, visit)
+        return visit.page(
+            "sign_in.html", status=403, next=inside(next), problem=problem, name=name, no_account=none_yet
+        )
     set_cookie(visit.desk, visit.request, SESSION_COOKIE, found[0], max_age_s=SESSION_S)
     return RedirectResponse(inside(next), 303)
 

@@ -73,7 +73,7 @@ async def events(visit: TheVisit, since: Number = 0) -> Response:
     Ids are transactions, so a browser that reconnects misses nothing.
     """
     last = last_id(visit.request, since)
-    full = gettext("you have too many pages open")
+    full = gettext("you have too many pages open: close one and try again")
     return event_stream(visit.desk, visit.request, visit.caller, lambda: _events(visit, last), full=full)
 
 

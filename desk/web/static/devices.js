@@ -68,7 +68,7 @@ async function recognise() {
 }
 
 if (!able) {
-  said.textContent = gettext("This browser can't be notified: it must reach the desk by https, and on an iPhone or iPad the desk must be on the home screen");
+  said.textContent = gettext("This browser can't be notified: it must reach the desk over HTTPS, and on an iPhone or iPad the desk must be on the home screen");
 } else if (Notification.permission === "denied") {
   blocked();
 } else {

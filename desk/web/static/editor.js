@@ -24,7 +24,7 @@ async function ask(address, values, signal) {
   const answer = await fetch(address, { method: "POST", headers: { "X-Form-Token": token }, body: values, signal });
   if (answer.ok) return answer.text();
   const slow = gettext("Too many requests: wait a moment");
-  throw new Error(answer.status === 429 ? slow : gettext("The desk answers %(status)s", { status: answer.status }));
+  throw new Error(answer.status === 429 ? slow : gettext("The desk answered with status %(status)s", { status: answer.status }));
 }
 
 const sent = (of) => new URLSearchParams(new FormData(of));
@@ -73,7 +73,7 @@ async function test(button) {
     const values = new URLSearchParams({ name: button.dataset.channel });
     const reply = await fetch("/channels/test", { method: "POST", headers: { "X-Form-Token": token }, body: values });
     const words = reply.headers.get("content-type")?.startsWith("text/plain");
-    place.textContent = words ? await reply.text() : gettext("Not sent: the desk answers %(status)s", { status: reply.status });
+    place.textContent = words ? await reply.text() : gettext("Not sent: the desk answered with status %(status)s", { status: reply.status });
   } catch {
     place.textContent = gettext("Not sent: the desk can't be reached");
   }

@@ -170,7 +170,7 @@ def test_a_cut_under_a_job_sends_the_run_back_to_its_ledger(tmp_path: Path, rest
         _append(broker.url, 30, 34)
         if restarted:
             job.restart()
-        with pytest.raises(Fenced, match="what was read from offset 3 on is gone"):
+        with pytest.raises(Fenced, match="the records from offset 3 on no longer exist"):
             job.turns(20)
         assert job.given_up()
         job.close()

@@ -222,9 +222,9 @@ def test_the_key_is_made_once(any_store: Store) -> None:
 
 
 REFUSED = {
-    "http://push.example/1": "by https, on its usual port",
-    "https://push.example:8443/1": "by https, on its usual port",
-    "https://127.0.0.1:22/1": "by https, on its usual port",
+    "http://push.example/1": "over HTTPS, on the usual port",
+    "https://push.example:8443/1": "over HTTPS, on the usual port",
+    "https://127.0.0.1:22/1": "over HTTPS, on the usual port",
     "https://[::1]/1": "not one of a push service",
 }
 UNREACHABLE = {

@@ -160,11 +160,11 @@ def test_an_export_holds_no_defaults_and_nothing_of_its_store() -> None:
 @pytest.mark.parametrize(
     ("data", "toml", "said"),
     [
-        (b'{"id": "a", "query": "x"}\n{"id": "a", "query": "y"}\n', False, "x:2: the id 'a' is there twice"),
+        (b'{"id": "a", "query": "x"}\n{"id": "a", "query": "y"}\n', False, "x:2: the id 'a' occurs twice"),
         (b'{"id": "a"', False, "x:1"),
         (b'{"id": "a"}', False, "missing required field `query`"),
         (b'[[subscription]]\nid = "a"\nquery = "a AND"', True, "x: subscription 1"),
-        (b"a = 1", True, "no \\[\\[subscription\\]\\]"),
+        (b"a = 1", True, "must contain \\[\\[subscription\\]\\] tables"),
         (b"\xff", True, "x: "),
     ],
 )

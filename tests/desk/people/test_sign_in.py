@@ -101,7 +101,7 @@ def test_what_people_end_is_in_the_trail(desk: Desk, client: TestClient) -> None
     assert post("/sign-out") in (200, 303)
     assert desk.accounts.people.sessions_of(account.id) == []
     done = [(line.action, line.detail) for line in desk.accounts.trail.page()[:4]]
-    assert done == [("signed out", ""), ("feeds looked for", ""), ("sessions ended", "1"), ("token deleted", "")]
+    assert done == [("signed out", ""), ("site searched for feeds", ""), ("sessions ended", "1"), ("token deleted", "")]
     assert desk.accounts.trail.page()[1].subject == "https://outlet.example/news"
 
 
@@ -254,7 +254,7 @@ def test_two_headers_that_name_a_person_are_refused(proxied: tuple[Desk, TestCli
     headers = [("x-forwarded-user", "reader"), ("X-Forwarded-User", second), ("x-forwarded-for", "192.0.2.7")]
     answer = proxy.get("/api/v1/me", headers=headers)
     assert answer.status_code == 400
-    assert "replace what a client sends" in answer.json()["detail"]
+    assert "must replace the client" in answer.json()["detail"]
     line = desk.accounts.trail.page()[0]
     assert (line.action, line.address) == ("proxy sign-in refused", "192.0.2.7")
 
@@ -312,3 +312,17 @@ def test_passwords_are_checked_on_few_threads_of_their_own(desk: Desk, client: T
     assert desk.signing_in.total_tokens == 2
     sign_in(client, "reader", "wrong")
     assert desk.signing_in.borrowed_tokens == 0
+
+
+def test_the_form_says_how_to_add_the_first_account(store: Store, clock: Clock) -> None:
+    desk = make_desk(store, clock)
+    command = '<code dir="ltr">wirewatch people add NAME --role admin</code>'
+    with client_of(desk) as client:
+        empty = client.get("/sign-in").text
+        assert f"There is no account yet. This command adds one: {command}" in empty
+        for language in ("de", "ar"):
+            other = client.get("/sign-in", headers={"accept-language": language}).text
+            assert command in other
+            assert "There is no account yet" not in other
+        add_people(desk)
+        assert command not in client.get("/sign-in").text
