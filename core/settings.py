@@ -283,7 +283,7 @@ class DeskSettings:
     briefing_hours: Annotated[int, _help("hours before that time that the briefing covers; at most 168")] = 24
     briefing_channels: Annotated[
         str,
-        _help("names of the channels that the briefing is sent to, separated by commas; no webhooks and notifications"),
+        _help("names of the channels that the briefing is sent to, separated by commas; not webhooks or notifications"),
     ] = ""
     briefing_pdf: Annotated[bool, _help("attach the briefing to its mail as a PDF too; needs the extra pdf")] = False
     delivery_templates: Annotated[str, _help("folder with your own message templates; empty: the built-in ones")] = ""
