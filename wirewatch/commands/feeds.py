@@ -120,7 +120,8 @@ def discover_feeds(
             held = f"{found.items} {'sitemaps' if found.format == 'sitemapindex' else 'items'}"
             console.out.print(f"{found.url}  ({found.format}, {held}, {found.how})", markup=False)
     if not count:
-        raise InputError(url, "no feed found")
+        hint = "if you know the address of a feed, wirewatch feed add URL adds it"
+        raise InputError(url, "no feed found", hint=hint)
 
 
 @app.command("import")

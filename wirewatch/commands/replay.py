@@ -64,7 +64,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder for enriched.jsonl, alerts.jsonl and outcomes.jsonl.")],
     subscriptions: Annotated[Path | None, typer.Option(help='JSON Lines: {"id", "query", "name"?}.')] = None,
     topics: Annotated[
-        Path | None, typer.Option(help="A folder of topic files, used beside the built-in topics.")
+        Path | None, typer.Option(help="A folder of topic files, used in addition to the built-in topics.")
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as a JSON line.")] = False,

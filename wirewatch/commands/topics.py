@@ -33,7 +33,8 @@ app.add_typer(group)
 Folder = Annotated[
     Path | None,
     typer.Option(
-        "--topics", help="A folder of topic files, used beside the built-in topics (default: setting topics_dir)."
+        "--topics",
+        help="A folder of topic files, used in addition to the built-in topics (default: setting topics_dir).",
     ),
 ]
 Files = Annotated[list[Path] | None, typer.Argument(help="Topic files or folders (default: the built-in topics).")]
