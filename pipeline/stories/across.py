@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.stories.figures import figures_in
 from pipeline.stories.skeleton import CHINESE_NAME, KATAKANA_NAME, skeleton
-from pipeline.stories.words import FUNCTION_WORDS
+from pipeline.stories.words import FUNCTION_WORDS, SIGNS
 from pipeline.text.encoder import HIGHEST, LANGUAGES, Vector
 from pipeline.text.fingerprint import is_unspaced
 
@@ -57,7 +57,9 @@ _SHORTEST = 2
 _COGNATE, _COGNATE_LETTERS = 4, 4
 _TITLE_CASE = 0.7
 _ADJECTIVE = 6
-_WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)?")
+WORD = re.compile(rf"(?:[^\W\d_]{{2,}}|[^\W\d_](?=[{SIGNS}]))(?:[{SIGNS}]+[^\W\d_]*)*(?:['’][^\W\d_]+)?")
+"""A word of at least two letters, or of a letter with a vowel sign."""
+
 _STARTS = re.compile(r"[.!?:;…\n\"“”„«»(\[|•—–]")
 _ARABIC_ARTICLE = re.compile("^(?:و?(?:ال|بال|کال|لل)|و(?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
 _UNSPACED_NAMES = (re.compile("[A-Za-z]{3,}"), KATAKANA_NAME, CHINESE_NAME)
@@ -154,7 +156,7 @@ def cognates_in(title: str, lead: str, language: str | None) -> list[str]:
     if is_unspaced(whole):
         words = [one[0] for one in _UNSPACED_NAMES[0].finditer(whole)]
     else:
-        words = [one[0] for one in _WORD.finditer(whole) if len(one[0]) >= _COGNATE_LETTERS]
+        words = [one[0] for one in WORD.finditer(whole) if len(one[0]) >= _COGNATE_LETTERS]
     skeletons = dict.fromkeys(skeleton(word, language) for word in words if word.casefold() not in FUNCTION_WORDS)
     return [one for one in skeletons if len(one) >= _COGNATE]
 
@@ -162,7 +164,7 @@ def cognates_in(title: str, lead: str, language: str | None) -> list[str]:
 def _words(text: str) -> list[tuple[str, bool]]:
     """The words, each with whether it starts a sentence."""
     found, end = [], 0
-    for one in _WORD.finditer(text):
+    for one in WORD.finditer(text):
         found.append((one[0], end == 0 or _STARTS.search(text, end, one.start()) is not None))
         end = one.end()
     return found
@@ -175,7 +177,7 @@ def places_in(text: str, language: str | None) -> list[str]:
         spotted = sorted((at, code) for name, code in whole.items() if (at := text.find(name)) >= 0)
         return list(dict.fromkeys(code for _, code in spotted))
     found = dict[str, None]()
-    for one in _WORD.finditer(text):
+    for one in WORD.finditer(text):
         # Most languages write adjectives of countries in lower case.
         longest = 0 if not one[0][0].islower() else _ADJECTIVE if language != "en" else 99
         if (code := _place(one[0], stems, longest)) is not None:
@@ -207,7 +209,7 @@ def _territories(language: str) -> tuple[dict[str, str], dict[str, str]]:
     stems: dict[str, str] = {}
     for name, code in whole.items():
         folded = _ARABIC_ARTICLE.sub("", name.casefold())
-        if _WORD.fullmatch(folded) and len(folded) > 3:
+        if WORD.fullmatch(folded) and len(folded) > 3:
             stems.setdefault(folded[: max(4, len(folded) - 2)], code)
     return {name: code for name, code in whole.items() if len(name) > 1}, stems
 

@@ -218,9 +218,8 @@ class _ArticleNews:
 
     def _development(self, *, said: bool) -> list[News]:
         """What is new if the article is about another event; nothing if other news covers it (``said``) and no name is new."""
-        article = self.article
-        new = what_is_new(article.title, article.text, article.language, self._leads)
-        return [] if said and new == article.title else [News("development", new)]
+        new = what_is_new(self.article, self._leads)
+        return [] if new is None or (said and new == self.article.title) else [News("development", new)]
 
     def alert(
         self,

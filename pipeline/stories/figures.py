@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from core.package_data import package_toml
 from core.query.folding import fold
+from pipeline.stories.words import SIGNS
 from pipeline.text.calendars import is_month
 from pipeline.text.fingerprint import is_unspaced
 
@@ -104,7 +105,9 @@ _NONE = re.compile(
 )
 # Days and the word after them, which may be a month's name in any language.
 _DAYS_BEFORE = re.compile(
-    r"(?<![\w.,:/–-])\d{1,2}\.?(?:(?:\s?[-–—/,]\s?|\s[^\W\d_]{1,3}\s)\d{1,2}\.?){0,3}\s(?:de\s)?(?P<word>[^\W\d_]{3,20})"
+    r"(?<![\w.,:/–-])\d{1,2}\.?(?:(?:\s?[-–—/,]\s?|\s[^\W\d_]{1,3}\s)\d{1,2}\.?){0,3}\s(?:de\s)?(?P<word>(?:[^\W\d_]|["
+    + SIGNS
+    + r"]){3,20})"
 )
 _SCALES = {
     "%": "%|percent\\b|per\\s?cent\\b|prozent\\b|pour\\scent\\b|por\\sciento\\b|процент\\w*|відсот\\w*",

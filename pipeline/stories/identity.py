@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -124,6 +124,8 @@ class Identity:
     marks: list[Mark]
     in_title: set[int]
     vocabulary: set[int]
+    cased: bool = False
+    """Whether the script has capitals, so that names are known."""
 
 
 class _Token(NamedTuple):
@@ -149,7 +151,7 @@ def identity_of(title: str, text: str, language: str | None) -> Identity:
     end = told[-1].end if told else 0
     lead, rest = told[: LEAD_WORDS + 1], told[LEAD_WORDS:]
     spoken = list(spoken_numbers(body[:end], language))
-    identity = Identity([], set(), set())
+    identity = Identity([], set(), set(), names.cased)
     known: set[int] = set()
     for mark in _marks(lead, names, spoken, language):
         identity.vocabulary.add(mark.key & _HASH)
@@ -175,30 +177,6 @@ def identity_of(title: str, text: str, language: str | None) -> Identity:
 def _of_title(mark: Mark) -> Mark:
     """A mark that only the title has. Headlines are worded freely, so an ordinary word in one says little."""
     return mark._replace(key=TITLE_WORD << 28 | mark.key & _HASH) if mark.key >> 28 == WORD else mark
-
-
-def new_names(title: str, text: str, language: str | None, known: Sequence[NDArray[np.uint8]]) -> list[str]:
-    """The names and days of title and lead that no ``known`` vocabulary has, in order, as spelled in the text.
-
-    Title and text are as ``features`` prepares them. Adjacent names are one. Empty for scripts without capitals.
-    """
-    found: list[str] = []
-    last = -2
-    for mark in identity_of(title, text, language).marks:
-        told = [_known_to(mark.key, vocabulary) for vocabulary in known]
-        if mark.key >> 28 not in (NAME, WEEKDAY, MONTH) or any(told):
-            continue
-        if mark.at == last + 1:
-            found[-1] += " " + mark.word
-        else:
-            found.append(mark.word)
-        last = mark.at
-    return found
-
-
-def _known_to(key: int, vocabulary: NDArray[np.uint8]) -> bool:
-    places = (int(one) for one in bits_of(np.array(key, np.uint32)))
-    return all(int(vocabulary[place >> 3]) >> (place & 7) & 1 for place in places)
 
 
 def fields_of(identity: Identity) -> dict[str, NDArray[Any]]:

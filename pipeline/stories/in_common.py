@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
-
 from core.normal import normalized
 from core.records import Article
-from pipeline.stories.across import LEAD_CHARS, names_in
+from pipeline.stories.across import LEAD_CHARS, WORD, names_in
 from pipeline.stories.figures import figures_in
 from pipeline.stories.skeleton import skeleton
 from pipeline.stories.words import FUNCTION_WORDS
 from pipeline.text.characters import folded
 
 MOST_SHOWN = 6
-_WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)?")
 
 
 def names_in_common(one: Article, other: Article) -> tuple[str, ...]:
     """The first six names in title or lead of both, in any spelling, as spelled in ``one``."""
     known = set(_names(one)) & set(_names(other))
     found: dict[str, str] = {}
-    for word in _WORD.findall(" . ".join(_beginning(one))):
+    for word in WORD.findall(" . ".join(_beginning(one))):
         if folded(word) in FUNCTION_WORDS:  # without vowels, one may look like a name
             continue
         # A language without capitals has none to check.

@@ -19,9 +19,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from core.records import Article
 from pipeline.stories.contradiction import contradictions, shared_words
 from pipeline.stories.features import is_full, prepared, read_features
-from pipeline.stories.identity import FIELDS, new_names
+from pipeline.stories.identity import FIELDS, identity_of
+from pipeline.stories.new_names import new_names
 
 MOST_LEADS = 12
 FEW_WORDS, MOST_WORDS = 400, 560
@@ -74,11 +76,26 @@ def with_lead(leads: tuple[Lead, ...], lead: Lead) -> tuple[Lead, ...]:
     return (*leads, lead)[-MOST_LEADS:]
 
 
-def what_is_new(title: str, text: str, language: str | None, leads: Sequence[Lead]) -> str:
-    """The names and days that no lead has, for people; the headline if there are none."""
-    known = [row["vocabulary"] for row in _rows([one.sketch for one in leads])] if leads else []
-    names = new_names(prepared(title), prepared(text), language, known)
+def what_is_new(article: Article, leads: Sequence[Lead]) -> str | None:
+    """What an article that disagrees with the leads tells of another event: names and days that no lead has, for people.
+
+    The headline if there are none. None if it is the same event in other words: its headline names nothing that the leads
+    in its language lack. In a text worded like a lead, also a name in the lead counts, or a day. In scripts without capitals
+    names are unknown: it is another event, and the headline says which.
+    """
+    title, language = article.title, article.language
+    identity = identity_of(prepared(title), prepared(article.text), language)
+    alike = [one for one in leads if one.language == language]
+    if identity.cased and not worded_alike(leads, sketch_of(article.fingerprint), language):
+        told = new_names(identity, _vocabularies(alike))
+        if not any(one.in_title or not title for one in told if not one.day):
+            return None
+    names = [one.text for one in new_names(identity, _vocabularies(leads))] if identity.cased else []
     return ", ".join(dict.fromkeys(names[:_SHOWN_NAMES]))[:_SHOWN_CHARS] or title
+
+
+def _vocabularies(leads: Sequence[Lead]) -> list[NDArray[np.uint8]]:
+    return [row["vocabulary"] for row in _rows([one.sketch for one in leads])] if leads else []
 
 
 def _disagree(asked: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.bool_]:

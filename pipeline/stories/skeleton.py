@@ -22,7 +22,7 @@ LONGEST = 5
 _SOUNDS = package_toml("pipeline.stories", "sounds.toml")
 _LETTERS: dict[str, str] = {
     letter: sound
-    for script in ("cyrillic", "greek", "arabic", "hebrew", "latin")
+    for script in ("cyrillic", "greek", "arabic", "hebrew", "latin", "georgian", "armenian")
     for letter, _, sound in (pair.partition(":") for pair in _SOUNDS[script].split())
 }
 _CHINESE: dict[str, str] = {
@@ -34,8 +34,13 @@ CHINESE_NAME = re.compile(f"[{''.join(_CHINESE)}]{{2,}}")
 KATAKANA_NAME = re.compile("[\u30a1-\u30fa\u30fc]{3,}")
 """A word in katakana, the Japanese script for foreign names and other foreign words."""
 
-_NAMED = re.compile("[\u0900-\u097f\u3041-\u3096\u30a1-\u30fa\uac00-\ud7a3]")
-"""Letters whose Unicode names give their sound."""
+_NAMED = re.compile("[\u0900-\u0d7f\u1200-\u135a\u3041-\u3096\u30a1-\u30fa\uac00-\ud7a3]")
+"""Letters whose Unicode names give their sound: of India's scripts, Ethiopic, kana and hangul."""
+
+_INDIAN = "\u0d7f"
+"""The last letter of India's scripts; those before U+0900 are in tables."""
+
+_NASAL = frozenset({"anusvara", "candrabindu", "bindi", "tippi"})
 
 _TOGETHER = {
     "tsch": "h", "tch": "h", "szcz": "s", "sch": "s", "sh": "s", "sz": "s", "ch": "h", "kh": "h", "cz": "h", "zh": "s",
@@ -54,9 +59,12 @@ _ARABIC_ARTICLE = re.compile("^(?:و?(?:ال|بال|کال|لل)|و(?=[\u0600-\u
 _SILENT_HEH = re.compile("(?<=..)ه(?=\u200c|$)")
 _ENDING = re.compile(
     "(?:owi|iem|em|iego|ego|emu|iej|ej|ami|ach|om|ovi|ovou|ou|ów|ą|ę|y|i|a|u|ie|e|o"
-    "|ом|ем|ым|им|ого|ему|ому|ой|ою|ами|ах|ов|ові|еві|єм|а|я|у|ю|и|і|ы|е|о|ї|й)$"
+    "|ом|ем|ым|им|ого|ему|ому|ой|ою|ами|ах|ов|ові|еві|єм|а|я|у|ю|и|і|ы|е|о|ї|й"
+    "|იდან|ის|მა|ში|ზე|ით|ად|მ|ს|ი|과|와|은|는|을|를|에서|으로)$"
 )
-_CASES = frozenset({"pl", "cs", "sk", "sl", "hr", "sr", "ru", "uk", "be", "bg"})
+_CASES = frozenset({"pl", "cs", "sk", "sl", "hr", "sr", "ru", "uk", "be", "bg", "ka", "ko"})
+_LEAST = (4, 3)
+"""Words of so many letters, or syllables of hangul, keep their endings."""
 
 
 def romanized(folded: str) -> str:
@@ -73,8 +81,18 @@ def _sound(char: str) -> str:
         return sound
     if _NAMED.match(char):
         # Such as "KATAKANA LETTER SMALL TU" or "HANGUL SYLLABLE GANG".
-        return unicodedata.name(char, "").rpartition(" ")[2].lower()
+        kind, _, sound = unicodedata.name(char, "").lower().rpartition(" ")
+        return sound if char > _INDIAN else _sound_of_indian(kind, sound)
     return char
+
+
+def _sound_of_indian(kind: str, sound: str) -> str:
+    """The sound of "devanagari letter", "ca". A sign that is no vowel has none, but for those of a nasal."""
+    if sound in _NASAL:
+        return "n"
+    if " letter" not in kind and " vowel sign" not in kind:
+        return ""
+    return "ch" + sound[1:] if sound[:1] == "c" and sound[:2] != "ch" else sound
 
 
 def _consonants(plain: str) -> str:
@@ -103,7 +121,12 @@ def skeleton(word: str, language: str | None) -> str:
     semitic = "\u0590" <= folded[:1] <= "\u06ff"
     if semitic:
         folded = _SILENT_HEH.sub("", _ARABIC_ARTICLE.sub("", folded))
-    elif language in _CASES and len(folded) > 4 and (ending := _ENDING.search(folded)) and ending.start() >= _STEM:
+    elif (
+        language in _CASES
+        and len(folded) > _LEAST[language == "ko"]
+        and (ending := _ENDING.search(folded))
+        and ending.start() >= _STEM
+    ):
         folded = folded[: ending.start()]
     plain = romanized(folded)
     consonants = _consonants(plain)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from core.package_data import package_toml
 
 _WORDS = package_toml("pipeline.stories", "function_words.toml")
@@ -9,3 +11,6 @@ FUNCTION_WORDS = frozenset(word for listed in _WORDS["words"].values() for word 
 """Frequencies in the window identify such words too, but only once it has articles; this list works from the first article."""
 
 FUNCTION_WORDS_UNSPACED: str = _WORDS["unspaced"]
+
+SIGNS = "".join(chr(code) for code in range(0x0900, 0x0D80) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
+"""Vowel signs of India's scripts, for a class of ``re``, which takes them for no part of a word."""

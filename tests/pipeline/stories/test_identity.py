@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline.stories.contradiction import contradictions, shared_words
 from pipeline.stories.features import LAYOUT, features, prepared, read_features
-from pipeline.stories.identity import DAY, FIGURE, MONTH, NAME, WEEKDAY, WORD, identity_of, new_names
+from pipeline.stories.identity import DAY, FIGURE, MONTH, NAME, WEEKDAY, WORD, identity_of
+from pipeline.stories.new_names import new_names
 from pipeline.stories.skeleton import spelled
 from tests.laws import examples
 from tests.quality.stories.templates import template_pairs
@@ -141,8 +142,9 @@ def test_names_that_are_new() -> None:
     title, text = filled({})
     known = [read_features(features(title, text, "en"))["vocabulary"]]
     other = filled({1: "Stara Zagora", 2: "Friday"})
-    assert new_names(prepared(other[0]), prepared(other[1]), "en", known) == ["Stara Zagora", "Friday"]
-    assert new_names(prepared(title), prepared(text), "en", known) == []
+    new = new_names(identity_of(prepared(other[0]), prepared(other[1]), "en"), known)
+    assert [(one.text, one.day) for one in new] == [("Stara Zagora", False), ("Friday", True)]
+    assert new_names(identity_of(prepared(title), prepared(text), "en"), known) == []
 
 
 # Their fingerprints take seconds: not while tests are collected.

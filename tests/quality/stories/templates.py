@@ -32,9 +32,10 @@ class Pair(NamedTuple):
 
 
 @cache
-def templates() -> Sequence[dict[str, Any]]:
+def templates(*, wrong: bool = False) -> Sequence[dict[str, Any]]:
+    """The templates that are decided rightly, or those that are known not to be (``wrong``)."""
     loaded: list[dict[str, Any]] = tomllib.loads((CASES / "story_templates.toml").read_text("utf-8"))["templates"]
-    return loaded
+    return [one for one in loaded if ("wrong" in one) == wrong]
 
 
 @cache

@@ -64,3 +64,16 @@ def test_all_events_of_a_template_are_published(template: dict[str, str]) -> Non
     """Among all others of its template, not only beside one."""
     ends = Teller().tell(events_of(template))
     assert originals(ends) == [one.article.id for one in ends if one.article]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param(
+            one, marks=pytest.mark.xfail(reason=one["wrong"], strict=True), id=f"{one['language']} {one['kind']}"
+        )
+        for one in templates(wrong=True)
+    ],
+)
+def test_what_is_known_to_be_wrong(template: dict[str, str]) -> None:
+    assert told(*events_of(template)[:2]) == (False, False)
