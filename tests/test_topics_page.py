@@ -38,7 +38,7 @@ def test_the_first_words_of_each_definition_are_those_of_its_file() -> None:
 
 
 def test_the_starts_that_the_page_names() -> None:
-    shown = re.search(r"as a factor of ([\d., and]+?) \(against: ([-\d., ]+)\)", PAGE)
+    shown = re.search(r"begins, ([\d., and]+?) \(against: ([-\d., ]+)\)", PAGE)
     assert shown is not None
     numbers = [[float(one) for one in re.findall(r"-?\d\.\d", part)] for part in shown.groups()]
     assert numbers == [list(START.values()), list(START_AGAINST.values())]
