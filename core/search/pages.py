@@ -251,7 +251,7 @@ def _results(
     if not question.exact:
         seen = _Checked(checked, hits, complete=first_page and checked == total and next_page is None)
         if first_page and not seen.complete:
-            seen = _check_more(question, request, total)
+            seen = _check_more(question, request, total, seen)
         count = _estimate(seen, total)
         if seen.complete and request.facets:
             facets, volume = _of_hits([hit.article for hit in seen.hits], hourly=request.hourly)
@@ -270,23 +270,27 @@ def _results(
     )
 
 
-def _check_more(question: Question, request: PageRequest, total: int) -> _Checked:
-    """Check as many candidates as time allows, newest first, to estimate the count."""
-    checked = 0
-    hits: list[Hit] = []
+def _check_more(question: Question, request: PageRequest, total: int, page: _Checked) -> _Checked:
+    """The candidates of a page and as many more as time allows, newest first, to estimate the count."""
+    number, hits, newest = page.number, list(page.hits), 0
+    of_page = frozenset(question.checked)
     for _, address in _ByTime(question, question.wanted, _BATCH, newest=True):
-        deadline = request.count_by
-        if deadline.stopped() or (checked >= _ENOUGH and deadline.late()):
-            return _Checked(checked, hits, complete=False)
-        article = question.article(address)
+        deadline, article = request.count_by, question.article(address)
+        known = article.id in of_page
+        # The page's time may be over long before, so some of the newest are checked in any case.
+        if deadline.stopped() or (not known and newest >= _ENOUGH and deadline.late()):
+            return _Checked(number, hits, complete=False)
+        newest += 1
+        if known:
+            continue
         try:
-            matches = question.check(article, deadline.look(first=checked < _ENOUGH))
+            matches = question.check(article, deadline.look(first=newest <= _ENOUGH))
         except Interrupted:
-            return _Checked(checked, hits, complete=False)
-        checked += 1
+            return _Checked(number, hits, complete=False)
+        number += 1
         if matches is not None:
             hits.append(Hit(article, matches))
-    return _Checked(checked, hits, complete=checked == total)
+    return _Checked(number, hits, complete=number == total)
 
 
 def _estimate(seen: _Checked, total: int) -> Count:

@@ -213,12 +213,13 @@ class _ArticleNews:
                 if kind in wanted.news:
                     found += [News(kind, text) for number, _, text in told if number > mark.told]
             if "developments" in wanted.news and self._known.lead > mark.told:
-                found += self._development(said=bool(found))
+                found += self._development(mark, said=bool(found))
         return tuple(found[:MOST_NEWS]), parameter
 
-    def _development(self, *, said: bool) -> list[News]:
+    def _development(self, mark: AlertMark, *, said: bool) -> list[News]:
         """What is new if the article is about another event; nothing if other news covers it (``said``) and no name is new."""
-        new = what_is_new(self.article, self._leads)
+        # An event that raised no alert is still unknown to the subscription.
+        new = what_is_new(self.article, [one for one in self._leads if one.number <= mark.told])
         return [] if new is None or (said and new == self.article.title) else [News("development", new)]
 
     def alert(

@@ -279,8 +279,13 @@ def spoken_numbers(text: str, language: str | None) -> Iterator[Spoken]:
 
 _Tokens = list[tuple[int, int, str]]
 
-# The same words come in many articles.
-_folded = lru_cache(maxsize=32_768)(fold)
+_LONGEST_KEPT = 40
+_kept_folded = lru_cache(maxsize=32_768)(fold)
+
+
+def _folded(word: str) -> str:
+    """``fold``, kept for words of usual length: the same ones come in many articles."""
+    return _kept_folded(word) if len(word) <= _LONGEST_KEPT else fold(word)
 
 
 def _tokens(text: str) -> _Tokens:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from core.records import Article
 from pipeline.stories.contradiction import contradictions, shared_words
 from pipeline.stories.features import is_full, prepared, read_features
-from pipeline.stories.identity import FIELDS, identity_of
+from pipeline.stories.identity import FIELDS, NAME, identity_of
 from pipeline.stories.new_names import new_names
 
 MOST_LEADS = 12
@@ -88,7 +88,8 @@ def what_is_new(article: Article, leads: Sequence[Lead]) -> str | None:
     alike = [one for one in leads if one.language == language]
     if identity.cased and not worded_alike(leads, sketch_of(article.fingerprint), language):
         told = new_names(identity, _vocabularies(alike))
-        if not any(one.in_title or not title for one in told if not one.day):
+        silent = not any(mark.key >> 28 == NAME and mark.key in identity.in_title for mark in identity.marks)
+        if not any(one.in_title or silent for one in told if not one.day):
             return None
     names = [one.text for one in new_names(identity, _vocabularies(leads))] if identity.cased else []
     return ", ".join(dict.fromkeys(names[:_SHOWN_NAMES]))[:_SHOWN_CHARS] or title

@@ -63,6 +63,8 @@ _ENDING = re.compile(
     "|იდან|ის|მა|ში|ზე|ით|ად|მ|ს|ი|과|와|은|는|을|를|에서|으로)$"
 )
 _CASES = frozenset({"pl", "cs", "sk", "sl", "hr", "sr", "ru", "uk", "be", "bg", "ka", "ko"})
+_LONGEST_HANGUL = 8
+"""Korean writes family and given name as one word, and an "ng" counts as two consonants."""
 _LEAST = (4, 3)
 """Words of so many letters, or syllables of hangul, keep their endings."""
 
@@ -70,6 +72,8 @@ _LEAST = (4, 3)
 def romanized(folded: str) -> str:
     """A case-folded word in the letters a to z, roughly as it sounds, without characters of unknown scripts."""
     if not folded.isascii():
+        # The Armenian u is written with the letter that is a v by itself, as in the ligature of "Yerevan".
+        folded = folded.replace("ու", "ո")
         kept = "".join(map(_sound, normalized("NFC", folded).translate(_KEPT)))
         plain = "".join(_LETTERS.get(char, char) for char in kept)
         folded = "".join(_LETTERS.get(char, char) for char in normalized("NFKD", plain))
@@ -116,7 +120,7 @@ def spelled(name: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def skeleton(word: str, language: str | None) -> str:
-    """The consonants of a name as most languages distinguish them, at most five; a first vowel becomes "a"."""
+    """A name's consonants as most languages distinguish them, at most five (eight in hangul); a first vowel becomes "a"."""
     folded = word.casefold()
     semitic = "\u0590" <= folded[:1] <= "\u06ff"
     if semitic:
@@ -134,7 +138,8 @@ def skeleton(word: str, language: str | None) -> str:
         # Waw is a vowel more often than a consonant.
         consonants = consonants[:1] + consonants[1:].replace("f", "")
     first = "a" if plain[:1] in ("a", "e", "i", "o", "u") else ""
-    return (first + _DOUBLED.sub(r"\1", _alike(consonants)))[:LONGEST]
+    longest = _LONGEST_HANGUL if language == "ko" and "\uac00" <= word[:1] <= "\ud7a3" else LONGEST
+    return (first + _DOUBLED.sub(r"\1", _alike(consonants)))[:longest]
 
 
 def _alike(consonants: str) -> str:

@@ -205,6 +205,20 @@ def test_time_for_the_count_ends_before_the_time_for_the_page(full: SearchIndex)
     assert other.total.value == len(wanted(query))
 
 
+@pytest.mark.parametrize("order", ["newest", "oldest", "relevance"])
+def test_the_estimate_is_at_least_what_the_page_shows(tmp_path: Path, order: Order) -> None:
+    index = SearchIndex(tmp_path)
+    other, match = "beta and then much else, so not near: alpha", "alpha beta"
+    fill(index, [found(number, "News", match if number < 360 else other) for number in range(400)])
+    ticks = count()
+    index._clock = lambda: next(ticks) / 2_000
+    got = index.search("alph* NEAR/3 bet*", order=order, limit=40, budget_ms=150, count_ms=0)
+    index.close()
+    assert len(got.hits) == 40
+    assert got.total.certainty == "about"
+    assert 150 <= got.total.value <= 400
+
+
 def test_wrong_use_is_named(full: SearchIndex, tmp_path: Path) -> None:
     with pytest.raises(QueryError):
         full.search("syria AND")

@@ -85,3 +85,25 @@ def test_any_text_has_these_fields(title: str, text: str, language: str | None) 
     assert {name: np.asarray(value).tolist() for name, value in first.items()} == {
         name: np.asarray(value).tolist() for name, value in second.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Երևան", "hy"), ("Ереван", "ru")),
+        (("Երեւան", "hy"), ("ერევანი", "ka")),
+        (("Ալիև", "hy"), ("Алиев", "ru")),
+        (("Ուկրաինա", "hy"), ("Ukraine", "en")),
+        (("평양", "ko"), ("Pyongyang", "en")),
+    ],
+)
+def test_a_name_sounds_alike_in_both_scripts(one: tuple[str, str], other: tuple[str, str]) -> None:
+    assert skeleton(*one) == skeleton(*other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Երևան", "Իրան"), ("Ալիև", "Ալի"), ("김정은", "김정남"), ("정동영", "장동혁")]
+)
+def test_other_names_sound_different(one: str, other: str) -> None:
+    language = "ko" if "가" <= one[0] <= "힣" else "hy"
+    assert skeleton(one, language) != skeleton(other, language)

@@ -162,3 +162,50 @@ def test_a_text_in_another_language_is_not_a_development_by_its_words(language: 
 def test_a_plain_signature_is_compared_with_nothing() -> None:
     plain = replace(told(1, *OTHER), fingerprint=features(*OTHER)[:512])
     assert [one.reason for one in forced(told(0, *ONE), plain, news=("developments",))] == ["story"]
+
+
+def _told(place: int, title: str, text: str) -> Article:
+    return article(
+        f"https://s{place}.example/a", title, text, at_ms=place * 3_600_000, source=f"s{place}.example", language="en"
+    )
+
+
+DAMASCUS = _told(
+    1,
+    "Car bomb kills six in Damascus",
+    "A car bomb killed six people outside the interior ministry in Damascus on Monday, the state agency said. Witnesses saw "
+    "black smoke over the Mezzeh quarter, and ambulances took the injured to the Mouwasat hospital.",
+)
+DEPOT = (
+    "The blaze began in a storage tank of the refinery outside Homs and spread to Hama road, firefighters from Baniyas said on "
+    "Tuesday. Families waited at the gates while cranes lifted steel beams from what had been the loading hall."
+)
+
+
+def test_a_headline_without_names_hides_no_other_event() -> None:
+    depot = _told(
+        2,
+        "Blast at fuel depot leaves dozens dead",
+        DEPOT,
+    )
+    told = forced(DAMASCUS, depot, news=("developments",))
+    assert [one.reason for one in told] == ["story", "development"]
+    assert "Homs" in told[1].news[0].text
+
+
+def test_an_event_that_raised_no_alert_is_still_new_in_a_later_report() -> None:
+    # Its headline names only what was told before, so by itself it may be the same event in other words.
+    unclear = _told(
+        2,
+        "Damascus shaken again as dozens die",
+        DEPOT,
+    )
+    later = _told(
+        3,
+        "Homs mourns forty refinery workers",
+        "Thousands walked behind the coffins through the old town of Homs on Thursday. Shops stayed shut, and the bishop read "
+        "out the names of those who had died at work; their colleagues carried helmets.",
+    )
+    told = forced(DAMASCUS, unclear, later, news=("developments",))
+    assert [one.reason for one in told] == ["story", "development"]
+    assert "Homs" in told[1].news[0].text
