@@ -70,8 +70,8 @@ _SINGLE = re.compile(
     rf"(?<=[\w.!?*])[{_QUOTE}’]{{1,2}}(?!\w)"
 )
 
-_MARKED = re.compile(r"(?P<mark>&(?:quot|#0*34|#[xX]0*22);|[″ʺ˝])(?P<inside>[^\"“”„«»&″ʺ˝]*+)(?P=mark)")
-"""Double quotes as HTML writes them, or marks for inches and seconds."""
+_MARKED = re.compile(r"(?P<mark>&(?:quot|#0*34|#[xX]0*22);|(?<!\d)[″ʺ˝])(?P<inside>[^\"“”„«»&″ʺ˝]*+)(?P=mark)")
+"""Double quotes as HTML writes them, or marks for inches and seconds, which stand behind a number there."""
 
 
 class NearMiss(NamedTuple):

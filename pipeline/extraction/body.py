@@ -30,7 +30,7 @@ from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.facts import PageFacts
 from pipeline.extraction.letters import put_back, stand_in
 from pipeline.extraction.marks import Marks
-from pipeline.extraction.places import is_card, remove
+from pipeline.extraction.places import is_teaser, remove
 from pipeline.extraction.scripts import articles_in
 from pipeline.extraction.shapes import reshape
 from pipeline.extraction.side_links import drop_side_links
@@ -389,9 +389,7 @@ def _drop_furniture(tree: HtmlElement, marks: Marks) -> None:
     """Remove dialogs, breadcrumbs and captions, which are not part of the article's text."""
     for element in list(tree.iter("figcaption", "nav")):
         remove(element)
-    for element in list(tree.iter("article")):
-        if is_card(element) and _line_of(element, _MAX_NOTE_BOX_CHARS):
-            remove(element)
+    _drop_teasers(tree)
     for element in (*tree.iter("dialog"), *marks.dialogs):
         # An article may be shown in one.
         if element.tag in _LISTED and next(element.iter("h1"), None) is None:
@@ -403,6 +401,18 @@ def _drop_furniture(tree: HtmlElement, marks: Marks) -> None:
     for element in marks.breadcrumbs:
         if element.tag in _LISTED and _line_of(element, _MAX_BREADCRUMB_CHARS):
             remove(element)  # a longer one is a page "with breadcrumbs"
+
+
+def _drop_teasers(tree: HtmlElement) -> None:
+    """Remove other articles' teasers from a page whose own text is longer: else they may be what it is about."""
+    teasers = [one for one in tree.iter("article") if is_teaser(one) and _line_of(one, _MAX_NOTE_BOX_CHARS)]
+    if not teasers:
+        return
+    inside = frozenset(paragraph for one in teasers for paragraph in one.iter("p"))
+    around = sum(len(_line_of(one)) for one in tree.iter("p") if one not in inside)
+    if around > sum(len(_line_of(one)) for one in teasers):
+        for one in teasers:
+            remove(one)
 
 
 def _drop_sign_ups(tree: HtmlElement, marks: Marks) -> None:

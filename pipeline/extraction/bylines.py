@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from lxml.html import HtmlElement
 
 from core.package_data import package_toml
-from pipeline.extraction.marks import AUTHOR_PATH, Marks
+from pipeline.extraction.marks import AUTHOR_PATH, PROFILE_PATH, Marks
 from pipeline.extraction.names import (
     PARTICLES,
     begins_with_agency,
@@ -175,8 +175,10 @@ def _origin(element: HtmlElement) -> str | None:
         name in ("author", "creator", "dc:creator") or name.endswith((":author", "/author")) for name in properties
     ):
         return "microdata"
-    if element.tag == "a" and AUTHOR_PATH.search(element.get("href") or ""):
-        return "author_link"
+    if element.tag == "a":
+        address = element.get("href") or ""
+        if AUTHOR_PATH.search(address) or (PROFILE_PATH.search(address) and _is_alone_below_headline(element)):
+            return "author_link"
     if element.tag in ("meta", "link", "script", "style", "input", "form", "body", "html", "main", "article"):
         return None
     words = {
@@ -187,6 +189,21 @@ def _origin(element: HtmlElement) -> str | None:
     }
     told = words & _SAYS_AUTHOR or "by" in (element.get("class") or "").lower().split()
     return "byline" if told and not _others(words) else None
+
+
+def _is_alone_below_headline(link: HtmlElement) -> bool:
+    """Whether the link is all of a line directly below the page's headline, as a byline is."""
+    block = link.getparent()
+    if block is None or block.tag not in ("div", "span", "p", "address"):
+        return False
+    above = block.getprevious()
+    while above is not None and not isinstance(above.tag, str):
+        above = above.getprevious()
+    return (
+        above is not None
+        and (above.tag == "h1" or next(above.iter("h1"), None) is not None)
+        and words_of(block, MAX_BYLINE_CHARS) == words_of(link, MAX_BYLINE_CHARS)
+    )
 
 
 def _others(words: set[str]) -> set[str]:

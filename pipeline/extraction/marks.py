@@ -46,9 +46,12 @@ _ABOUT_THE_AUTHOR = re.compile(
 _DIALOG_ROLES = frozenset({"dialog", "alertdialog", "navigation"})
 AUTHOR_PATH = re.compile(
     r"/(?:authors?|writers?|reporters?|autor(?:es|en|i)?|auteurs?|journalist[aes]?|yazar(?:lar)?|staff|by|contributors?|redakteure?|toimittajat?|forfattere?"
-    r"|skribent(?:er)?|penulis|periodistas?|giornalist[aei]|tac-?gia|redaktor(?:zy)?|columnistas?|columnists?|journalister|szerzok?|profiles?)"
+    r"|skribent(?:er)?|penulis|periodistas?|giornalist[aei]|tac-?gia|redaktor(?:zy)?|columnistas?|columnists?|journalister|szerzok?)"
     r"/[^/?#]|^/@[\w.-]+$"
 )
+
+PROFILE_PATH = re.compile(r"/profiles?/[^/?#]")
+"""An author's page, or that of somebody whom an article is about."""
 
 
 _KNOWN = frozenset(defs.tags) | frozenset(
@@ -124,7 +127,7 @@ def marks_of(tree: HtmlElement) -> Marks:
                             known.clear()
                         known[value] = sign
                 signs |= sign
-            elif name == "href" and tag == "a" and AUTHOR_PATH.search(value) is not None:
+            elif name == "href" and tag == "a" and (AUTHOR_PATH.search(value) or PROFILE_PATH.search(value)):
                 found.author_links.append(element)
             elif name == "title" and tag == "abbr":
                 signs |= _DATE

@@ -10,6 +10,7 @@ from lxml.html import HtmlElement
 
 _MAX_ABOVE, _MAX_OF_A_ROW = 40, 60
 _MAX_KEPT_CHARS = 300
+_NEARLY_ALL = 0.8
 _BESIDE = re.compile(
     r"(?:^|[\s_-])(?:related|recommend\w*|more-?(?:news|stories|from|on)|most-?(?:read|viewed|popular|commented)|trending|popular|latest(?:-?news)?|comments?(?:-?list)?"
     r"|disqus|sidebar|side-?bar|rail|promo\w*|teasers?|read-?(?:also|more|next)|see-?also|also-?read|up-?next|footer|newsletter|subscribe|signup"
@@ -50,7 +51,7 @@ def beside_the_article(element: HtmlElement) -> bool:
             "liveblogupdate",
         ):
             return True
-        if one.tag == "article" and (_is_inner(one) or is_card(one)):
+        if one.tag == "article" and (_is_inner(one) or _is_card(one)):
             return True
     return False
 
@@ -89,7 +90,7 @@ def _is_inner(article: HtmlElement) -> bool:
     return any(one.tag == "article" for one in above(parent)) if parent is not None else False
 
 
-def is_card(article: HtmlElement) -> bool:
+def _is_card(article: HtmlElement) -> bool:
     """Whether it is another article's teaser: it has no <h1>, though the page has one, and its heading is a link."""
     if next(article.iter("h1"), None) is not None or next(article.getroottree().iter("h1"), None) is None:
         return False
@@ -97,6 +98,19 @@ def is_card(article: HtmlElement) -> bool:
     return heading is not None and (
         next(heading.iter("a"), None) is not None or any(one.tag == "a" for one in above(heading))
     )
+
+
+def is_teaser(article: HtmlElement) -> bool:
+    """Whether its heading, of which all words are a link, leads to another page. The outlet may have the page's <h1>."""
+    if not _is_card(article):
+        return False
+    heading = next(article.iter("h2", "h3", "h4", "h5"))
+    link = next(heading.iter("a"), None)
+    if link is None:
+        link = next(one for one in above(heading) if one.tag == "a")
+    elif len("".join(link.itertext()).strip()) < _NEARLY_ALL * len("".join(heading.itertext()).strip()):
+        return False
+    return not (link.get("href") or "#").startswith("#")
 
 
 def remove(element: HtmlElement) -> None:

@@ -25,6 +25,7 @@ _BLOCKS = frozenset({"p", "div", "section", "blockquote", "aside", "h2", "h3", "
 _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
 _BOXES = frozenset({"div", "section", "aside"})
 _LONG_LINK_CHARS = 70
+_HEADLINE_WORDS = 5
 _MAX_WORD_CHARS = 40
 _FIGURE = re.compile(r"\d")
 _PERIOD_END = re.compile(r"[.。۔।:;,]['\"”’»)\]]*$")
@@ -178,9 +179,10 @@ def _is_labelled(block: HtmlElement, words: str) -> bool:
     if _PERIOD_END.search(linked) or not folded(linked):
         return False
     if is_label(label) or all(_is_card(link) for link, _ in links):
-        return True
+        # Words behind a picture's link may be what the picture is about: an age and a profession, a prize.
+        return is_label(label) or _starts_with(block, label) or all(_has_heading(link) for link, _ in links)
     marked = (
-        (len(links) > 1 or block.tag in _BOXES)
+        (len(links) > 1 or (block.tag in _BOXES and len(linked.split()) >= _HEADLINE_WORDS))
         and len(label) <= _MAX_LABEL_CHARS
         and _LABEL_END.search(label) is not None
     )
@@ -190,6 +192,10 @@ def _is_labelled(block: HtmlElement, words: str) -> bool:
 def _is_card(link: HtmlElement) -> bool:
     """Whether a link is another article's teaser: its headline is a heading, or stands beside a picture."""
     return not (link.get("href") or "#").startswith("#") and next(link.iter("img", *_HEADINGS), None) is not None
+
+
+def _has_heading(link: HtmlElement) -> bool:
+    return next(link.iter(*_HEADINGS), None) is not None
 
 
 def _starts_with(block: HtmlElement, label: str) -> bool:
