@@ -55,10 +55,11 @@ class _Folding(dict[int, str]):
 
 _folding = _Folding()
 _VIRAMA = "\u094d"
-_NASALS = regex.compile(
-    rf"(?:ङ(?={_VIRAMA}[क-घ])|ञ(?={_VIRAMA}[च-झ])|ण(?={_VIRAMA}[ट-ढ])|न(?={_VIRAMA}[त-ध])|म(?={_VIRAMA}[प-भ])){_VIRAMA}"
-)
-"""A nasal before a consonant of its own class, which is also written as a dot above: हिन्दी, हिंदी."""
+_NASALS = regex.compile(f"[ङञणनम]{_VIRAMA}")
+"""A nasal without a vowel, which before a consonant of its class is also written as a dot above: हिन्दी, हिंदी.
+
+All of them are folded, whatever follows, so that a word that a wildcard cuts behind one (हिन्*) is folded as whole words are.
+"""
 
 
 def fold(word: str) -> str:
