@@ -102,7 +102,7 @@ def test_an_articles_score_by_rule(
     page = shown(as_reader.get("/topics/of/floods", params={"article": articles[which]}))
     assert f"<b>{score}</b>, threshold 2" in page
     assert verdict in page
-    assert ("a flood" in page.split("What the score")[1].split("</table>")[0]) is (which == "flood")
+    assert ("a flood" in page.split("How the score")[1].split("</table>")[0]) is (which == "flood")
 
 
 def test_an_article_that_is_not_there(as_reader: TestClient) -> None:
