@@ -186,6 +186,7 @@ def test_what_is_pure_imports_only_what_is_pure(pure: str) -> None:
         "core.charset",
         "core.durations",
         "core.html_tokens",
+        "core.memo",
         "core.normal",
         "core.package_data",
         "pipeline.elements",

@@ -405,12 +405,14 @@ def _drop_furniture(tree: HtmlElement, marks: Marks) -> None:
 
 def _drop_teasers(tree: HtmlElement) -> None:
     """Remove other articles' teasers from a page whose own text is longer: else they may be what it is about."""
-    teasers = [one for one in tree.iter("article") if is_teaser(one) and _line_of(one, _MAX_NOTE_BOX_CHARS)]
+    teasers = {
+        one: words for one in tree.iter("article") if is_teaser(one) and (words := _line_of(one, _MAX_NOTE_BOX_CHARS))
+    }
     if not teasers:
         return
     inside = frozenset(paragraph for one in teasers for paragraph in one.iter("p"))
     around = sum(len(_line_of(one)) for one in tree.iter("p") if one not in inside)
-    if around > sum(len(_line_of(one)) for one in teasers):
+    if around > sum(map(len, teasers.values())):
         for one in teasers:
             remove(one)
 

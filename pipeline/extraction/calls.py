@@ -96,10 +96,12 @@ def without_consent(lines: Sequence[str]) -> list[str]:
     while begin < end and _asks_for_consent(lines[begin]):
         begin += 1
     at = end
-    while at > begin and (_asks_for_consent(lines[at - 1]) or len(lines[at - 1]) < _NO_END_CHARS):
+    while at > begin:
         at -= 1
         if _asks_for_consent(lines[at]):
             end = at
+        elif len(lines[at]) >= _NO_END_CHARS:
+            break
     return list(lines[begin:end]) if begin < end else list(lines)
 
 

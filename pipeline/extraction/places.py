@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from lxml.html import HtmlElement
 
+from core.memo import kept
+
 _MAX_ABOVE, _MAX_OF_A_ROW = 40, 60
-_MAX_KEPT_CHARS = 300
 _NEARLY_ALL = 0.8
 _BESIDE = re.compile(
     r"(?:^|[\s_-])(?:related|recommend\w*|more-?(?:news|stories|from|on)|most-?(?:read|viewed|popular|commented)|trending|popular|latest(?:-?news)?|comments?(?:-?list)?"
@@ -71,7 +71,7 @@ def _holds_facts(element: HtmlElement) -> bool:
 def is_named_beside(element: HtmlElement) -> bool:
     """Whether the element's names are those of boxes beside an article: "related", "sidebar", "newsletter" …"""
     name = f"{element.get('class') or ''} {element.get('id') or ''}"
-    return len(name) > 1 and (_known_beside(name) if len(name) <= _MAX_KEPT_CHARS else _is_beside(name))
+    return len(name) > 1 and _known_beside(name)
 
 
 def _is_beside(name: str) -> bool:
@@ -79,7 +79,7 @@ def _is_beside(name: str) -> bool:
 
 
 # The boxes around an article's facts are asked about for each of them.
-_known_beside = lru_cache(maxsize=4_096)(_is_beside)
+_known_beside = kept(_is_beside, most=4_096, longest=300)
 
 
 def _is_inner(article: HtmlElement) -> bool:

@@ -178,9 +178,11 @@ def _is_labelled(block: HtmlElement, words: str) -> bool:
     linked = " ".join(line for _, line in links)
     if _PERIOD_END.search(linked) or not folded(linked):
         return False
-    if is_label(label) or all(_is_card(link) for link, _ in links):
+    if is_label(label):
+        return True
+    if all(_is_card(link) for link, _ in links):
         # Words behind a picture's link may be what the picture is about: an age and a profession, a prize.
-        return is_label(label) or _starts_with(block, label) or all(_has_heading(link) for link, _ in links)
+        return _starts_with(block, label) or all(_has_heading(link) for link, _ in links)
     marked = (
         (len(links) > 1 or (block.tag in _BOXES and len(linked.split()) >= _HEADLINE_WORDS))
         and len(label) <= _MAX_LABEL_CHARS

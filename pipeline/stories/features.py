@@ -35,10 +35,11 @@ from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, WORDS_ACR
 from pipeline.stories.identity import FIELDS, IDENTITY_CHARS, NO_MARK, TITLE_CHARS, fields_of, identity_of
 from pipeline.stories.words import FUNCTION_WORDS, FUNCTION_WORDS_UNSPACED
 from pipeline.text.agencies import agency_name, find_agency
+from pipeline.text.arrays import distinct
 from pipeline.text.characters import one_spelling
 from pipeline.text.difference import settled
 from pipeline.text.encoder import Vector
-from pipeline.text.fingerprint import PERMUTATIONS, different, is_unspaced, shingle_hashes, signature
+from pipeline.text.fingerprint import PERMUTATIONS, is_unspaced, shingle_hashes, signature
 
 SETTLED_CHARS = 200_000
 HEAD_SHINGLES = 120
@@ -115,7 +116,7 @@ def features(title: str, text: str, language: str | None = None, vector: Vector 
     made["agency"] = find_agency(text)
     made["settled"] = _digest(settled(title), settled(text[:SETTLED_CHARS]), str(max(len(text) - SETTLED_CHARS, 0)))
     hashes = shingle_hashes(text)
-    shingles = different(hashes)
+    shingles = distinct(hashes)
     head: list[int] = []
     if minima := signature(shingles):
         made["shingles"] = len(shingles)

@@ -17,9 +17,10 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from typing import NamedTuple
 
+from core.memo import kept
 from core.package_data import package_toml
 from core.query.folding import fold
 from pipeline.stories.words import SIGNS
@@ -279,13 +280,8 @@ def spoken_numbers(text: str, language: str | None) -> Iterator[Spoken]:
 
 _Tokens = list[tuple[int, int, str]]
 
-_LONGEST_KEPT = 40
-_kept_folded = lru_cache(maxsize=32_768)(fold)
-
-
-def _folded(word: str) -> str:
-    """``fold``, kept for words of usual length: the same ones come in many articles."""
-    return _kept_folded(word) if len(word) <= _LONGEST_KEPT else fold(word)
+# The same words come in many articles.
+_folded = kept(fold, most=32_768, longest=40)
 
 
 def _tokens(text: str) -> _Tokens:

@@ -33,6 +33,7 @@ from pipeline.stories.similarity import (
     are_one_event,
     best_story,
 )
+from pipeline.text.arrays import distinct, starts
 from pipeline.text.blas import one_thread
 
 __all__ = ["COPY_AT", "IndexEntry", "StoryIndex"]
@@ -197,7 +198,7 @@ class StoryIndex:
         stories = list(dict.fromkeys(columns.stories[slots[order[near[order] >= JOIN_AT]]].tolist()))[:MAX_STORIES]
         told = self._members(stories, own, question.as_of)
         # All at once, since most of the cost of a comparison does not depend on the number of rows.
-        question.compare(_distinct(np.concatenate(told)))
+        question.compare(distinct(np.concatenate(told)))
         best: tuple[float, int] | None = None
         for members in told:
             each = question.scores(members)
@@ -215,7 +216,7 @@ class StoryIndex:
         members = []
         for number in range(len(stories)):
             # An entry that was moved to a story twice is listed there twice.
-            several = _distinct(held[by == number])
+            several = distinct(held[by == number])
             members.append(several[self._latest_versions(several)][-MAX_MEMBERS:])
         return members
 
@@ -306,7 +307,7 @@ class StoryIndex:
         if language is not None:
             found, by_key = self._in_language(found, by_key, language)
         seen = self._visible(found, own, as_of)
-        return _distinct(_rarest(found[seen], by_key[seen], keys, most)[0])
+        return distinct(_rarest(found[seen], by_key[seen], keys, most)[0])
 
     def _in_language(self, found: Slots, by: Slots, language: int) -> tuple[Slots, Slots]:
         same = self._columns.languages.take(found) == language
@@ -326,13 +327,13 @@ class StoryIndex:
         found = np.concatenate((alike, others))
         order = found.argsort(kind="stable")
         found = found[order]
-        starts = _starts(found)
-        slots: Slots = found[starts]
+        begins = starts(found)
+        slots: Slots = found[begins]
         if len(slots) <= MAX_NEAR:
             return slots
         rarities = self._frequencies.rarity(np.asarray(terms + keys, np.uint32))
         shared = rarities[np.concatenate((by_term, by_key + len(terms)))[order]]
-        weight = np.add.reduceat(shared, starts)
+        weight = np.add.reduceat(shared, begins)
         nearest: Slots = slots[weight >= np.partition(weight, -MAX_NEAR)[-MAX_NEAR]]
         return nearest
 
@@ -371,7 +372,7 @@ def _rarest(found: Slots, by_key: Slots, keys: list[int], most: int) -> tuple[Sl
 
     All slots of a key are taken or none; the first key with a slot is always taken.
     """
-    if len(found) <= most or len(_distinct(found)) <= most:
+    if len(found) <= most or len(distinct(found)) <= most:
         return found, by_key
     counts = np.bincount(by_key, minlength=len(keys)).tolist()
     taken: list[int] = []
@@ -385,20 +386,6 @@ def _rarest(found: Slots, by_key: Slots, keys: list[int], most: int) -> tuple[Sl
     rarest[taken] = True
     kept = rarest[by_key]
     return found[kept], by_key[kept]
-
-
-def _distinct(slots: Slots) -> Slots:
-    """The slots in ascending order, each once; for these few, several times as fast as ``np.unique``."""
-    ordered = np.sort(slots)
-    found: Slots = ordered[_starts(ordered)]
-    return found
-
-
-def _starts(ordered: Slots) -> Slots:
-    """Where each value begins in an array in ascending order."""
-    new = np.ones(len(ordered), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    return new.nonzero()[0]
 
 
 _FEWEST_TERMS = 6

@@ -12,13 +12,14 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache
 from typing import Literal, NamedTuple
 
 import jdatetime
 import nepali_datetime
 from hijridate import Hijri
 
+from core.memo import kept
 from core.normal import normalized
 from core.package_data import package_toml
 from pipeline.text.characters import folded
@@ -32,7 +33,6 @@ _BY_LANGUAGE = {
 }
 
 _BUDDHIST = 543
-_KEPT_CHARS = 60
 # Years of news in each calendar: 1990 to 2035.
 _JALALI_YEARS, _ISLAMIC_YEARS, _BUDDHIST_YEARS = range(1369, 1415), range(1410, 1458), range(2533, 2579)
 _ETHIOPIAN_YEARS, _BIKRAM_YEARS = range(1982, 2028), range(2047, 2093)
@@ -50,18 +50,14 @@ class Month(NamedTuple):
     calendar: Calendar = "gregorian"
 
 
-def key(words: str) -> str:
-    """The lookup key of names of months and day periods: folded, without accents and apostrophes."""
-    return _known_key(words) if len(words) <= _KEPT_CHARS else _key(words)
-
-
 def _key(words: str) -> str:
     plain = normalized("NFD", folded(words.replace("\u200c", " ")))
     return " ".join("".join(char for char in plain if not unicodedata.combining(char)).split())
 
 
 # The same few words stand beside dates on every page.
-_known_key = lru_cache(maxsize=4_096)(_key)
+key = kept(_key, most=4_096, longest=60)
+"""The lookup key of names of months and day periods: folded, without accents and apostrophes."""
 
 
 @cache

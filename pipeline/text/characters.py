@@ -7,8 +7,8 @@ blank lines to one. Applying it again changes nothing.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
+from core.memo import kept
 from core.normal import normalized
 
 # Invisible formatting: soft hyphen, zero-width space, word joiner, BOM, direction marks, C0 and C1 controls, noncharacters.
@@ -62,11 +62,6 @@ def normal_line(text: str) -> str:
     return " ".join(normal_text(text).split())
 
 
-def folded(text: str) -> str:
-    """The words of ``text`` in one form, separated by spaces, so that texts that read the same compare equal."""
-    return _known_folded(text) if len(text) <= _KEPT_FOLDED_CHARS else _folded(text)
-
-
 def _folded(text: str) -> str:
     if not text.isascii():
         for sign in _COMMON_SIGNS:
@@ -78,7 +73,8 @@ def _folded(text: str) -> str:
 
 
 # Extraction compares the lines of a page with each other in several steps, and the pages of an outlet share many lines.
-_known_folded = lru_cache(maxsize=2_048)(_folded)
+folded = kept(_folded, most=2_048, longest=_KEPT_FOLDED_CHARS)
+"""The words of a text in one form, separated by spaces, so that texts that read the same compare equal."""
 
 
 def one_spelling(text: str) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rensa import RMinHash
 
+from pipeline.text.arrays import distinct
 from pipeline.text.characters import folded
 
 PERMUTATIONS = 128
@@ -36,7 +37,7 @@ _UNSPACED = re.compile(r"[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u
 
 def fingerprint(text: str) -> bytes:
     """The signature: 128 little-endian 32-bit values; b"" for a text of fewer than ``MIN_SHINGLES`` shingles."""
-    return signature(different(shingle_hashes(text)))
+    return signature(distinct(shingle_hashes(text)))
 
 
 def shingle_hashes(text: str) -> NDArray[np.uint64]:
@@ -45,16 +46,8 @@ def shingle_hashes(text: str) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join([hashed(shingle, digest_size=8).digest() for shingle in shingles]), "<u8")
 
 
-def different(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The different hashes, in ascending order. ``np.unique`` takes a hash table, several times as long."""
-    ordered = np.sort(hashes)
-    first = np.ones(len(ordered), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return ordered[first]
-
-
 def signature(hashes: NDArray[np.uint64]) -> bytes:
-    """The signature of a text. ``hashes``: its ``different`` ones."""
+    """The signature of a text. ``hashes``: its ``distinct`` ones."""
     if len(hashes) < MIN_SHINGLES:
         return b""
     matrix = RMinHash.digest_matrix_from_token_hash_sets([hashes.tolist()], PERMUTATIONS, _SEED)
