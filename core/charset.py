@@ -8,8 +8,8 @@ Labels have the meaning that browsers give them (WHATWG Encoding Standard): ``is
 ``gb2312`` means GB 18030. Text that was decoded with a wrong charset before it was written as UTF-8 is repaired
 (``core.mojibake``).
 
-The guess is charset-normalizer's, limited to the charsets that real pages use and to those that fit the share of
-letters beyond ASCII: most (Cyrillic, Arabic, Chinese …) or few (accents of a Latin script).
+The guess (``core.charset_guess``) is limited to the charsets that real pages use and to those that fit the share of letters
+beyond ASCII: most (Cyrillic, Arabic, Chinese …) or few (accents of a Latin script).
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import codecs
 import re
 from typing import NamedTuple
 
-from charset_normalizer import from_bytes
-
+from core.charset_guess import Likely, cheapest, cost
 from core.mojibake import mended
 
 DEFAULT = "cp1252"
@@ -88,17 +87,19 @@ _TEXTS = re.compile(
 
 _MARKUP = re.compile(rb"<(script|style)\b.*?</\1\s*>|<[^<>]{0,2000}>|&#?\w{1,10};", re.DOTALL | re.IGNORECASE)
 _LEAST = 6
-"""Fewer bytes beyond ASCII prove nothing: an accent, a dash."""
+"""Fewer words, or bytes, beyond ASCII prove nothing."""
+_LEAST_DENIED = 2
+"""With fewer bytes beyond ASCII, a label is not doubted."""
 
-_LATIN = ["cp1252", "cp1250", "cp1254", "iso8859_2", "cp1257"]
+_LATIN = ["cp1252", "cp1250", "cp1254", "iso8859_2", "cp1257", "iso8859_13"]
 _OTHERS = [
     *("cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5", "mac_cyrillic"),
     *("cp1256", "cp1255", "cp1253", "iso8859_6", "iso8859_7", "iso8859_8", "cp874"),
     *("gb18030", "big5", "cp932", "euc_jp", "cp949", "euc_kr"),
 ]
 _KANA = re.compile("[\u3041-\u30ff]")
-# Signs that occur inside words if Central European letters were read as Western ones.
-_ODD = re.compile(r"(?<=[a-z])[¹³¿¡¥£¼¾º¦¶±](?=[a-z])|(?<=[a-z])[¹³¿](?=\b)")
+_EVIDENCE_BITS = 15
+"""A label of Western text is rejected if another charset makes the text this much more probable: 2¹⁵ times."""
 
 # Windows' form of a charset of ISO 8859, which has letters and quotes in place of control characters.
 _OF_WINDOWS = {
@@ -110,8 +111,6 @@ _OF_WINDOWS = {
 }
 _C1 = re.compile(rb"[\x80-\x9f]")
 
-_TURKISH = re.compile("[þðýÞÐÝ]")
-_ACUTE = re.compile("[áíóúæÁÍÓÚÆ]")
 _ONE_BYTE = re.compile(r"koi8-[ru]|cp866|mac-cyrillic|cp125[013-7]|iso8859-(?:2|5|6|7|8|15)|cp874")
 _LEAST_WORD = 3
 _WORD = re.compile(r"[^\W\d_]+")
@@ -222,19 +221,14 @@ def _scripts_of(word: str) -> int:
 
 
 def _not_western(data: bytes) -> str | None:
-    """Another charset for text that a template declares as Latin 1.
-
-    The text has more letters beyond ASCII than any Western one, or signs that are Central European or Turkish letters.
-    """
+    """Another charset, if text that is declared as Latin 1, as templates declare it by default, is far more probable in it."""
     sample = _sample(data)
-    if (eastern := _other_latin(sample)) is not None:
-        return eastern
-    beyond = sum(byte > 0xBF for byte in sample)
-    letters = beyond + sum(chr(byte).isalpha() for byte in sample if byte < 128)
-    if beyond < _LEAST * 4 or beyond * 2 < letters:
+    if sum(byte > 127 for byte in sample) < _LEAST_DENIED:
         return None
-    guessed = guess_charset(data)
-    return guessed if guessed in _OTHERS else None
+    found, declared = _cheapest(sample), cost(sample, DEFAULT)
+    if found is None or (declared is not None and declared - found.quarter_bits < _EVIDENCE_BITS * 4):
+        return None
+    return found.codec
 
 
 def codec_of(label: str) -> str | None:
@@ -258,36 +252,25 @@ def binary_kind(body: bytes) -> str | None:
 
 def guess_charset(data: bytes) -> str:
     """Python's name of the most likely codec of the text; Windows-1252 if there is no evidence. Reads 8 KB of text."""
-    sample = _sample(data)
+    found = _cheapest(_sample(data))
+    return DEFAULT if found is None else found.codec
+
+
+def _cheapest(sample: bytes) -> Likely | None:
     beyond = sum(byte > 127 for byte in sample)
+    if not beyond:
+        return None
     letters = beyond + sum(chr(byte).isalpha() for byte in sample if byte < 128)
-    if beyond < _LEAST:
-        return DEFAULT
     if beyond * 3 < letters:
-        if (eastern := _other_latin(sample, least=1)) is not None:
-            return eastern
-        return _best(sample, _LATIN) or DEFAULT
+        return cheapest(sample, _LATIN)
+    if beyond < _LEAST:
+        return None
     for name in ("euc_jp", "cp932"):
         # Kana are a fifth of Japanese text and of no other; Korean charsets can read them as syllables.
-        try:
-            text = sample.decode(name)
-        except UnicodeDecodeError:
-            continue
-        if len(_KANA.findall(text)) * 5 > sum(not char.isascii() for char in text):
-            return name
-    return _best(sample, _OTHERS) or DEFAULT
-
-
-def _other_latin(sample: bytes, *, least: int = _LEAST) -> str | None:
-    """The charset of a text in Latin letters, by the odd signs in it if it is read as a Western one; None without these."""
-    western = sample.decode("cp1252", "replace")
-    if len(_ODD.findall(western)) >= least:
-        return _best(sample, ["cp1250", "iso8859_2"]) or "cp1250"
-    turkish = len(_TURKISH.findall(western))
-    # Icelandic has these letters too, along with vowels with acute accents.
-    if turkish >= least and len(_ACUTE.findall(western)) * 4 < turkish:
-        return "cp1254"
-    return None
+        text = sample.decode(name, "replace")
+        if len(_KANA.findall(text)) * 5 > sum(not char.isascii() for char in text) and (bits := cost(sample, name)):
+            return Likely(name, bits)
+    return cheapest(sample, _OTHERS)
 
 
 def _own_labels(data: bytes) -> list[str]:
@@ -317,16 +300,6 @@ def _is_damaged_utf8(data: bytes) -> bool:
     start = data[:100_000]
     lost = start.decode("utf-8", "replace").count("\ufffd")
     return lost * 3 < sum(byte > 0xBF for byte in start)
-
-
-def _best(sample: bytes, names: list[str]) -> str | None:
-    matches = from_bytes(sample, cp_isolation=names, steps=4, chunk_size=512)
-    best = matches.best()
-    if best is None:
-        return None
-    # Among equals, the first in our list: the library's own order is alphabetical.
-    equals = {one.encoding for one in matches if (one.chaos, one.coherence) == (best.chaos, best.coherence)}
-    return next((name for name in names if name in equals), best.encoding)
 
 
 def _sample(data: bytes) -> bytes:

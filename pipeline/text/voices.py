@@ -82,7 +82,7 @@ def _worth(lists: Sequence[Sequence[str]], points: int) -> dict[str, _Worth]:
 
 @cache
 def _voices() -> Mapping[str, _Voice]:
-    return {script: _Voice(languages) for script, languages in package_toml("pipeline.text", "voices.toml").items()}
+    return {script: _Voice(languages) for script, languages in package_toml("core", "voices.toml").items()}
 
 
 def points(text: str, script: str) -> dict[str, int]:
