@@ -10,7 +10,7 @@ mean of their script and the letters of ``voices.toml``. Costs are whole numbers
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 from unicodedata import combining
@@ -57,7 +57,7 @@ def cost(sample: bytes, codec: str) -> int | None:
 
 
 @lru_cache(maxsize=1)
-def _languages() -> list[Mapping[str, int]]:
+def _languages() -> Sequence[Mapping[str, int]]:
     """For each language: what each letter costs."""
     counts = {name: _letters(profile["freq"]) for name, profile in package_json("langdetect", "profiles").items()}
     found = [_costs(letters) for letters in counts.values()]

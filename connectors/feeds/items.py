@@ -64,13 +64,13 @@ class ParsedFeed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_items(drafts: Iterable[FeedItem], feed_url: str) -> tuple[FeedItem, ...]:
-    """Give drafts their keys and addresses; duplicates are left out.
+    """Give drafts their keys and addresses; duplicates are left out, and so are those without title, text and address.
 
     A draft's ``key`` is empty, and its ``url`` if it has none. A guid that several items share with different links
     does not identify them; then the link counts too. A guid with one link and three titles means nothing, nor does a
     link that several items share with different titles.
     """
-    drafts = list(drafts)
+    drafts = [draft for draft in drafts if draft.title or draft.summary or draft.content or draft.url]
     same = Counter((guid, url) for guid, url, _ in {(draft.guid, draft.url, draft.title) for draft in drafts})
     drafts = [
         msgspec.structs.replace(draft, guid=None) if draft.guid and same[draft.guid, draft.url] > 2 else draft

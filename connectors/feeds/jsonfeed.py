@@ -52,7 +52,7 @@ def parse_json_feed(text: str, *, url: str) -> ParsedFeed:
     if bad := len(entries) - len(objects):
         notes.append(f"{bad} items are not objects: left out")
     if len(items) < len(objects):
-        notes.append(f"{len(objects) - len(items)} repeated items left out")
+        notes.append(f"{len(objects) - len(items)} repeated or empty items left out")
     number = version.rpartition(_VERSION)[2].strip("/").replace(".", "")
     return ParsedFeed(
         format=f"json{number if number.isdigit() else ''}",

@@ -72,7 +72,7 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
     if without := sum(not item.fetchable for item in items):
         notes.append(f"{without} of {len(items)} items have no link")
     if len(items) < len(entries):
-        notes.append(f"{len(entries) - len(items)} repeated items left out")
+        notes.append(f"{len(entries) - len(items)} repeated or empty items left out")
     return ParsedFeed(
         format=str(parsed.get("version") or "xml"),
         title=_title(about),
@@ -129,8 +129,10 @@ def _drafts(entries: list[Any], url: str, authors: tuple[str, ...]) -> Iterator[
 
 def _link(entry: Any, base: str) -> str:
     guid = entry.get("id")
-    if address := web_address(_joined(base, entry.get("link"))):
-        return link_target(address)
+    # Behind FeedBurner, ``link`` leads to its redirects, which answer no more.
+    for link in (entry.get("feedburner_origlink"), entry.get("link")):
+        if address := web_address(_joined(base, link)):
+            return link_target(address)
     for part in entry.get("content") or ():
         if part.get("src") and (address := web_address(_joined(base, part["src"]))):
             return address
