@@ -24,7 +24,8 @@ from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 from trafilatura.settings import Extractor
 
-from pipeline.extraction.bylines import clean_authors, lines_as_bylines
+from pipeline.extraction.byline_lines import lines_as_bylines
+from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.calls import without_calls, without_consent
 from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.facts import PageFacts

@@ -44,18 +44,21 @@ EDITORS = phrases_of(_DATA["editors"])
 _LABELS = phrases_of(_DATA["labels"]) | phrases_of(_DATA["before"])
 
 
-def _alternatives(listed: str) -> str:
+def alternatives(listed: str) -> str:
+    """A pattern for any of the phrases of a list divided by bars, the longest first."""
     phrases = {" ".join(phrase.split()) for phrase in listed.split("|") if phrase.strip()}
     return "|".join(re.escape(phrase).replace(r"\ ", r"\s+") for phrase in sorted(phrases, key=len, reverse=True))
 
 
 _IN_BRACKETS = re.compile(r"(?<!\s)\s*+[(\[（][^()\[\]（）]{0,60}[)\]）]")
 _COLON = r"\s*[:：●•|/／・＝=]\s*"
-LABEL = re.compile(rf"^(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])}){_COLON}", re.IGNORECASE)
-_BEFORE = re.compile(rf"^(?:{_alternatives(_DATA['before'])})\s+(?=\S)", re.IGNORECASE)
+LABEL = re.compile(rf"^(?:{alternatives(_DATA['labels'] + '|' + _DATA['before'])}){_COLON}", re.IGNORECASE)
+BEFORE = re.compile(rf"^(?:{alternatives(_DATA['before'])})\s+(?=\S)", re.IGNORECASE)
 _JOINTS = frozenset(_DATA["joints"])
 _ONTO_JOINTS = tuple(_DATA["onto_joints"])
 _ONTO_JOINT_NAMES = phrases_of(_DATA["onto_joint_names"])
+_MAX_ROLE_WORDS = 4
+_SURNAME_JOINTS = (" y ", " i ")
 _ROMANIAN = re.compile(r"^de\s(?=[^\W\d_]+[\s-][^\W\d_])(?=.*[ăĂșȘşŞțȚţŢ])", re.IGNORECASE)
 _JOINT = re.compile(
     rf"(?<!\s)\s++(?:{'|'.join(re.escape(joint) for joint in _DATA['joints'])})\s++|(?<!\s)\s*+[;、；&]\s*+|(?<!\s)\s++/\s++"
@@ -73,17 +76,16 @@ _IN_A_TOWN = re.compile(
     r"\s?(?:in|aus|à|en|em)\s(?:[^\W\d_]{1,30}[\s-]){1,3}(?:and|und|et|y|e)\s(?:[^\W\d_]{1,30}\s){2,3}(?:in|aus|à|en|em)\s"
 )
 _DUTCH = re.compile(r"\sin\s['’]t\s")
-_KOREAN = re.compile(r"^([\uac00-\ud7af]{2,5})\s*(?:기자|특파원|선임기자)\b.*")
+KOREAN = re.compile(r"^([\uac00-\ud7af]{2,5})\s*(?:기자|특파원|선임기자)\b.*")
 
 # h-card, hCard and hAtom: the author, and the name within.
 _MICROFORMAT = re.compile(r"(?:^|\s)(?:p-author|author\s+vcard|vcard\s+author)(?:\s|$)")
 _SAYS_NAME = re.compile(r"(?:^|\s)(?:p-name|fn)(?:\s|$)")
 _KOREAN_NAMES = re.compile(r"(?<=[\uac00-\ud7af])\s?·\s?(?=[\uac00-\ud7af]{2,4}(?:\s?(?:기자|특파원|선임기자)|\s?·|$))")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_LABEL_BEHIND = re.compile(rf"\s(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])})\s*[:：]", re.IGNORECASE)
 _ANY_LABELS = "|".join(_DATA[name] for name in ("labels", "before", "ending_labels", "pictures"))
-_NEXT_LABEL = re.compile(rf"\s(?:{_alternatives(_ANY_LABELS)}|[^\W\d_]{{2,14}})\s?[:：]", re.IGNORECASE)
-_MARKED_BEFORE = re.compile(rf"^(?:{_alternatives(_DATA['marked_before'])}){_COLON}(?=\S)", re.IGNORECASE)
+_NEXT_LABEL = re.compile(rf"\s(?:{alternatives(_ANY_LABELS)}|[^\W\d_]{{2,14}})\s?[:：]", re.IGNORECASE)
+_MARKED_BEFORE = re.compile(rf"^(?:{alternatives(_DATA['marked_before'])}){_COLON}(?=\S)", re.IGNORECASE)
 # "…, mit Material von dpa", "with files from …"; but "with Bob de Jong" names a second author: see _material_at.
 _WITH_MATERIAL = re.compile(
     r"[\s,]\s?(?:mit|with|avec|con|com|met|med|с|з)\s((?:[^\W\d_]{1,20}\s){1,3}?)(?:von|from|of|de|des|du|di|do|van|från|fra|af|от|від)\s",
@@ -92,11 +94,8 @@ _WITH_MATERIAL = re.compile(
 _ADDRESS = re.compile(r"^\S{1,80}@[\w.-]{3,80}(?:\s*\((.{1,80})\))?$")
 # "d'Artagnan", "dell'Orto": a small word written onto the name.
 _ELIDED = re.compile(r"[^\W\d_]{1,4}['’](?=[^\W\d_])")
-# As outlets of Taiwan write: the reporter and, behind a stroke, from where he reports.
-_TAIWANESE = re.compile("(?:^|\\s)(?:記者|记者)\\s?([\u3400-\u9fff]{2,3})\\s?[／/]")
-_NOTE_BEFORE = re.compile(r"\d|\w[:：]")
 _PICTURED = re.compile(
-    rf"(?:^|(?<=[\s,;|·•(]))(?:{_alternatives(_DATA['pictures'])})(?:{_COLON}|\s(?:by|von|par|de|di)\s)", re.IGNORECASE
+    rf"(?:^|(?<=[\s,;|·•(]))(?:{alternatives(_DATA['pictures'])})(?:{_COLON}|\s(?:by|von|par|de|di)\s)", re.IGNORECASE
 )
 _BY_AGENCY = re.compile(r"^([^/]{4,60})/([^/\s]{2,12})$")
 # "unserem Korrespondenten", "our correspondent in Cairo,": small words, and a role in any of its forms.
@@ -143,26 +142,12 @@ def _together(one: HtmlElement, other: HtmlElement) -> bool:
     return outer in above(other)
 
 
-def lines_as_bylines(lines: Iterable[str]) -> tuple[str, ...]:
-    """The names in the first line that begins as a byline does ("By …", "Автор: …")."""
-    for line in lines:
-        if len(line) > MAX_BYLINE_CHARS:
-            continue
-        if found := _KOREAN.match(line):
-            return (found[1],)
-        # A row of notes: "2026-11-29 10:20 来源：… 记者：…"
-        if (
-            not LABEL.match(line)
-            and (inner := _LABEL_BEHIND.search(line)) is not None
-            and _NOTE_BEFORE.search(line, 0, inner.start())
-        ):
-            line = line[inner.start() :].strip()
-        if (found := _TAIWANESE.search(line)) and not is_agency(found[1]):
-            return (found[1],)
-        begun = LABEL.match(line) or _BEFORE.match(line)
-        if begun and (found_names := clean_authors([line], shown=True)):
-            return found_names
-    return ()
+def is_role(part: str) -> bool:
+    """Whether the words are a person's function: "reporter", "envoyée spéciale"."""
+    words = [folded(word) for word in part.split()]
+    return folded(part) in _ROLES or (
+        0 < len(words) <= _MAX_ROLE_WORDS and not _ROLES.isdisjoint((words[0], words[-1]))
+    )
 
 
 def _origin(element: HtmlElement) -> str | None:
@@ -333,7 +318,11 @@ def _material_at(line: str) -> int:
 
 def _is_place(name: str, line: str) -> bool:
     one_word = " " not in name or (name[0].islower() and name.count(" ") == 1)  # "Geneva", "de Brasília"
-    return one_word and not has_unspaced(name) and line.rstrip(" .").endswith((f", {name}", f"، {name}"))
+    return (
+        one_word
+        and not has_unspaced(name)
+        and re.search(rf"[,،/]\s?{re.escape(name)}(?=[\s.]*(?:$|[–—|•·(-]|\d))", line) is not None
+    )
 
 
 def _parts(line: str, *, shown: bool) -> Iterator[str]:
@@ -356,7 +345,7 @@ def _parts(line: str, *, shown: bool) -> Iterator[str]:
         return
     if not shown and len(line) <= 120 and not _joined(line):
         if _is_name(line, shown=False):
-            yield _KOREAN.sub(r"\1", line)
+            yield KOREAN.sub(r"\1", line)
         return
     if shown and (cut := _CUT.search(line)):
         before = line[: cut.start()]
@@ -367,19 +356,32 @@ def _parts(line: str, *, shown: bool) -> Iterator[str]:
     # "By A. in Lethe; B. in Marnham": each part is cut by itself.
     if shown and ";" not in line and (clause := _CLAUSE.search(line)) and not _IN_A_TOWN.match(line, clause.start()):
         line = line[: clause.start()]
-    pieces = (one for piece in _JOINT.split(line) for one in _at_onto_joint(piece))
+    pieces = (one for piece in _split_at_joints(line) for one in _at_onto_joint(piece))
     for number, part in enumerate(part for piece in pieces for part in _by_commas(piece)):
         if number and _is_role_first(part):
             continue
         if shown and (clause := _CLAUSE.search(part)):
             part = part[: clause.start()]
         name = (
-            _without_agency(_without_role(_without_label(_KOREAN.sub(r"\1", part.strip(_AROUND)))))
+            _without_agency(_without_role(_without_label(KOREAN.sub(r"\1", part.strip(_AROUND)))))
             if shown
             else part.strip(_AROUND)
         )
         if _is_name(name, shown=shown):
             yield name
+
+
+def _split_at_joints(line: str) -> list[str]:
+    """The line split at the words and signs between names, but not within "Jordi Serra i Pla" and "Ana Ortega y Gasset"."""
+    pieces = _JOINT.split(line)
+    for place in range(len(pieces) - 1, 0, -1):
+        # Two surnames: behind a whole name, one word and nothing more.
+        first, second = pieces[place - 1].strip(), pieces[place].strip()
+        if " " in first and second and " " not in second:
+            whole = next((one for joint in _SURNAME_JOINTS if (one := f"{first}{joint}{second}") in line), None)
+            if whole is not None:
+                pieces[place - 1 : place + 1] = [whole]
+    return pieces
 
 
 def _at_onto_joint(piece: str) -> list[str]:
@@ -442,7 +444,7 @@ def _by_commas(piece: str) -> list[str]:
 
 def _without_label(line: str) -> str:
     for _ in range(3):
-        shorter = _BEFORE.sub("", LABEL.sub("", line, count=1), count=1)
+        shorter = BEFORE.sub("", LABEL.sub("", line, count=1), count=1)
         if shorter == line:
             break
         line = shorter

@@ -7,6 +7,7 @@ another article, a section heading).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -53,6 +54,7 @@ AUTHOR_RANKS: Mapping[str, int] = {
     "twitter": 45,  # twitter:label1 "Written by"
     "line": 40,  # a line that begins with "By"
     "json_ld_page": 30,
+    "row": 20,  # a name below the headline beside a role, an agency or the date, without a word before it
     "signature": 25,  # in the text itself: its dateline, "Reporting by", a label below it
 }
 ORGANISATION = -60
@@ -67,6 +69,7 @@ DATE_RANKS: Mapping[str, int] = {
     "visible": 40,  # a date with a label, or one in the lines at the headline
     "json_ld_page": 30,
     "microdata_thing": 25,  # of a book or film, which the page is about or only mentions
+    "dateline": 22,  # of the text, as press releases have it
     "address": 20,  # a day in the URL
 }
 """A flagged date loses to a plausible one of any rank."""
@@ -106,6 +109,8 @@ def _has_capitals_only(name: str) -> bool:
 
 
 _MIN_SHARE = 0.5
+_MIN_CHARS, _MIN_DENSE = 12, 7
+_DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{4}")
 
 
 def agree(one: str, other: str) -> bool:
@@ -114,7 +119,9 @@ def agree(one: str, other: str) -> bool:
     if not short:
         return False
     return short == long or (
-        len(short) >= 12 and len(short) >= _MIN_SHARE * len(long) and (long.startswith(short) or long.endswith(short))
+        len(short) >= (_MIN_DENSE if _DENSE.match(short) else _MIN_CHARS)
+        and len(short) >= _MIN_SHARE * len(long)
+        and (long.startswith(short) or long.endswith(short))
     )
 
 

@@ -18,10 +18,11 @@ from lxml.html import HtmlElement, HTMLParser, fromstring
 from core.charset import binary_kind, decode_bytes
 from core.errors import ExtractionError
 from pipeline.extraction.addresses import own_address
+from pipeline.extraction.authors import is_impersonal
 from pipeline.extraction.body import extract_body
 from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.candidates import AuthorClaim, Candidate, ranked_authors
-from pipeline.extraction.facts import PageFacts, is_impersonal, read_facts
+from pipeline.extraction.facts import PageFacts, read_facts
 from pipeline.extraction.marks import marks_of
 from pipeline.extraction.partial import ends_cut, shown_of
 from pipeline.extraction.shown import join_broken_lines

@@ -8,15 +8,13 @@ bounded, and no value is trusted to have the right type. The page is read, never
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from lxml.html import HtmlElement
 
-from pipeline.extraction.bylines import clean_authors, lines_as_bylines, marked_bylines
+from pipeline.extraction.authors import author_claims, or_signed, without_template
 from pipeline.extraction.candidates import AuthorClaim, Candidate, agree
 from pipeline.extraction.frame import NO_FRAME, Frame, frame_of
 from pipeline.extraction.jsonld import (
@@ -30,15 +28,13 @@ from pipeline.extraction.jsonld import (
     strings,
 )
 from pipeline.extraction.marks import Marks
-from pipeline.extraction.named_in_data import names_in_data
-from pipeline.extraction.names import is_desk
-from pipeline.extraction.near import lines_before_text, lines_near
+from pipeline.extraction.near import Near, lines_before_text, lines_near
 from pipeline.extraction.places import above, beside_the_article
-from pipeline.extraction.signatures import signatures
-from pipeline.extraction.times import shown_dates
-from pipeline.extraction.titles import without_outlet
+from pipeline.extraction.times import date_in_dateline, dates_in_lines, shown_dates
+from pipeline.extraction.titles import outlet_names, without_outlet
 from pipeline.extraction.values import MAX_VALUE_CHARS, as_paragraphs, distinct, plain_line, readable_line, words_of
 from pipeline.text.characters import folded, normal_line
+from pipeline.text.language import language_code
 
 _MAX_VALUES = 20
 _MAX_HEADINGS = 6
@@ -64,14 +60,6 @@ _MODIFIED_METAS = (
     "article:modified_time", "og:updated_time", "og:modified_time", "datemodified", "lastmod", "last-modified",
     "dcterms.modified", "dc.date.modified",
     "revised", "updated", "article:updated", "utime", "bt:moddate", "sailthru.lastmod", "weibo:article:update_at",
-)  # fmt: skip
-_AUTHOR_METAS = (
-    "author", "article:author", "article:author_name", "authors", "article.author", "dc.creator", "dcterms.creator",
-    "parsely-author", "sailthru.author", "byl",
-    "citation_author", "cxenseparse:author", "dcsext.author", "og:author", "og:article:author", "book:author",
-    "rnews:author", "creator", "analyticsattributes.author",
-    "bt:author", "content_author", "article-author", "mediator_author", "ga_author", "author_name", "authorname",
-    "sitecatalyst.author", "shareaholic:article_author_name",
 )  # fmt: skip
 _MAX_LABEL_CHARS, _MIN_HEADLINE_CHARS = 40, 6
 _MAY_BE_LABELS = ("span", "a", "strong", "b", "em", "i", "small", "div", "p", "mark", "sup")
@@ -138,16 +126,16 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
         },
     )
     bare = without_outlet(window, site_names, url, frame)
+    language = _language(tree, main, metas)
+    claims = author_claims(marks, data, main, page, without_template(metas, site_names), near, language_code(language))
     return PageFacts(
         titles=_titles(marks, url, main, metas, headings, window, bare),
         site_names=site_names,
         frame=frame,
-        authors=_or_signed(
-            _authors(marks, data, main, page, _without_template(metas, site_names), near), frame, marks, tree, near
-        ),
+        authors=or_signed(claims, frame, marks, tree, near, outlet_names(site_names, url), window),
         published=_candidates(one for one, role in dates if role == "published"),
         modified=_candidates(one for one, role in dates if role == "modified"),
-        language=_language(tree, main, metas),
+        language=language,
         descriptions=distinct(
             [*metas.get("og:description", ()), *metas.get("description", ()), *strings(main.get("description"))]
         ),
@@ -311,67 +299,8 @@ def _microdata(marks: Marks) -> Iterator[str]:
             yield text[:MAX_VALUE_CHARS]
 
 
-def _authors(
-    marks: Marks, data: LinkedData, main: Node, page: Node, metas: dict[str, list[str]], near: list[str]
-) -> Iterator[AuthorClaim]:
-    for node, origin in ((main, "json_ld"), (page, "json_ld_page")):
-        claims = [one for key in ("author", "creator") for one in names(data, node.get(key))]
-        persons = [one.text for one in claims if not one.organisation]
-        yield AuthorClaim(clean_authors(persons), origin)
-        yield AuthorClaim(clean_authors(one.text for one in claims if one.organisation), origin, organisation=True)
-    for origin, listed in marked_bylines(marks).items():
-        yield AuthorClaim(listed, origin)
-    for name in _AUTHOR_METAS:
-        if listed_names := metas.get(name):
-            yield AuthorClaim(clean_authors(listed_names), "meta")
-    yield AuthorClaim(clean_authors(_parsely(metas)), "meta")
-    for number in ("1", "2"):
-        label = next(iter(metas.get(f"twitter:label{number}", ())), "")
-        if label and lines_as_bylines([f"{label}: Ann Keel"]):
-            yield AuthorClaim(clean_authors(metas.get(f"twitter:data{number}", ())), "twitter")
-    yield AuthorClaim(lines_as_bylines(near), "line")
-
-
-def _or_signed(
-    claims: Iterator[AuthorClaim], frame: Frame, marks: Marks, tree: HtmlElement, near: list[str]
-) -> tuple[AuthorClaim, ...]:
-    """The claims, those of the outlet itself marked as such. If they name no person: who is named by the data of the page's
-    scripts and shown at the headline, and who signed the text.
-    """
-    told = tuple(claim._replace(organisation=True) if is_impersonal(claim.names, frame) else claim for claim in claims)
-    if any(claim.names and not claim.organisation for claim in told):
-        return told
-    if listed := names_in_data(near, (script.text or "" for script in tree.iter("script"))):
-        return (*told, AuthorClaim(listed, "line"))
-    return (*told, AuthorClaim(signatures(tree, marks), "signature"))
-
-
-def is_impersonal(listed: tuple[str, ...], frame: Frame) -> bool:
-    """Whether all the names are the outlet's or its desks'."""
-    return bool(listed) and all(frame.names_outlet(name) or is_desk(name) for name in listed)
-
-
-def _without_template(metas: dict[str, list[str]], site_names: tuple[str, ...]) -> dict[str, list[str]]:
-    """The metas without an author that is the outlet: a template writes its name there on each page."""
-    outlet = {folded(name) for name in site_names}
-    kept = [value for value in metas.get("author", ()) if folded(value) not in outlet]
-    return {**metas, "author": kept}
-
-
-def _parsely(metas: dict[str, list[str]]) -> list[str]:
-    """The author in a <meta> that holds JSON."""
-    for value in metas.get("parsely-page", ()):
-        try:
-            held: Any = json.loads(value)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(held, dict):
-            return strings(held.get("authors")) or strings(held.get("author"))
-    return []
-
-
 def _dates(
-    marks: Marks, metas: dict[str, list[str]], main: Node, page: Node, near: list[str]
+    marks: Marks, metas: dict[str, list[str]], main: Node, page: Node, near: Near
 ) -> list[tuple[Candidate, str]]:
     found: list[tuple[Candidate, str]] = []
     for node, origin in ((main, "json_ld"), (page, "json_ld_page")):
@@ -383,8 +312,12 @@ def _dates(
         found += [(Candidate(value, origin), "modified") for value in strings(node.get("dateModified"))]
     found += [(Candidate(value, "meta"), "published") for name in _DATE_METAS for value in metas.get(name, ())]
     found += [(Candidate(value, "meta"), "modified") for name in _MODIFIED_METAS for value in metas.get(name, ())]
-    shown = list(shown_dates(marks, near))
+    shown = list(shown_dates(marks, near.lines)) or [
+        one for one in dates_in_lines(near.notes_behind) if len(one.value) <= _MAX_LABEL_CHARS
+    ]
     found += [(Candidate(one.value, one.origin), one.role) for one in shown if one.role != "unknown"]
+    if not shown and not found and (day := date_in_dateline(near.first)):
+        found.append((Candidate(day, "dateline"), "published"))
     # A date without a role is the publication's only if none beside it is, and not if it repeats the modification.
     modified = {one.value for one in shown if one.role == "modified"}
     found += [

@@ -38,6 +38,7 @@ PARTICLES = frozenset(
         "zu",
         "zum",
         "y",
+        "i",
         "e",
         "bint",
         "abu",

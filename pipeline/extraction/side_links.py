@@ -8,13 +8,14 @@ documents look like that.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import islice
 
 from lxml.html import HtmlElement
 
 from pipeline.extraction.places import remove
 from pipeline.extraction.values import line_of
-from pipeline.text.boilerplate import is_label
+from pipeline.text.boilerplate import announces_others, is_label
 from pipeline.text.characters import folded
 
 _MAX_LABEL_CHARS = 30
@@ -24,8 +25,11 @@ _MAX_ELEMENTS = 40
 _BLOCKS = frozenset({"p", "div", "section", "blockquote", "aside", "h2", "h3", "h4", "h5"})
 _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
 _BOXES = frozenset({"div", "section", "aside"})
+_MAY_BE_LABELS = _HEADINGS | {"b", "strong", "span", "div", "p"}
+_MAX_HEADLINES, _MAX_HEADLINE_CHARS, _MAX_BOXES_ALIKE = 6, 160, 2
 _LONG_LINK_CHARS = 70
-_HEADLINE_WORDS = 5
+_HEADLINE_WORDS, _HEADLINE_DENSE = 3, 6
+_DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _MAX_WORD_CHARS = 40
 _FIGURE = re.compile(r"\d")
 _PERIOD_END = re.compile(r"[.。۔।:;,]['\"”’»)\]]*$")
@@ -46,8 +50,35 @@ def drop_side_links(tree: HtmlElement) -> None:
             remove(paragraph)
     for block, words in _small_blocks(tree):
         if _is_labelled(block, words) or _is_list_of_words(block):
+            around = block.getparent()
             remove(block)
+            # A heading above what is gone.
+            if around is not None and around.tag in _BOXES and len(around) == 1:
+                words = line_of(around, _MAX_LABEL_CHARS)
+                if words and words == line_of(around[0]) and not _PERIOD_END.search(words):
+                    remove(around)
+    boxes = {box: label for box in tree.iter("div", "section", "aside") if (label := _label_above_headlines(box))}
+    times = Counter(boxes.values())
+    for box, label in boxes.items():
+        if times[label] <= _MAX_BOXES_ALIKE:  # a template writes "Article content" above each part of the text
+            remove(box)
     _drop_lines(tree)
+
+
+def _label_above_headlines(box: HtmlElement) -> str:
+    """The known label that stands in a box in an element of its own, if there is nothing behind it but headlines, linked or
+    not: lines that don't end as sentences do.
+    """
+    if not 1 < len(box) <= _MAX_HEADLINES + 1 or (box.text or "").strip() or box[0].tag not in _MAY_BE_LABELS:
+        return ""
+    if (
+        any((one.tail or "").strip() for one in box)
+        or not (label := line_of(box[0], _MAX_LABEL_CHARS))
+        or not announces_others(label)
+    ):
+        return ""
+    lines = [line_of(part, _MAX_HEADLINE_CHARS) for part in box[1:]]
+    return label if all(line and not _PERIOD_END.search(line) for line in lines) else ""
 
 
 def _announced(heading: HtmlElement) -> bool:
@@ -184,11 +215,22 @@ def _is_labelled(block: HtmlElement, words: str) -> bool:
         # Words behind a picture's link may be what the picture is about: an age and a profession, a prize.
         return _starts_with(block, label) or all(_has_heading(link) for link, _ in links)
     marked = (
-        (len(links) > 1 or (block.tag in _BOXES and len(linked.split()) >= _HEADLINE_WORDS))
+        (len(links) > 1 or (block.tag in _BOXES and _may_be_headline(links, linked)))
         and len(label) <= _MAX_LABEL_CHARS
         and _LABEL_END.search(label) is not None
     )
     return marked and _starts_with(block, label)
+
+
+def _may_be_headline(links: list[tuple[HtmlElement, str]], linked: str) -> bool:
+    """Whether what a box links to may be an article: some words, and no address to write to or to call."""
+    if any((link.get("href") or "").startswith(("mailto:", "tel:")) for link, _ in links):
+        return False
+    return (
+        linked.startswith("#")
+        or len(linked.split()) >= _HEADLINE_WORDS
+        or len(_DENSE.findall(linked)) >= _HEADLINE_DENSE
+    )
 
 
 def _is_card(link: HtmlElement) -> bool:

@@ -6,7 +6,8 @@ import re
 
 from lxml.html import HtmlElement
 
-from pipeline.extraction.bylines import EDITORS, LABEL, MAX_BYLINE_CHARS, clean_authors, lines_as_bylines
+from pipeline.extraction.byline_lines import lines_as_bylines
+from pipeline.extraction.bylines import EDITORS, LABEL, MAX_BYLINE_CHARS, clean_authors
 from pipeline.extraction.marks import Marks
 from pipeline.extraction.names import is_agency, is_capitalised
 from pipeline.extraction.places import beside_the_article
@@ -31,6 +32,8 @@ _FROM = re.compile("[\u3400-\u9fff\u30a0-\u30ff]{1,10}[＝=]")
 _KOREAN_DATELINE = re.compile(
     r"^[(\[][\uac00-\ud7af]{1,10}=[^)\]]{1,20}[)\]]\s*((?:[\uac00-\ud7af]{2,4}[\s·,]{1,2}){1,4})(?:기자|특파원|선임기자)\s*="
 )
+# "Б.Энхтуяа", "J. M. Keel"
+_INITIALLED = re.compile(r"(?:[^\W\d_]\.\s?){1,3}[^\W\d_][\w’'-]{2,24}(?:-[^\W\d_]\w{1,24})?")
 _SIGNED_STYLE = re.compile(r"text-align\s{0,3}:\s{0,3}(?:right|end)")
 _STYLES = ("strong", "b", "em", "i")
 _MAX_SIGNATURE_CHARS, _SIGNATURE_WORDS = 60, range(2, 6)
@@ -104,7 +107,9 @@ def _labelled(marks: Marks) -> tuple[str, ...]:
 
 
 def _signed_by_form(paragraph: HtmlElement, line: str) -> tuple[str, ...]:
-    """A name alone in a last paragraph, set to the other side or in letters of its own."""
+    """A name alone in a last paragraph, with initials, set to the other side or in letters of its own."""
+    if _INITIALLED.fullmatch(line):
+        return () if beside_the_article(paragraph) else (line,)
     if not line or len(line) > _MAX_SIGNATURE_CHARS or len(line.split()) not in _SIGNATURE_WORDS:
         return ()
     if line[-1] in ".!?…:;" or any(char.isdigit() for char in line):

@@ -88,6 +88,11 @@ _DATA_NAME = re.compile(r"date|time|epoch|stamp|utc|publish|created|ts$")
 _MOMENT = re.compile(r"1\d{9}|1\d{12}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?\S{0,10}(?: [+-]\d{4})?")
 # The words before the digits of a date, or between those of two.
 _CHUNK = re.compile(r"[^\d\u0660-\u0669\u06f0-\u06f9]+")
+# A place, and behind a comma a date with its year; an agency in brackets or strokes; a dash. Nothing of it ends a sentence.
+_DATELINE = re.compile(
+    r"[(（]?[^\W\d_][^\d!?;:]{1,50}?,\s((?:[^\W\d_]{3,12}\.?\s\d{1,2},?\s\d{4}|\d{1,2}\.?\s(?:de\s)?[^\W\d_]{3,12}\.?\s(?:de\s)?\d{4}"
+    r"|\d{1,2}[./]\d{1,2}[./]\d{4}))[)）]?\s*(?:[(/（][^()/（）]{2,40}[)/）]\s*)?(?:--|[–—:-])\s"
+)
 _BAR = re.compile(r"\s[|–—-]\s")
 _TIME_ONLY = re.compile(r"\d{1,2}[:.h]\d\d(?!\d|[./]\d)")
 _TIME_BEFORE = re.compile(r"\d[:h]\d\d(?!\d)")
@@ -133,6 +138,12 @@ def dates_in_lines(lines: Iterable[str]) -> Iterator[Dated]:
         label = line if len(line) <= _MAX_LABEL_CHARS and role_of(line) != "unknown" and not _has_digit(line) else ""
 
 
+def date_in_dateline(paragraph: str) -> str | None:
+    """The date with its year in the dateline of a text: "TALLPINE, Ore., Nov. 23, 2026 /NewsRelay/ -- …"; None without one."""
+    found = _DATELINE.match(paragraph)
+    return found[1] if found else None
+
+
 def _rows_of(line: str) -> list[str]:
     """A long line in parts, each of which begins with the label of a date."""
     return _BEFORE_LABEL.split(line) if len(line) > _MAX_CHARS else [line]
@@ -148,7 +159,9 @@ def _is_labelled(words: str) -> bool:
 def _is_told(line: str) -> bool:
     """Whether the line is a sentence, whose date is part of the story."""
     return line.endswith(("。", "।", "۔")) or (
-        line.endswith((".", "!", "?", "؟", "։")) and line.count(" ") + 1 >= _SENTENCE_WORDS
+        line.endswith((".", "!", "?", "؟", "։"))
+        and line.count(" ") + 1 >= _SENTENCE_WORDS
+        and not _ends_time(line.rsplit(" ", 1)[1])  # "6:40 μ.μ."
     )
 
 

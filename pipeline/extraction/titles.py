@@ -50,6 +50,7 @@ _FORMS = frozenset({"amp", "print", "printversion", "mobile"})
 """Words that a form of a page's address adds to its window title."""
 
 _MIN_CUT_CHARS = 20
+_MAX_PARTS = 6
 _TAIL_SHARE = 0.7
 _CUT_OFF_CHARS = 60
 """A headline of this length that begins with another one is probably the complete form of it."""
@@ -170,7 +171,11 @@ def _stripped(title: str, outlets: frozenset[str], headlines: Set[str], frame: F
             title, at_begin = rest, True
             continue
         shorter = next(
-            (part for part in (head, rest) if part and folded(part) in headlines and folded(title) != folded(part)),
+            (
+                part
+                for part in (head, rest, *(title[: mark.start()].strip() for mark in separators[:_MAX_PARTS]))
+                if part and folded(part) in headlines and folded(title) != folded(part)
+            ),
             None,
         )
         if shorter is None:

@@ -50,6 +50,7 @@ def _phrases(*lists: str) -> frozenset[str]:
 _DATA = package_toml("pipeline.text", "boilerplate.toml")
 EXACT = _phrases(*_DATA["exact"].values())
 LEAD_INS = _phrases(*_DATA["lead_in"].values())
+_LISTS = _phrases(_DATA["exact"]["lists"])
 BARE_LEAD_INS = _phrases(_DATA["bare_lead_in"])
 OPENINGS = tuple(re.compile(pattern) for pattern in _DATA["openings"])
 _LEAD_FIRST_WORDS = frozenset(phrase.partition(" ")[0] for phrase in LEAD_INS)
@@ -80,6 +81,12 @@ def is_label(words: str) -> bool:
     """Whether the words announce links to other articles, as "Read also:" does, or are boilerplate by themselves."""
     flat = folded(words)
     return flat in LEAD_INS or flat in BARE_LEAD_INS or flat in EXACT
+
+
+def announces_others(words: str) -> bool:
+    """Whether the words stand above other articles: "Read also:", "Related articles", "Most read"."""
+    flat = folded(words)
+    return flat in LEAD_INS or flat in BARE_LEAD_INS or flat in _LISTS
 
 
 def drop_boilerplate(text: str, *, wrapped: bool = False) -> str:

@@ -28,7 +28,8 @@ from desk.delivery.secrets import redacted as redacted_address
 from desk.terminal import harmless
 from desk.views import article_text
 from desk.views.article_text import Span
-from pipeline.extraction.bylines import clean_authors, lines_as_bylines
+from pipeline.extraction.byline_lines import lines_as_bylines
+from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.clean import MAX_HTML_BYTES, _checked, clean_text
 from pipeline.extraction.facts import read_facts
 from pipeline.extraction.jsonld import read_linked_data
