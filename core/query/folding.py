@@ -92,20 +92,28 @@ PARTICLES = (None, "ar", "he")
 """Languages of texts in which words are also read without particles; None: unknown."""
 _LEAST = 3
 """Least letters of a rest: مصر, حلب and غزة have three."""
+SHORT = "\u2060"
+"""Begins the key of a Hebrew word read as two letters after particles, which only the first word of a phrase asks for."""
+_LEAST_OF_SHORT = 2
 _LEAST_OF_ROOT_LETTERS = 4
 """The same after a lone ف or ك, which far more often begin a root than precede a name: كتاب is not "like تاب"."""
 
 
 @lru_cache(maxsize=1 << 15)
 def without_particles(key: str) -> tuple[str, ...]:
-    """The other readings of a folded word, longest first; none for words in other scripts or with Persian letters."""
-    if len(key) <= _LEAST:
+    """The other readings of a folded word, longest first; none for words in other scripts or with Persian letters.
+
+    A single query word of two letters would be found in too many words that only begin with the letter of a particle, but the
+    next word of a phrase confirms it (``תל אביב`` in ``בתל אביב``): such a reading begins with ``SHORT``.
+    """
+    if len(key) < _LEAST:
         return ()
     if _HEBREW_WORD.fullmatch(key):
         # Particles have at most six letters: וכשמה, ולכשב.
-        cuts = range(1, min(6, len(key) - _LEAST) + 1)
-        return tuple(key[cut:] for cut in cuts if _HEBREW_PARTICLES.fullmatch(key[:cut]))
-    if not _ARABIC_WORD.fullmatch(key):
+        cuts = range(1, min(6, len(key) - _LEAST_OF_SHORT) + 1)
+        rests = [key[cut:] for cut in cuts if _HEBREW_PARTICLES.fullmatch(key[:cut])]
+        return tuple(rest if len(rest) >= _LEAST else SHORT + rest for rest in rests)
+    if len(key) == _LEAST or not _ARABIC_WORD.fullmatch(key):
         return ()
     found: dict[str, None] = {}
     for first in ("", key[0]) if key[0] in "وف" else ("",):

@@ -44,7 +44,7 @@ from core.query.ast import (
     WordPattern,
     children,
 )  # fmt: skip
-from core.query.folding import INVISIBLE, fold
+from core.query.folding import INVISIBLE, SHORT, fold
 from core.query.joints import ARABIC, HEBREW
 from core.query.words import QueryWord, query_words
 from core.saying import Said, saying
@@ -80,6 +80,7 @@ MAX_WILDCARDS = 32
 _MOST_JOINED = 4
 """Most words of a phrase, and pieces of a word with half-spaces, for which other spellings are searched too."""
 _ARABIC = re.compile(rf"[{ARABIC}]+")
+_SHORT_HEBREW = re.compile(rf"[{HEBREW}]{{2}}")
 
 _SHOWN = {"_AND": "AND", "_OR": "OR", "_NOT": "NOT", "_LPAR": '"("', "_RPAR": '")"'}
 
@@ -272,12 +273,18 @@ def _placed(text: str) -> _ReadWords | tuple[int, Said, Said]:
 
 
 def spellings_of(words: Sequence[QueryWord]) -> tuple[PlacedWords, ...]:
-    """Other spellings of the words of a term or phrase in Arabic script.
+    """Other spellings of the words of a term or phrase in Hebrew or Arabic script.
+
+    A phrase that begins with a Hebrew word of two letters is also found after particles: ``"תל אביב"`` as ``בתל אביב``.
 
     A word with a half-space is also found as separate words: ``آتش‌بس`` as ``آتش بس``. In a phrase of up to four words,
     two adjacent ones are also found joined: ``"عبد الله"`` as ``عبدالله``. So a half-space, a space and nothing between
     are equivalent, unless the query has nothing between, which does not show where to split.
     """
+    if len(words) > 1 and _SHORT_HEBREW.fullmatch(words[0].key):
+        with suppress(ParseProblem):
+            others = [(word.offset, pattern_of(word.key, word.start)) for word in words[1:]]
+            return (((0, Exact(SHORT + words[0].key)), *others),)
     pieces = [[fold(piece) for piece in word.pieces] or [word.key] for word in words]
     halves = sum(len(each) - 1 for each in pieces)
     joins = halves < 2 and len(words) <= _MOST_JOINED

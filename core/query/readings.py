@@ -5,6 +5,7 @@ A subscription keeps the version (``words.VERSION``) with which its query was sa
 Version 2: apostrophes inside names, Hebrew signs and half-spaces no longer split words; Hebrew particles; Arabic script
 joined or apart; half-width kana; wildcards after initials; more kinds of quotation marks.
 Version 3: spellings in Devanagari with and without dots below, and of nasals.
+Version 4: Hebrew phrases that begin with a word of two letters, after particles.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ _NEW_QUOTE = re.compile("[‹›〝〞〟❝❞「」『』｢｣﹁﹂﹃﹄《
 _BESIDE_OPERATOR = re.compile(rf"(?:^|[\s()])(?:AND|OR|NOT)[{INVISIBLE}]|[{INVISIBLE}](?:AND|OR|NOT)(?=[\s()])")
 _HEBREW_QUOTE = re.compile(rf"[{HEBREW}][\"“”„][{HEBREW}]")
 _HEBREW = re.compile(f"[{HEBREW}]{{3}}")
+_SHORT_HEBREW = re.compile(rf"[{HEBREW}]{{2}}(?![{HEBREW}])")
+_READ_WITHOUT_PARTICLES = (None, "title", "body")
+_PARTICLES = "is now also found after Hebrew particles"
 _SPELLED = re.compile("[\u0901\u0929\u0931\u0934\u093c\u0958-\u095f]|[ङञणनम]\u094d")
 """Signs in Devanagari that version 3 folds."""
 
@@ -41,13 +45,16 @@ class Change(NamedTuple):
 
 def changes(query: str, since: int) -> list[Change]:
     """The changes for ``query`` from version ``since`` to now, by position. Empty if it does not parse."""
-    if since >= 3:
+    if since >= 4:
         return []
     try:
         root = parse(query).root
     except QueryError:
         return []
-    found: dict[Change, None] = dict.fromkeys(_of_3(root, None))
+    found: dict[Change, None] = dict.fromkeys(_of_4(root, None))
+    if since >= 3:
+        return sorted(found)
+    found.update(dict.fromkeys(_of_3(root, None)))
     if since >= 2:
         return sorted(found)
     for mark in _NEW_QUOTE.finditer(query):
@@ -63,6 +70,15 @@ def changes(query: str, since: int) -> list[Change]:
         found[Change(mark.start(), mark[0], "is now inside a word; before, the sign began or ended a phrase")] = None
     found.update(dict.fromkeys(_of(root, None)))
     return sorted(found)
+
+
+def _of_4(node: Node, scope: str | None) -> Iterator[Change]:
+    if isinstance(node, Field):
+        scope = node.name
+    if isinstance(node, Phrase) and scope in _READ_WITHOUT_PARTICLES and _SHORT_HEBREW.match(node.text):
+        yield Change(node.start, node.text, _PARTICLES)
+    for part in children(node):
+        yield from _of_4(part, scope)
 
 
 def _of_3(node: Node, scope: str | None) -> Iterator[Change]:
@@ -83,8 +99,8 @@ def _of(node: Node, scope: str | None) -> Iterator[Change]:
             yield Change(node.start, node.text, f"was read as {before}, is now read as {now}")
         elif node.spellings:
             yield Change(node.start, node.text, "is now also found joined, with a half-space or apart")
-        if scope in (None, "title", "body") and _HEBREW.search(node.text):
-            yield Change(node.start, node.text, "is now also found after Hebrew particles")
+        if scope in _READ_WITHOUT_PARTICLES and _HEBREW.search(node.text):
+            yield Change(node.start, node.text, _PARTICLES)
     for part in children(node):
         yield from _of(part, scope)
 

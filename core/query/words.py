@@ -33,7 +33,7 @@ import regex  # type: ignore[import-untyped]
 from core.query.folding import INVISIBLE, as_written, fold, without_particles
 from core.query.joints import HALF_SPACE, has_marks, joint_pattern, keys_of_pieces, places_of
 
-VERSION = 3
+VERSION = 4
 """Version of splitting and folding, stored with each saved subscription."""
 
 _UNSPACED = (

@@ -42,7 +42,7 @@ from core.query.stems import stems_in
 from core.query.words import scan
 from core.records import OrderKey, to_ms
 
-VERSION = 5
+VERSION = 6
 LONGEST = 120
 LONG = "\N{HORIZONTAL ELLIPSIS}"
 """Ends a term that was cut; no key contains it."""

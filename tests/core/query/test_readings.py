@@ -44,6 +44,18 @@ def test_queries_that_version_3_reads_differently(query: str, parts: list[str]) 
     assert [one.part for one in changes(query, 2)] == parts
 
 
+@pytest.mark.parametrize(
+    ("query", "parts"),
+    [
+        ('"תל אביב" OR title:"בן גוריון"', ["תל אביב", "בן גוריון"]),
+        ('תל OR "חיל האוויר" OR source:"תל אביב"', []),
+        ("ज़मीन", []),
+    ],
+)
+def test_queries_that_version_4_reads_differently(query: str, parts: list[str]) -> None:
+    assert [one.part for one in changes(query, 3)] == parts
+
+
 @given(strategies.queries)
 def test_what_was_saved_under_this_version_is_read_as_it_was(query: str) -> None:
     assert changes(query, VERSION) == []
