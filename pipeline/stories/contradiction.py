@@ -73,16 +73,17 @@ def contradictions(asked: Marked, rows: Marked) -> Contradiction:
     alone, others_alone = ~known & real, ~others_known & others_real
     agreed = np.minimum((known & real).sum(axis=1), (others_known & others_real).sum(axis=1))
     fewest = np.minimum(alone.sum(axis=1), others_alone.sum(axis=1))
-    total, event, in_place = (np.zeros(len(rows), np.int32) for _ in range(3))
+    total, event = np.zeros(len(rows), np.int32), np.zeros(len(rows), np.int32)
+    series = np.zeros(len(rows), np.bool_)
     # Most rows are real copies, where one of the two sides has nothing of its own.
     some = fewest.nonzero()[0]
     if len(some):
-        total[some], event[some], in_place[some] = _points(asked, rows[some], alone[some], others_alone[some])
+        total[some], event[some], in_place = _points(asked, rows[some], alone[some], others_alone[some])
         own_words = _own_words(asked, rows[some])
         total[some] += own_words
         event[some] += own_words
-    figures = others_real & others_known & (others >> 28 & 7 == FIGURE)
-    series = (in_place >= SERIES) & (in_place >= figures.sum(axis=1))
+        figures = (others_real & others_known & (others >> 28 & 7 == FIGURE))[some].sum(axis=1)
+        series[some] = (in_place >= SERIES) & (in_place >= figures)
     return Contradiction(total, event, agreed.astype(np.int32), series)
 
 

@@ -97,6 +97,7 @@ _CASES = np.hstack([_weights_if(one) for one in ("uncased", "cased")] * 2)
 _GUESSED, _STRANGERS, _NAMES = (_weighed_if(one) for one in ("guessed", "strangers", "names"))
 _AT = {name: at for at, name in enumerate(INPUTS)}
 _VECTORS, _NAME_COSINE, _EARLY_NAMES = _AT["vectors"], _AT["names"], _AT["early names"]
+_RAREST_NAME = _AT["rarest name"]
 _COGNATES, _FIGURES, _TITLE_FIGURES = _AT["cognates"], _AT["figures"], _AT["title figures"]
 _OTHER_FIGURES, _DAYS, _WORDS, _TERMS = _AT["other figures"], _AT["days"], _AT["words"], _AT["terms"]
 
@@ -164,7 +165,8 @@ def likeness(
     whole = np.arange(len(rows))
     scores = np.zeros(len(rows))
     if least > -math.inf:
-        scores = _summed(weights, inputs) + (_MOST_LATER + _MOST_OF_WORDS * one_language)
+        # In any order, since the margin for rounding is far larger than what it changes.
+        scores = np.add.reduce(weights * inputs, axis=0) + (_MOST_LATER + _MOST_OF_WORDS * one_language)
         whole = (scores >= least).nonzero()[0]
     if len(whole):
         _put_later(inputs, asked, rows, whole, one_language[whole], words)
@@ -246,42 +248,41 @@ def _put_common(inputs: NDArray[np.float64], asked: Features, rows: Rows, backgr
 
     1 is the rarity of a hash that no other text has, for any window.
     """
-    own, keys = across_keys(asked), across_keys(rows)
+    own, keys = across_keys(asked), np.ascontiguousarray(across_keys(rows))
     # Most rows have few hashes in common with the text, or none.
     at, columns = matches(own, keys)
     kinds = _KIND_OF.take(columns)
     weights = background.rarity(keys[at, columns]).astype(np.float64)
     # Integers far below 2⁵³, whose sums are exact in floats, in any order.
-    counts, shared, shared_squares = (
-        np.bincount(kinds * len(keys) + at, each, len(_SIZES) * len(keys)).reshape(len(_SIZES), -1)
-        for each in (None, weights, weights * weights)
+    places = kinds * len(keys) + at
+    counts, shared = (
+        np.bincount(places, each, len(_SIZES) * len(keys)).reshape(len(_SIZES), -1) for each in (None, weights)
     )
-    named = kinds == _OF_NAMES
-    rarest = np.zeros(len(keys))
-    np.maximum.at(rarest, at[named], weights[named])
-    known = (own != NOTHING) @ _PARTS
-    their_known = ((keys != NOTHING) @ _PARTS).T
-    cosines, contained = np.zeros((len(_SIZES), len(keys))), np.zeros(len(keys))
+    rarest = background.rarest
+    rarity = shared / rarest
+    known = (own != NOTHING).astype(np.float32) @ _COUNTED
+    their_known = ((keys != NOTHING).astype(np.float32) @ _COUNTED).T
+    fewest = np.minimum(their_known, known[:, None])
     # All rarities of a row matter only if it has names or cognates in common.
     some = (counts[_OF_NAMES] + counts[_OF_COGNATES]).nonzero()[0]
     if len(some):
-        several = np.concatenate((own[None], keys[some]))
+        shared_squares = np.bincount(places, weights * weights, len(_SIZES) * len(keys)).reshape(len(_SIZES), -1)
+        several = np.concatenate((own[None], keys.take(some, axis=0)))
         rarities = background.rarity(several) * (several != NOTHING).astype(np.float64)
-        whole, squares = (rarities @ _PARTS).T, ((rarities * rarities) @ _PARTS).T
-        cosines[:, some] = shared_squares[:, some] / np.sqrt(np.maximum(squares[:, 1:] * squares[:, :1], 1.0))
+        whole = (rarities @ _PARTS).T
+        squares = (np.multiply(rarities, rarities, out=rarities) @ _PARTS).T
+        cosines = shared_squares.take(some, axis=1) / np.sqrt(np.maximum(squares[:, 1:] * squares[:, :1], 1.0))
+        inputs[_NAME_COSINE, some] = cosines[_OF_NAMES]
+        inputs[_COGNATES, some] = cosines[_OF_COGNATES]
         smaller = np.minimum(whole[_OF_NAMES, 1:], whole[_OF_NAMES, 0])
-        contained[some] = shared[_OF_NAMES, some] / np.maximum(smaller, 1.0)
-    rarity = shared / background.rarest
-    fewest = np.minimum(their_known, known[:, None])
-    inputs[_NAME_COSINE] = cosines[_OF_NAMES]
+        inputs[_AT["names contained"], some] = shared[_OF_NAMES].take(some) / np.maximum(smaller, 1.0)
+        named = (kinds == _OF_NAMES).nonzero()[0]
+        np.maximum.at(inputs[_RAREST_NAME], at.take(named), weights.take(named) / rarest)
     inputs[_AT["name rarity"]] = rarity[_OF_NAMES]
-    inputs[_AT["rarest name"]] = rarest / background.rarest
     inputs[_AT["name count"]] = counts[_OF_NAMES]
-    inputs[_AT["names contained"]] = contained
     inputs[_AT["fewest names"]] = fewest[_OF_NAMES]
     inputs[_AT["most names"]] = np.maximum(their_known[_OF_NAMES], known[_OF_NAMES])
     inputs[_AT["strangers"]] = (counts[_OF_NAMES] == 0) & (fewest[_OF_NAMES] >= _NAMES_SEEN)
-    inputs[_COGNATES] = cosines[_OF_COGNATES]
     inputs[_AT["cognate rarity"]] = rarity[_OF_COGNATES]
     inputs[_AT["cognate count"]] = counts[_OF_COGNATES]
     inputs[_FIGURES] = np.minimum(counts[_OF_FIGURES], 3)
@@ -295,6 +296,8 @@ _OF_NAMES, _OF_FIGURES, _OF_CELLS, _OF_COGNATES = range(4)
 _KIND_OF = np.repeat(np.arange(len(_SIZES)), _SIZES)
 _PARTS = np.repeat(np.eye(len(_SIZES)), _SIZES, axis=0)
 """Selects names, figures, cells and cognates among these hashes: rows times this matrix are the sums of each."""
+
+_COUNTED = _PARTS.astype(np.float32)
 
 
 def _early(asked: Features, rows: Rows) -> Scores:
@@ -312,28 +315,27 @@ def alike(asked: Features, rows: Rows, background: Frequencies, room: Room = NO_
         return np.zeros(len(rows))
     held, mine, total = rows["vector"], asked["vector"], background.total
     weight = background.vectors + PRIOR_VECTORS
-    # Each number is half a byte, with ``MIDDLE`` added; the first halves come before the second ones here.
+    # Each number is half a byte, with ``MIDDLE`` added; the upper halves come before the lower ones here.
     size = held.shape[1]
     numbers = room[: len(held) + 1] if len(held) < len(room) else np.empty((len(held) + 1, size * 2), np.float32)
     np.right_shift(held, 4, out=numbers[:-1, :size], casting="unsafe")
     np.bitwise_and(held, 15, out=numbers[:-1, size:], casting="unsafe")
     numbers[-1, :size], numbers[-1, size:] = mine >> 4, mine & 15
-    own = numbers[-1] - MIDDLE
+    numbers -= MIDDLE
     # Integers below 2²⁴, so that every sum is exact in a float32; the total is computed in two parts.
-    factors = np.empty((len(own), 4), np.float32)
-    factors[:, 0], factors[:, 3] = own, 1.0
-    factors[:size, 1], factors[size:, 1] = total[0::2] >> _TOTAL_BITS, total[1::2] >> _TOTAL_BITS
-    factors[:size, 2], factors[size:, 2] = total[0::2] & _LOW_BITS, total[1::2] & _LOW_BITS
-    products = (numbers @ factors).astype(np.float64)
-    products[:, :3] -= factors[:, :3].sum(axis=0, dtype=np.float64) * MIDDLE
-    squares = np.vecdot(numbers, numbers)
-    squares = squares - products[:, 3] * (2.0 * MIDDLE) + len(own) * MIDDLE * MIDDLE
+    factors = np.empty((3, size * 2), np.float32)
+    factors[0] = numbers[-1]
+    halves = total.reshape(-1, 2).T
+    factors[1].reshape(2, -1)[:], factors[2].reshape(2, -1)[:] = halves >> _TOTAL_BITS, halves & _LOW_BITS
+    products = (numbers @ factors.T).astype(np.float64)
+    squares = np.vecdot(numbers, numbers).astype(np.float64)
     with_total = products[:, 1] * (1 << _TOTAL_BITS) + products[:, 2]
-    square = float(total @ total)
-    common = products[:-1, 0] * float(weight) ** 2 - (with_total[:-1] + with_total[-1]) * weight + square
-    lengths = squares * float(weight) ** 2 - 2.0 * with_total * weight + square
+    square, times = float(total @ total), float(weight) ** 2
+    common = products[:-1, 0] * times - (with_total[:-1] + with_total[-1]) * weight + square
+    lengths = squares * times - 2.0 * with_total * weight + square
     cosine = common / np.sqrt(np.maximum(lengths[:-1] * lengths[-1], 1.0))
-    return np.asarray(np.where(rows["encoded"] > 0, cosine, 0.0), np.float64)
+    encoded = rows["encoded"]
+    return cosine if encoded.all() else np.where(encoded > 0, cosine, 0.0)
 
 
 _TOTAL_BITS = 11

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS
-from pipeline.stories.features import PAD, across_keys, read_features
+from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, unpacked
+from pipeline.stories.features import PAD, Features, across_keys, read_features
+from pipeline.stories.frequencies import Counted
+from pipeline.stories.multimap import Ahead, Slots
+from pipeline.text.arrays import distinct
 
 SIGNATURE_KEYS = 16
 """How many values of a signature are keys: two texts with resemblance s share one with probability 1 − (1 − s)¹⁶, which is
 0.998 for a third and more than 0.999999 from 0.6."""
 
 HEAD_KEYS = 8
+ASKED_TERMS = 16
 _ASKED_ACROSS = NAMES_ACROSS + LEAD_FIGURES + CELLS
 """Cognates are too common to be keys."""
 
@@ -21,12 +26,24 @@ _ODD = np.uint32(0x9E3779B1)
 _PLACES = (np.arange(SIGNATURE_KEYS, dtype=np.uint64) * 0x85EBCA6B).astype(np.uint32)
 
 
+class LookedUp(NamedTuple):
+    """What was looked up for several texts together; this one is ``number`` among them."""
+
+    number: int
+    of_copies: Ahead
+    terms: Ahead
+    across: Ahead
+
+
 class TextKeys:
     """The features of one text and its keys, each worked out once. Callers must not change a list."""
 
     def __init__(self, fingerprint: bytes) -> None:
         self.fingerprint, self.known = fingerprint, read_features(fingerprint)
+        self.ahead: LookedUp | None = None
+        self.counted: Counted | None = None
         self._of_copies: list[int] | None = None
+        self._terms: list[int] | None = None
         self._across: list[int] | None = None
 
     def of_copies(self) -> list[int]:
@@ -39,16 +56,62 @@ class TextKeys:
                 self._of_copies = mixed.tolist() + _without_pad(self.known["head"][:HEAD_KEYS].tolist())
         return self._of_copies
 
-    def terms(self, most: int) -> list[int]:
-        """Of the ``most`` heaviest terms, those that there are."""
-        return _without_pad(self.known["terms"][:most].tolist())
+    def terms(self) -> list[int]:
+        """Of the ``ASKED_TERMS`` heaviest terms, those that there are, heaviest first."""
+        if self._terms is None:
+            self._terms = _without_pad(self.known["terms"][:ASKED_TERMS].tolist())
+        return self._terms
 
     def across(self) -> list[int]:
-        """Names, figures and cells: keys of the same event in any language."""
+        """Names, figures and cells: keys of the same event in any language; empty if it has no vector."""
         if self._across is None:
-            self._across = _without_pad(across_keys(self.known)[:_ASKED_ACROSS].tolist())
+            self._across = []
+            if self.known["encoded"]:
+                self._across = _without_pad(across_keys(self.known)[:_ASKED_ACROSS].tolist())
         return self._across
 
 
-def _without_pad(hashes: Iterable[int]) -> list[int]:
-    return [value for value in hashes if value != PAD]
+def counted_of(rows: Features) -> list[Counted]:
+    """What each of several texts adds to the frequencies."""
+    encoded = rows["encoded"] > 0
+    keys = np.where(encoded[:, None], across_keys(rows), PAD)
+    terms = np.concatenate((rows["terms"], keys), axis=1)
+    real = terms != PAD
+    flat, ends = terms[real], [0, *real.sum(axis=1).cumsum().tolist()]
+    vectors = unpacked(rows["vector"]).astype(np.int64) * encoded[:, None]
+    return [
+        Counted(flat[ends[at] : ends[at + 1]], 1, vector, has)
+        for at, (vector, has) in enumerate(zip(vectors, encoded.astype(int).tolist(), strict=True))
+    ]
+
+
+def _without_pad(hashes: list[int]) -> list[int]:
+    return [value for value in hashes if value != PAD] if PAD in hashes else hashes
+
+
+def rare_keys(keys: list[int], counts: list[int], most: int) -> list[int]:
+    """The indices of the keys worth a lookup: the rarest by their ``counts``, up to a limit of expected articles."""
+    rarest = sorted(zip(counts, keys, range(len(keys)), strict=True))
+    total = list(accumulate(count for count, _, _ in rarest))
+    return [at for place, (_, _, at) in enumerate(rarest) if not place or total[place] <= most]
+
+
+def rarest_slots(found: Slots, by_key: Slots, keys: list[int], most: int) -> tuple[Slots, Slots]:
+    """The slots under the rarest keys, about ``most`` distinct ones, each with the index of the key that found it.
+
+    All slots of a key are taken or none; the first key with a slot is always taken.
+    """
+    if len(found) <= most or len(distinct(found)) <= most:
+        return found, by_key
+    counts = np.bincount(by_key, minlength=len(keys)).tolist()
+    taken: list[int] = []
+    total = 0
+    for key in sorted(filter(counts.__getitem__, range(len(keys))), key=lambda key: (counts[key], keys[key])):
+        if taken and total + counts[key] > most:
+            break
+        taken.append(key)
+        total += counts[key]
+    rarest = np.zeros(len(keys), np.bool_)
+    rarest[taken] = True
+    kept = rarest[by_key]
+    return found[kept], by_key[kept]

@@ -7,15 +7,22 @@ that there are few. A dictionary of lists would take about 130 bytes per pair.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Slots = NDArray[np.int64]
-_SLOT_BITS = np.uint64(32)
+Pairs = NDArray[np.uint64]
+"""A key and a slot in each number, the key in the upper half, in the bytes' order ``_PAIR``."""
+
+_PAIR = np.dtype("<u8")
+_HALF = np.dtype("<u4")
 _LAST_KEY = 0xFFFFFFFF
+_NO_KEYS: NDArray[np.uint32] = np.empty(0, np.uint32)
+_NO_SLOTS: Slots = np.empty(0, np.int64)
 # A run is at least this much longer than the next, so there are few runs to search, and a pair is merged about twenty times.
 _FACTOR = 8
 
@@ -35,11 +42,33 @@ class _Run(NamedTuple):
     def nbytes(self) -> int:
         return self.keys.nbytes + self.slots.nbytes + (0 if self.starts is None else self.starts.nbytes)
 
-    def pairs(self) -> NDArray[np.uint64]:
-        keys = self.keys[:-1].astype(np.uint64)
-        if self.starts is not None:
-            keys = keys.repeat(np.diff(self.starts[:-1]))
-        return keys << _SLOT_BITS | self.slots
+    def search(self, asked: NDArray[np.uint32]) -> tuple[Slots, Slots, Slots]:
+        """The indices of the keys that there are, in order, with the place of each one's first slot and its number of slots."""
+        firsts = self.keys.searchsorted(asked)
+        if len(asked) == 1 and self.keys[firsts[0]] != asked[0]:
+            return _NO_SLOTS, _NO_SLOTS, _NO_SLOTS
+        # Most keys are in no run, so the end of the range is looked up only for keys that are.
+        hits = (self.keys.take(firsts) == asked).nonzero()[0]
+        firsts = firsts.take(hits)
+        if self.starts is None:
+            ends = np.minimum(self.keys.searchsorted(asked.take(hits), "right"), len(self.slots))
+        else:
+            firsts, ends = self.starts.take(firsts).astype(np.int64), self.starts.take(firsts + 1).astype(np.int64)
+        return hits, firsts, ends - firsts
+
+    def put_pairs(self, pairs: Pairs) -> None:
+        """Write the pairs, in order, as numbers that sort by key and then by slot."""
+        halves = pairs.view(_HALF)
+        halves[0::2] = self.slots
+        halves[1::2] = self.keys[:-1] if self.starts is None else self.keys[:-1].repeat(np.diff(self.starts[:-1]))
+
+
+class Ahead(NamedTuple):
+    """Where the keys of several texts are in the runs, looked up together (``Multimap.look_ahead``)."""
+
+    runs: tuple[_Run, ...]
+    found: list[tuple[list[int], Slots, Slots, Slots]]
+    """For each run, where each text's keys begin in the arrays; places of keys among their text's; first slots; counts."""
 
 
 class Multimap:
@@ -50,7 +79,7 @@ class Multimap:
         # Most keys have one slot, and a list for each would be the slowest part of adding, and more work for the collector.
         self._buffer: dict[int, int | list[int]] = {}
         self._pending, self._pending_slots, self._pending_counts = array("I"), array("I"), array("I")
-        self._runs: list[_Run] = []
+        self._runs: tuple[_Run, ...] = ()
 
     def __len__(self) -> int:
         return len(self._pending) + sum(len(run.slots) for run in self._runs)
@@ -60,59 +89,100 @@ class Multimap:
         """Bytes of the sorted runs; the dictionary of new pairs is bounded and not counted."""
         return sum(run.nbytes for run in self._runs)
 
-    def add(self, keys: Iterable[int], slot: int) -> None:
+    def add(self, keys: Sequence[int], slot: int) -> None:
         """Put a slot under each key."""
-        buffer, listed = self._buffer, list(keys)
-        for key in listed:
-            held = buffer.get(key)
-            if held is None:
-                buffer[key] = slot
-            elif isinstance(held, int):
-                buffer[key] = [held, slot]
-            else:
-                held.append(slot)
-        if listed:
-            self._pending.extend(listed)
-            self._pending_slots.append(slot)
-            self._pending_counts.append(len(listed))
+        if not keys:
+            return
+        buffer = self._buffer
+        # Calls for all keys, since a loop takes several times as long, and the keys of a copy are mostly new.
+        if buffer.keys().isdisjoint(keys) and len(fresh := dict.fromkeys(keys, slot)) == len(keys):
+            buffer.update(fresh)
+        else:
+            for key in keys:
+                held = buffer.get(key)
+                if held is None:
+                    buffer[key] = slot
+                elif isinstance(held, int):
+                    buffer[key] = [held, slot]
+                else:
+                    held.append(slot)
+        self._pending.extend(keys)
+        self._pending_slots.append(slot)
+        self._pending_counts.append(len(keys))
         if len(self._pending) >= self._buffer_pairs:
             self._settle()
 
-    def find(self, keys: list[int]) -> tuple[Slots, Slots]:
-        """The slots under the keys, in no order, each with the index in ``keys`` of the key that found it."""
+    def look_ahead(self, keys: list[list[int]]) -> Ahead:
+        """Look up the keys of several texts in the runs, for ``find``.
+
+        Together they take a fraction of the time: calls are few, and in order of the keys each part of a run is read once.
+        """
+        ends = np.cumsum([0, *map(len, keys)])
+        asked = np.fromiter(chain.from_iterable(keys), np.uint32, int(ends[-1]))
+        order = asked.argsort(kind="stable")
+        ranked = asked.take(order)
+        found = []
+        for run in self._runs:
+            hits, firsts, counts = run.search(ranked)
+            wanted = order.take(hits)
+            back = wanted.argsort(kind="stable")
+            wanted = wanted.take(back)
+            texts = ends.searchsorted(wanted, "right") - 1
+            begins: list[int] = wanted.searchsorted(ends).tolist()
+            found.append((begins, wanted - ends.take(texts), firsts.take(back), counts.take(back)))
+        return Ahead(self._runs, found)
+
+    def find(
+        self, keys: list[int], chosen: list[int] | None = None, ahead: Ahead | None = None, text: int = 0
+    ) -> tuple[Slots, Slots]:
+        """The slots under the keys, in no order, each with the index in ``keys`` of the key that found it.
+
+        ``chosen``: the indices of the keys to look up; None for all. ``ahead``: the answer of ``look_ahead``, in which ``text``
+        has these keys; it is ignored once the runs have changed.
+        """
         found: list[Slots] = []
         by: list[Slots] = []
         if self._runs:
-            asked = np.asarray(keys, np.uint32)
-            for held, firsts, slots in self._runs:
-                starts = held.searchsorted(asked)
-                # Most keys are in no run, so the end of the range is looked up only for keys that are.
-                hits = (held.take(starts) == asked).nonzero()[0]
-                if len(hits):
-                    starts = starts.take(hits)
-                    if firsts is None:
-                        ends = np.minimum(held.searchsorted(asked.take(hits), "right"), len(slots))
-                    else:
-                        starts, ends = firsts.take(starts).astype(np.int64), firsts.take(starts + 1).astype(np.int64)
-                    counts = ends - starts
-                    rows = np.repeat(starts - counts.cumsum() + counts, counts)
-                    found.append(slots.take(rows + np.arange(len(rows))).astype(np.int64))
-                    by.append(hits.repeat(counts))
+            known = ahead is not None and ahead.runs is self._runs
+            asked = np.asarray(keys, np.uint32) if not known else _NO_KEYS
+            wanted = None
+            for number, run in enumerate(self._runs):
+                if known and ahead is not None:
+                    begins, places, firsts, counts = ahead.found[number]
+                    first, end = begins[text], begins[text + 1]
+                    if first == end:
+                        continue
+                    places, firsts, counts = places[first:end], firsts[first:end], counts[first:end]
+                else:
+                    places, firsts, counts = run.search(asked)
+                    if not len(places):
+                        continue
+                if chosen is not None:
+                    if wanted is None:
+                        wanted = np.zeros(len(keys), np.bool_)
+                        wanted[chosen] = True
+                    some = wanted.take(places)
+                    places, firsts, counts = places[some], firsts[some], counts[some]
+                rows = (firsts - counts.cumsum() + counts).repeat(counts)
+                rows += np.arange(len(rows))
+                found.append(run.slots.take(rows).astype(np.int64))
+                by.append(places.repeat(counts))
         new: list[int] = []
-        places: list[int] = []
-        for place, key in enumerate(keys):
-            one = self._buffer.get(key)
+        places_of_new: list[int] = []
+        looked_up = keys if chosen is None else [keys[place] for place in chosen]
+        for at, one in enumerate(map(self._buffer.get, looked_up)):
             if one is None:
                 continue
+            place = at if chosen is None else chosen[at]
             if isinstance(one, int):
                 new.append(one)
-                places.append(place)
+                places_of_new.append(place)
             else:
                 new += one
-                places += [place] * len(one)
+                places_of_new += [place] * len(one)
         if new or not found:
             found.append(np.array(new, np.int64))
-            by.append(np.array(places, np.int64))
+            by.append(np.array(places_of_new, np.int64))
         return (found[0], by[0]) if len(found) == 1 else (np.concatenate(found), np.concatenate(by))
 
     def keep(self, alive: NDArray[np.bool_]) -> None:
@@ -122,34 +192,53 @@ class Multimap:
         for run in self._runs:
             live = alive[run.slots]
             if live.any():
-                kept.append(_run(run.pairs()[live]))
-        self._runs = kept
+                kept.append(_run(_pairs(run)[live]))
+        self._runs = tuple(kept)
 
     def _settle(self) -> None:
+        runs = list(self._runs)
         if self._pending:
-            slots = np.repeat(np.asarray(self._pending_slots, np.uint64), np.asarray(self._pending_counts))
-            pairs = np.asarray(self._pending, np.uint64) << _SLOT_BITS | slots
+            pairs = np.empty(len(self._pending), _PAIR)
+            halves = pairs.view(_HALF)
+            halves[0::2] = np.repeat(np.asarray(self._pending_slots), np.asarray(self._pending_counts))
+            halves[1::2] = self._pending
             pairs.sort(kind="stable")
-            self._runs.append(_run(pairs))
+            runs.append(_run(pairs))
             self._buffer = {}
             self._pending, self._pending_slots, self._pending_counts = array("I"), array("I"), array("I")
-        while len(self._runs) > 1 and len(self._runs[-1].slots) * _FACTOR > len(self._runs[-2].slots):
-            pairs = np.concatenate([run.pairs() for run in self._runs[-2:]])
+        while len(runs) > 1 and len(runs[-1].slots) * _FACTOR > len(runs[-2].slots):
+            pairs = _pairs(*runs[-2:])
             # Stable means radix or merge sort here, which merges two sorted halves in one pass.
             pairs.sort(kind="stable")
-            self._runs[-2:] = [_run(pairs)]
+            runs[-2:] = [_run(pairs)]
+        self._runs = tuple(runs)
 
 
-def _run(pairs: NDArray[np.uint64]) -> _Run:
+def _pairs(*runs: _Run) -> Pairs:
+    """The pairs of runs, one run after the other."""
+    pairs = np.empty(sum(len(run.slots) for run in runs), _PAIR)
+    at = 0
+    for run in runs:
+        run.put_pairs(pairs[at : at + len(run.slots)])
+        at += len(run.slots)
+    return pairs
+
+
+def _run(pairs: Pairs) -> _Run:
     """The run of pairs in ascending order: at least one."""
-    keys, slots = (pairs >> _SLOT_BITS).astype(np.uint32), pairs.astype(np.uint32)
-    new = np.ones(len(keys), np.bool_)
-    np.not_equal(keys[1:], keys[:-1], out=new[1:])
+    halves = pairs.view(_HALF)
+    keys = np.empty(len(pairs) + 1, np.uint32)
+    keys[:-1], keys[-1] = halves[1::2], _LAST_KEY
+    new = np.empty(len(pairs), np.bool_)
+    new[0] = True
+    np.not_equal(keys[1:-1], keys[:-2], out=new[1:])
+    slots = halves[0::2].copy()
+    count = np.count_nonzero(new)
+    if count * 2 > len(pairs):
+        return _Run(keys, None, slots)
     firsts = new.nonzero()[0]
-    if len(firsts) * 2 > len(keys):
-        return _Run(_ended(keys, _LAST_KEY), None, slots)
-    return _Run(_ended(keys[firsts], _LAST_KEY), _ended(firsts.astype(np.uint32), len(keys), len(keys)), slots)
-
-
-def _ended(values: NDArray[np.uint32], *last: int) -> NDArray[np.uint32]:
-    return np.concatenate((values, np.array(last, np.uint32)))
+    starts = np.empty(count + 2, np.uint32)
+    starts[:-2], starts[-2:] = firsts, len(pairs)
+    kept = np.empty(count + 1, np.uint32)
+    kept[:-1], kept[-1] = keys.take(firsts), _LAST_KEY
+    return _Run(kept, starts, slots)

@@ -25,6 +25,9 @@ class Compared(NamedTuple):
     inputs: NDArray[np.float64]
 
 
+_NOTHING = Compared(np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty((len(INPUTS), 0)))
+
+
 class Question:
     """A question. ``known``: the text's features; ``language``: its number; ``background``: the window as of its place.
 
@@ -42,8 +45,7 @@ class Question:
     ) -> None:
         self.known, self.language, self.as_of = known, language, as_of
         self._columns, self._background, self._similarity = columns, background, similarity
-        none = np.empty(0)
-        self._compared = Compared(np.empty(0, np.int64), none, none, np.empty((len(INPUTS), 0)))
+        self._compared = _NOTHING
 
     def scores(self, slots: Slots) -> Scores:
         """How likely each of these distinct entries is about the text's event."""
@@ -53,8 +55,9 @@ class Question:
     def near(self, slots: Slots, least: float) -> Scores:
         """The first question, about slots in ascending order: their scores, −∞ for entries that can't reach ``least``."""
         self._compared = self._compare(slots, least)
-        scores = np.full(len(slots), -np.inf)
-        scores[slots.searchsorted(self._compared.slots)] = self._compared.scores
+        scores = np.full(len(slots), -math.inf)
+        if len(self._compared.slots):
+            scores[slots.searchsorted(self._compared.slots)] = self._compared.scores
         return scores
 
     def compare(self, slots: Slots) -> None:
@@ -83,10 +86,12 @@ class Question:
         """The comparison with these slots, without those that can't reach ``least``."""
         columns, known = self._columns, self.known
         rows = columns.rows(slots)
-        one = columns.languages[slots] == self.language
-        ages = self.as_of.time_ms - columns.times[slots]
+        one = columns.languages.take(slots) == self.language
+        ages = self.as_of.time_ms - columns.times.take(slots)
         made = likeness(known, rows, ages, one, self._words, self._background, least, columns.room)
         whole = made.whole
+        if not len(whole):
+            return _NOTHING
         plain = made.scores[whole]
         told = plain.copy()
         near = ((told >= JOIN_AT) & one[whole]).nonzero()[0]

@@ -31,6 +31,9 @@ from pipeline.text.difference import VersionDifference, difference
 MIN_TEXT = 80
 MAX_HASHED = 200_000
 STAGE = "decide"
+LOOKED_UP = 256
+"""The keys of so many articles are looked up together."""
+
 
 Around = Callable[[Position, str], AbstractContextManager[object]]
 """(position, stage) → context for a record's part of the stage: a guard that finds a record that fails or never ends."""
@@ -118,9 +121,11 @@ class StoryStage:
         grown: dict[str, list[IndexEntry]] = {}
         known_as = dict(aliases or {})
         seen = {about: list(several) for about, several in (sightings or {}).items()}
-        for draft in drafts:
-            if draft.position in done:
-                continue
+        waiting = [draft for draft in drafts if draft.position not in done]
+        for at, draft in enumerate(waiting):
+            if at % LOOKED_UP == 0:
+                soon = (one.article for one in waiting[at : at + LOOKED_UP])
+                self.index.expect(one.fingerprint for one in soon if one is not None)
             key, late = place_behind(handled.last_key, draft.key)
             handled.last_key = key
             if draft.article is None:

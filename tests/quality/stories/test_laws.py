@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from random import Random
 from typing import cast
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.records import OrderKey
+from core.records import OrderKey, Position
+from pipeline.elements import Draft
 from pipeline.stories.across import packed, total_of, unpacked
 from pipeline.stories.entries import Columns, IndexEntry, key_of, number_of, pack, place_of, unpack
 from pipeline.stories.events import PRIOR_VECTORS, alike, likeness
@@ -20,11 +22,11 @@ from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.multimap import Multimap
 from pipeline.stories.similarity import are_among, matches
-from pipeline.stories.stage import text_hash
+from pipeline.stories.stage import StoryStage, text_hash
 from pipeline.text.encoder import DIMENSIONS, HIGHEST
 from pipeline.text.fingerprint import fingerprint
 from tests.laws import examples
-from tests.quality.stories.test_events import events
+from tests.quality.stories.test_events import articles, events
 
 WINDOW = 20
 IDS = st.sampled_from(["0" * 32, "f" * 32, "00ff" * 8, "a", "b", "Ä", "a:b", ""])
@@ -84,6 +86,58 @@ def test_the_multimap_is_a_dictionary_of_lists(pairs: list[tuple[int, int]], dat
     found = [sorted(slots[by == place].tolist()) for place in range(len(asked))]
     assert found == [sorted(slot for key, slot in oracle if key == each) for each in asked]
     assert len(held) == len(oracle)
+
+
+PAIRS = st.lists(st.tuples(st.integers(0, 8) | st.just(2**32 - 1), st.integers(0, 30)), max_size=30)
+ASKED = st.lists(st.integers(0, 9) | st.just(2**32 - 1), max_size=6)
+
+
+@given(PAIRS, st.lists(ASKED, max_size=4), PAIRS, st.data())
+def test_keys_looked_up_ahead_are_found_as_without(
+    before: list[tuple[int, int]], texts: list[list[int]], after: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    held = Multimap(buffer_pairs=4)
+    for key, slot in before:
+        held.add([key], slot)
+    ahead = held.look_ahead(texts)
+    for key, slot in after:
+        held.add([key, key + 1 if key < 8 else 0], slot)
+    for number, keys in enumerate(texts):
+        chosen = data.draw(st.none() | st.lists(st.sampled_from(range(len(keys))), unique=True) if keys else st.none())
+        slots, by = held.find(keys, chosen, ahead, number)
+        alone, by_alone = held.find(keys, chosen)
+        assert sorted(zip(by.tolist(), slots.tolist(), strict=True)) == sorted(
+            zip(by_alone.tolist(), alone.tolist(), strict=True)
+        )
+        assert chosen is None or set(by.tolist()) <= set(chosen)
+
+
+class Unprepared(StoryIndex):
+    def expect(self, fingerprints: Iterable[bytes]) -> None:
+        """Leaves everything to the questions."""
+
+
+@pytest.mark.parametrize("buffer_pairs", [65_536, 64])
+def test_a_batch_is_decided_as_its_articles_one_by_one(buffer_pairs: int) -> None:
+    """Whatever was looked up ahead, and however often runs are merged within a batch."""
+    several = articles("en")[:24]
+    drafts = [
+        Draft(
+            number=at, position=Position(run="r", stream="s", partition=0, offset=at), key=one.key, item="", article=one
+        )
+        for at, one in enumerate(several)
+    ]
+    told = []
+    for index, at_once in ((Unprepared(), 24), (StoryIndex(), 24), (StoryIndex(), 5), (StoryIndex(), 1)):
+        index._by_band, index._by_term, index._by_key = (Multimap(buffer_pairs) for _ in range(3))
+        stage, last, decided = StoryStage(index), None, []
+        for first in range(0, len(drafts), at_once):
+            handled = stage.handle(drafts[first : first + at_once], done={}, histories={}, last_key=last)
+            last, decided = handled.last_key, decided + handled.decided
+        told.append([(one.outcome.kind, one.article and one.article.story_id, one.links) for one in decided])
+        assert bool(index._by_key._runs) == (buffer_pairs == 64)
+    assert told[0] == told[1] == told[2] == told[3]
+    assert len({story for _, story, _ in told[0]}) < 24
 
 
 @given(
