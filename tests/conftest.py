@@ -20,18 +20,23 @@ from tests.servers import postgres as pg
 from tests.servers.kafka import KafkaServer, ServerFailed, alive
 from tests.servers.shared import shared
 from tests.stores import SchemaCopier
+from tests.wirewatch import forked
 
 register_profiles()
 BROKER = pytest.StashKey[tuple[int, Path]]()
 """The pid of the broker that ``kafka_server`` gives, and its log."""
 
 
+def _of_the_run(factory: pytest.TempPathFactory) -> Path:
+    """The folder of all workers: that of one worker of pytest-xdist lies in it."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(scope="session")
 def kafka_server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
     """The ``kafka://`` URL of a real broker, one for the whole run: use names of your own, leave it running."""
-    base = tmp_path_factory.getbasetemp()
-    # The folder of a pytest-xdist worker lies in that of the run.
-    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kafka"
+    directory = _of_the_run(tmp_path_factory) / "kafka"
     with contextlib.ExitStack() as stack:
         try:
             server = stack.enter_context(shared(directory, _start_kafka))
@@ -44,8 +49,7 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The socket folder of a real PostgreSQL, one for the whole run."""
-    base = tmp_path_factory.getbasetemp()
-    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "postgres"
+    directory = _of_the_run(tmp_path_factory) / "postgres"
     server = None
     try:
         with contextlib.ExitStack() as stack:
@@ -59,10 +63,19 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             pg.forget(server)
 
 
+@pytest.fixture(scope="session")
+def _databases(postgres_server: Path) -> pg.Databases:
+    return pg.Databases(postgres_server)
+
+
 @pytest.fixture
-def postgres(postgres_server: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def postgres(postgres_server: Path, _databases: pg.Databases, request: pytest.FixtureRequest) -> Iterator[str]:
     """The store URL of a PostgreSQL database for one test alone: without rows, or without tables if migrations are tested."""
-    with pg.fresh_database(postgres_server, migrated="real_migrations" not in request.fixturenames) as url:
+    if "real_migrations" in request.fixturenames:
+        database = pg.fresh_database(postgres_server, migrated=False)
+    else:
+        database = _databases.lent()
+    with database as url:
         yield url
 
 
@@ -82,6 +95,11 @@ def pytest_collection_finish() -> None:
 def pytest_unconfigure() -> None:
     """Give it back, so that nothing looks like a leak at the end."""
     gc.unfreeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_forked_from_one_server(tmp_path_factory: pytest.TempPathFactory) -> None:
+    forked.DIRECTORY[:] = [_of_the_run(tmp_path_factory) / "commands"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,8 +1,8 @@
 """The schema of an empty store, made once a run by the real migrations and copied from then on.
 
 A migration of an empty store costs 80 ms of CPU with SQLite and more with PostgreSQL; thousands of tests open one each.
-Tests of the migrations themselves ask for the fixture ``real_migrations``. The copy for PostgreSQL is a template database
-(``tests.servers.postgres``).
+Tests of the migrations themselves ask for the fixture ``real_migrations``. For PostgreSQL, databases are copied from a
+template, emptied and used again (``tests.servers.postgres``).
 """
 
 from __future__ import annotations

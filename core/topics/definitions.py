@@ -191,6 +191,7 @@ def _check_rules(topic: Topic, file: str) -> None:
             )
 
 
+@lru_cache(maxsize=1)
 def builtin_topics() -> tuple[Topic, ...]:
     """The built-in topics, sorted by name."""
     return tuple(topic for topic, _ in _by_name(_builtin_files()).values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,14 @@ class _Loader(yaml.SafeLoader):
 
 
 def documents(file: Path) -> list[Any]:
-    """All documents of a YAML file."""
-    return list(yaml.load_all(file.read_text("utf-8"), _Loader))
+    """All documents of a YAML file; what a test changes in them is changed for it alone."""
+    return copy.deepcopy(_documents(file.read_text("utf-8")))
+
+
+@functools.cache
+def _documents(text: str) -> list[Any]:
+    # Every worker asks for the same files dozens of times while tests are collected.
+    return list(yaml.load_all(text, _Loader))
 
 
 def manifests() -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 Nearly all of a short command's CPU is imports (1.8 s of 1.9 for "runs list"). A forked command is a real process with its
 own streams, folder and environment; only ``wirewatch`` itself is imported there, since it looks at the terminal and the
-environment when imported. Run as a program, this file is the server.
+environment when imported. Run as a program, this file is the server: one for a whole test run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import atexit
 import contextlib
+import fcntl
 import gc
 import io
 import json
@@ -39,18 +40,26 @@ _REQUEST_BYTES = 1 << 17
 
 
 class ForkServer:
-    """Starts commands. Safe for threads; the server ends with this process."""
+    """Starts commands. Safe for threads and processes; the server ends with the last process that uses it."""
 
-    def __init__(self) -> None:
-        self._here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with there:
-            there.set_inheritable(True)
-            self._process = subprocess.Popen(
-                [sys.executable, __file__, str(there.fileno())],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[there.fileno()],
-            )
+    def __init__(self, directory: Path) -> None:
+        """``directory``: of all processes of a test run, and nobody else may enter it."""
+        directory.mkdir(exist_ok=True)
+        held = directory / "held"
+        # A socket's path must be short.
+        folder = os.open(directory, os.O_RDONLY)
+        address = Path(f"/proc/self/fd/{folder}/socket")
+        with (directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not held.exists():
+                os.mkfifo(held)
+            try:
+                self._holding = os.open(held, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:  # nothing reads there: no server runs
+                self._holding = _launch(held, address)
+        self._there = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._there.connect(str(address))
+        os.close(folder)
 
     def start(
         self, arguments: Sequence[str], *, cwd: Path, environment: dict[str, str], stdout: int, stderr: int
@@ -60,7 +69,7 @@ class ForkServer:
         request = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "environment": environment}).encode()
         with teller:
             fds = array.array("i", [teller.fileno(), stdout, stderr])
-            self._here.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+            self._there.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
         return Forked(arguments, told)
 
 
@@ -105,14 +114,33 @@ SPENT_S = [0.0]
 """Seconds of CPU of all commands of this process that have ended, with what they started and waited for."""
 _server: list[ForkServer] = []
 _starting = threading.Lock()
+DIRECTORY: list[Path] = []
+"""Where the server of this test run is reached."""
 
 
 def server() -> ForkServer:
-    """The server of this process, started when it is first wanted."""
+    """The server of this test run, started when it is first wanted."""
     with _starting:
         if not _server:
-            _server.append(ForkServer())
+            _server.append(ForkServer(DIRECTORY[0]))
         return _server[0]
+
+
+def _launch(held: Path, address: Path) -> int:
+    """Start a server; what is returned must be kept open for as long as it is wanted."""
+    reading = os.open(held, os.O_RDONLY | os.O_NONBLOCK)
+    holding = os.open(held, os.O_WRONLY)
+    address.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
+        there.bind(str(address))
+        subprocess.Popen(
+            [sys.executable, __file__, str(there.fileno()), str(reading)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            pass_fds=[there.fileno(), reading],
+        )
+    os.close(reading)
+    return holding
 
 
 def _preload() -> None:
@@ -131,15 +159,17 @@ def _preload() -> None:
     logging.disable(logging.NOTSET)
 
 
-def _serve(ours: socket.socket) -> None:
+def _serve(ours: socket.socket, held: int) -> None:
     """Fork a process for each request and return in that process, ready to run the command."""
     while True:
-        data, control, _flags, _address = ours.recvmsg(_REQUEST_BYTES, socket.CMSG_SPACE(3 * array.array("i").itemsize))
-        if not data:
+        # A pipe without writers is readable.
+        if ours not in select.select([ours, held], [], [])[0]:
             os._exit(0)
+        data, control, _flags, _address = ours.recvmsg(_REQUEST_BYTES, socket.CMSG_SPACE(3 * array.array("i").itemsize))
         fds = array.array("i", control[0][2])
         if not os.fork():
             ours.close()
+            os.close(held)
             _watch(*fds, json.loads(data))
             return
         for fd in fds:
@@ -210,5 +240,5 @@ if __name__ == "__main__":
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))
     _code.append(_main())

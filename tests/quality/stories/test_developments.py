@@ -170,30 +170,34 @@ def _told(place: int, title: str, text: str) -> Article:
     )
 
 
-DAMASCUS = _told(
-    1,
-    "Car bomb kills six in Damascus",
-    "A car bomb killed six people outside the interior ministry in Damascus on Monday, the state agency said. Witnesses saw "
-    "black smoke over the Mezzeh quarter, and ambulances took the injured to the Mouwasat hospital.",
-)
+@pytest.fixture
+def damascus() -> Article:
+    return _told(
+        1,
+        "Car bomb kills six in Damascus",
+        "A car bomb killed six people outside the interior ministry in Damascus on Monday, the state agency said. Witnesses "
+        "saw black smoke over the Mezzeh quarter, and ambulances took the injured to the Mouwasat hospital.",
+    )
+
+
 DEPOT = (
     "The blaze began in a storage tank of the refinery outside Homs and spread to Hama road, firefighters from Baniyas said on "
     "Tuesday. Families waited at the gates while cranes lifted steel beams from what had been the loading hall."
 )
 
 
-def test_a_headline_without_names_hides_no_other_event() -> None:
+def test_a_headline_without_names_hides_no_other_event(damascus: Article) -> None:
     depot = _told(
         2,
         "Blast at fuel depot leaves dozens dead",
         DEPOT,
     )
-    told = forced(DAMASCUS, depot, news=("developments",))
+    told = forced(damascus, depot, news=("developments",))
     assert [one.reason for one in told] == ["story", "development"]
     assert "Homs" in told[1].news[0].text
 
 
-def test_an_event_that_raised_no_alert_is_still_new_in_a_later_report() -> None:
+def test_an_event_that_raised_no_alert_is_still_new_in_a_later_report(damascus: Article) -> None:
     # Its headline names only what was told before, so by itself it may be the same event in other words.
     unclear = _told(
         2,
@@ -206,6 +210,6 @@ def test_an_event_that_raised_no_alert_is_still_new_in_a_later_report() -> None:
         "Thousands walked behind the coffins through the old town of Homs on Thursday. Shops stayed shut, and the bishop read "
         "out the names of those who had died at work; their colleagues carried helmets.",
     )
-    told = forced(DAMASCUS, unclear, later, news=("developments",))
+    told = forced(damascus, unclear, later, news=("developments",))
     assert [one.reason for one in told] == ["story", "development"]
     assert "Homs" in told[1].news[0].text
