@@ -25,7 +25,7 @@ USAGE = "usage: flink_jobs.py REST_URL list | cancel NAME | savepoint NAME FOLDE
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments say; see the module's own words."""
+    """Run the command that the arguments name; see the module's docstring."""
     try:
         match arguments:
             case [rest, "list"]:

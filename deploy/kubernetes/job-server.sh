@@ -1,8 +1,8 @@
 #!/bin/sh
 # Starts Beam's job server within its image, in place of the image's own script, for compose.yaml and job-server.yaml.
 #
-# That one, as process 1, takes no notice of SIGTERM: the server was killed at the end of its grace period. This passes
-# the signal on and ends with the server, with status 0 if the signal is why it ended.
+# The image's script ignores SIGTERM as process 1, so the server was killed at the end of its grace period. This script passes
+# the signal on and ends when the server ends, with status 0 if the signal ended it.
 set -u
 
 server='' asked=''
@@ -12,18 +12,18 @@ stop() {
 }
 trap stop TERM INT
 
-# The image's working folder is that of its jars.
+# The working folder of the image has the jars.
 java -cp 'jars/*' org.apache.beam.runners.flink.FlinkJobServerDriver "$@" &
 server=$!
-# A signal that came before the server had a number.
+# A signal may have arrived before the server's process id was known.
 [ -z "$asked" ] || stop
 wait "$server"
 status=$?
-# A signal ends the wait, but not at once the server.
+# A signal ends the wait at once, but not the server.
 while kill -0 "$server" 2>/dev/null; do
   wait "$server"
   status=$?
 done
-# How a JVM ends that SIGTERM has ended.
+# The exit status of a JVM that SIGTERM ended.
 [ -z "$asked" ] || [ "$status" -ne 143 ] || status=0
 exit "$status"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# down.sh DIR: ends what up.sh DIR started, readers before what they read from. The data stay in DIR.
+# down.sh DIR: stops what up.sh DIR started, each process before the servers that it uses. The data stays in DIR.
 set -euo pipefail
 
 [ $# -eq 1 ] || { echo "usage: down.sh DIR" >&2; exit 2; }
@@ -8,5 +8,5 @@ dir=$(cd "$1" && pwd)
 # shellcheck source=deploy/local/processes.sh
 . "$(dirname "${BASH_SOURCE[0]}")/processes.sh"
 for name in desk delivery connectors pipeline jobserver workers taskmanager jobmanager kafka; do stop "$name" TERM; done
-# PostgreSQL's own word for "end now, but in good order".
+# PostgreSQL's signal for a fast, orderly shutdown.
 stop postgres INT

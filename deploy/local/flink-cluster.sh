@@ -4,9 +4,10 @@
 # Two JVMs instead of the mini-cluster inside flink.sh: a task manager can be killed and replaced, a job outlives Beam's
 # job server, and checkpoints and savepoints stay in DIR. Start the jobmanager first, then any number of task managers,
 # then the job server with FLINK_MASTER=127.0.0.1:REST_PORT deploy/local/flink.sh DIR.
-# FLINK_REST_PORT (default 8081) and FLINK_RPC_PORT (default 6123) are the jobmanager's, FLINK_SLOTS (default 4) the slots
-# of a task manager. FLINK_CONFIG takes further lines of Flink's config.yaml. FLINK_JVM_OPTS replaces the JVM's memory options, FLINK_LOG_LEVEL (default warn) what is printed.
-# REST without the web pages: those are in a jar that Beam doesn't ask for. For trials and tests: one host, no security.
+# FLINK_REST_PORT (default 8081) and FLINK_RPC_PORT (default 6123) are ports of the jobmanager; FLINK_SLOTS (default 4) is the number
+# of slots of a task manager. FLINK_CONFIG takes further lines of Flink's config.yaml, FLINK_JVM_OPTS replaces the JVM's memory options,
+# and FLINK_LOG_LEVEL (default warn) sets what is printed.
+# The REST API has no web pages: they are in a jar that Beam doesn't need. For trials and tests only: one host, no security.
 set -euo pipefail
 
 usage() { echo "usage: flink-cluster.sh DIR jobmanager|taskmanager" >&2; exit 2; }
@@ -23,7 +24,7 @@ fetch_jars flink
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 mkdir -p "$dir/conf" "$dir/checkpoints" "$dir/savepoints" "$dir/tmp"
-# Renamed into place: the halves may start at the same moment and both write it.
+# Renamed into place, since both halves may start at the same moment and write it.
 cat >"$dir/conf/config.yaml.$$" <<Y
 jobmanager.rpc.address: 127.0.0.1
 jobmanager.rpc.port: ${FLINK_RPC_PORT:-6123}
@@ -34,7 +35,7 @@ rest.port: ${FLINK_REST_PORT:-8081}
 taskmanager.host: 127.0.0.1
 taskmanager.bind-host: 127.0.0.1
 taskmanager.numberOfTaskSlots: ${FLINK_SLOTS:-4}
-# Flink's own script works these out; without it each must be given.
+# Flink's own script calculates these values; without it, each has to be given.
 taskmanager.cpu.cores: 2
 taskmanager.memory.framework.heap.size: 128m
 taskmanager.memory.framework.off-heap.size: 128m
@@ -54,7 +55,7 @@ execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATIO
 restart-strategy.type: fixed-delay
 restart-strategy.fixed-delay.attempts: 2147483647
 restart-strategy.fixed-delay.delay: 1 s
-# A killed task manager is noticed by its broken connection; these bound the case where it isn't.
+# A killed task manager is usually noticed by its broken connection; these limits apply if it isn't.
 heartbeat.interval: 1000
 heartbeat.timeout: 8000
 ${FLINK_CONFIG:-}

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # flink.sh DIR [PORT]: Beam's job server with a Flink mini-cluster in it, on loopback, in the foreground.
 #
-# DIR keeps staged artifacts. PORT (default 8099) takes jobs; PORT+1 and PORT+2 serve artifacts and expansion.
+# DIR holds staged artifacts. PORT (default 8099) accepts jobs; PORT+1 and PORT+2 serve artifacts and expansion.
 # FLINK_MASTER (default [local], a mini-cluster) may name a cluster's REST address instead. FLINK_JVM_OPTS replaces the
-# JVM's memory options. Run here on Beam 2.62.0 with Flink 1.19, the newest pair whose thin jars Maven resolves whole.
-# With "--fetch" as the only argument: fetches the jars and ends.
+# JVM's memory options. Uses Beam 2.62.0 with Flink 1.19, the newest pair for which Maven resolves all thin jars.
+# With "--fetch" as the only argument, it fetches the jars and exits.
 set -euo pipefail
 
 [ $# -ge 1 ] || { echo "usage: flink.sh DIR [PORT] | flink.sh --fetch" >&2; exit 2; }

@@ -1,5 +1,5 @@
 # jars.sh: sourced by the launchers. fetch_jars NAME sets "jars" to a folder with the jars of NAME-pom.xml, which Maven
-# fetches on first use into the project's .cache/; a changed pom fetches them again. Needs a JDK 17 or newer and Maven.
+# fetches into the project's .cache/ on first use, and again if the pom changes. Needs a JDK (17 or newer) and Maven.
 # shellcheck shell=bash
 
 fetch_jars() {
@@ -14,7 +14,7 @@ fetch_jars() {
   mkdir -p "$cache"
   jars=$(cd "$cache" && pwd)/$1-$digest
   [ ! -d "$jars" ] || return 0
-  # Fetched beside and renamed, so that a broken download never looks like a whole one.
+  # Fetched into a temporary folder and renamed, so that an incomplete download is never used.
   fetched=$(mktemp -d "$jars.XXXXXX")
   mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$fetched" ||
     { rm -rf "$fetched"; exit 1; }

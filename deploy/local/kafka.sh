@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # kafka.sh DIR [PORT [CONTROLLER_PORT]]: a one-node Kafka on loopback, in the foreground, for trials and tests.
 #
-# DIR keeps the broker's data and settings; starting again with the same DIR finds the same streams.
+# DIR holds the broker's data and settings; a later start with the same DIR finds the same streams.
 # Not for production: one node, no replicas, no encryption.
-# KAFKA_EXTRA names a file of further settings, which win over those here (say, listeners with TLS).
+# KAFKA_EXTRA names a file of further settings, which take precedence over those here (for example, listeners with TLS).
 # KAFKA_JVM_OPTS replaces the JVM's options, KAFKA_LOG_LEVEL (default warn) sets what is printed.
-# With "--fetch" as the only argument: fetches the jars and ends.
+# With "--fetch" as the only argument, it fetches the jars and exits.
 set -euo pipefail
 
 [ $# -ge 1 ] || { echo "usage: kafka.sh DIR [PORT [CONTROLLER_PORT]] | kafka.sh --fetch" >&2; exit 2; }
@@ -29,7 +29,7 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs=$dir/data
 num.partitions=4
 auto.create.topics.enable=false
-# A killed broker may only come back when its session is over; nine seconds, the default, is long to wait for on a laptop.
+# A killed broker can only return when its session has expired; the default of nine seconds is a long wait on a laptop.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0

@@ -2,9 +2,9 @@
 # mirror.sh DIR SOURCE TARGET: Kafka's MirrorMaker 2 from one broker to another (HOST:PORT each), in the foreground, for trials
 # and tests of a takeover (docs/operations.md, "Another cluster takes over").
 #
-# Mirrors our streams under their own names, with the times of their records, and the positions of groups wirewatch-*.
-# DIR keeps its settings. MIRROR_TOPICS (a pattern) says which streams, MIRROR_LOG_LEVEL (default warn) what is printed.
-# With "--fetch" as the only argument: fetches the jars and ends.
+# Mirrors Wirewatch's streams under the same names, with the timestamps of their records, and the positions of groups wirewatch-*.
+# DIR holds its settings. MIRROR_TOPICS (a pattern) selects the streams, MIRROR_LOG_LEVEL (default warn) sets what is printed.
+# With "--fetch" as the only argument, it fetches the jars and exits.
 set -euo pipefail
 
 [ $# -eq 3 ] || [ "${1:-}" = --fetch ] || { echo "usage: mirror.sh DIR SOURCE TARGET | mirror.sh --fetch" >&2; exit 2; }
@@ -23,7 +23,7 @@ source->target.enabled=true
 target->source.enabled=false
 source->target.topics=${MIRROR_TOPICS:-raw-articles}
 source->target.groups=wirewatch-.*
-# The same names, so that settings stay as they are when the other cluster takes over.
+# The same names, so that no setting has to change when the other cluster takes over.
 replication.policy.class=org.apache.kafka.connect.mirror.IdentityReplicationPolicy
 sync.group.offsets.enabled=true
 sync.group.offsets.interval.seconds=5

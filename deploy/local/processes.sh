@@ -1,8 +1,8 @@
-# processes.sh: sourced by up.sh and down.sh, which set "dir". A process is known by DIR/run/NAME: its id and the moment it
-# started (field 22 of /proc/ID/stat), so an id that the system has given to another process since is never signalled.
+# processes.sh: sourced by up.sh and down.sh, which set "dir". DIR/run/NAME holds a process's id and start time (field 22 of
+# /proc/ID/stat), so a process that was given the same id later is never signalled.
 # shellcheck shell=bash disable=SC2154
 
-# start_time ID: prints when it started, in the kernel's ticks; fails if there is no such process, or only a zombie.
+# start_time ID: prints when the process started, in the kernel's ticks; fails if it does not exist or is a zombie.
 start_time() {
   local stat fields
   { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
@@ -12,14 +12,14 @@ start_time() {
   echo "${fields[19]}"
 }
 
-# alive NAME: whether the process that was started under this name runs.
+# alive NAME: succeeds if the process that was started under this name runs.
 alive() {
   local id began
   { read -r id began <"$dir/run/$1"; } 2>/dev/null || return 1
   [ "$(start_time "$id")" = "$began" ]
 }
 
-# start NAME COMMAND...: in the background, in a process group of its own, its log in DIR/logs; does nothing if it runs.
+# start NAME COMMAND...: starts it in the background, in its own process group, with its log in DIR/logs; does nothing if it runs.
 start() {
   local name=$1 id
   shift
@@ -29,7 +29,7 @@ start() {
   echo "$id $(start_time "$id")" >"$dir/run/$name"
 }
 
-# wait_for NAME WHAT COMMAND...: until the command succeeds; fails with the end of the log if the process ends first.
+# wait_for NAME WHAT COMMAND...: waits until the command succeeds; if the process ends first, prints the end of its log and fails.
 wait_for() {
   local name=$1 what=$2 tries=0
   shift 2
@@ -44,12 +44,12 @@ wait_for() {
   done
 }
 
-# listens PORT: whether something takes connections on loopback.
+# listens PORT: succeeds if something accepts connections on loopback.
 listens() {
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# stop NAME SIGNAL: asks the process itself, then ends its whole group after 30 s.
+# stop NAME SIGNAL: sends the signal to the process, and kills its whole group after 30 s.
 stop() {
   local id tries=0
   if alive "$1"; then
@@ -63,7 +63,7 @@ stop() {
       fi
       sleep 0.2
     done
-    # What it left behind: worker processes, a JVM under a shell.
+    # Remaining children: worker processes, a JVM under a shell.
     kill -s KILL -- "-$id" 2>/dev/null || true
   fi
   rm -f "$dir/run/$1"

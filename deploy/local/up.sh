@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # up.sh DIR [--slices] [--servers]: Kafka, PostgreSQL, Flink and Wirewatch on this machine, without containers.
 #
-# Flink is a job manager and a task manager, JVMs of their own, with Beam's job server and a pool of Python workers;
-# --slices leaves it out (Wirewatch works through the stream by itself), --servers leaves out Wirewatch's own services.
-# What runs already is left alone, so a second call brings back what was killed. DIR keeps data, logs (DIR/logs) and the
-# settings to use with other commands (DIR/env). End it with down.sh DIR. Nothing watches over the processes here.
+# Flink is a job manager and a task manager, each in its own JVM, with Beam's job server and a pool of Python workers.
+# --slices leaves Flink out (Wirewatch then processes the stream by itself), --servers leaves out Wirewatch's own services.
+# A second call starts only what does not run. DIR holds the data, the logs (DIR/logs) and the settings for other commands
+# (DIR/env). Stop everything with down.sh DIR. Nothing restarts a process that dies.
 # PORT_BASE (default 19000) is the first of ten ports on loopback. Needs a JDK (17 or newer), Maven and the system's
-# PostgreSQL; as root, PostgreSQL runs as the user "postgres", who must be able to enter DIR.
-# For trials and tests: one machine, no passwords, no encryption.
+# PostgreSQL. If root runs it, PostgreSQL runs as the user "postgres", which must be able to enter DIR.
+# For trials and tests only: one machine, no passwords, no encryption.
 set -euo pipefail
 
 usage() { echo "usage: up.sh DIR [--slices] [--servers]" >&2; exit 2; }
@@ -54,7 +54,7 @@ if [ ! -s "$dir/postgres/data/PG_VERSION" ]; then
 fi
 
 start kafka "$here/kafka.sh" "$dir/kafka" "$kafka" "$controller"
-# Not by runuser, which would stand between us and the server: only a short-lived shell changes the user.
+# Not with runuser, which would stay between us and the server: only a short-lived shell changes the user.
 if [ ${#as_postgres[@]} -gt 0 ]; then
   start postgres setpriv --reuid=postgres --regid=postgres --init-groups "$bin/postgres" -D "$dir/postgres/data" -k "$socket" -c listen_addresses=
 else
@@ -65,7 +65,7 @@ if [ "$flink" ]; then
   start jobmanager "$here/flink-cluster.sh" "$dir/flink" jobmanager
   start taskmanager "$here/flink-cluster.sh" "$dir/flink" taskmanager
   FLINK_MASTER=127.0.0.1:$rest start jobserver "$here/flink.sh" "$dir/flink" "$job"
-  # A stranger's settings must not reach the workers' Python.
+  # Settings from the caller's environment must not reach the workers' Python.
   start workers "$python" -m pipeline.drivers.workers "$workers"
 fi
 
@@ -99,7 +99,7 @@ if [ "$flink" ]; then
   options=(--runner=PortableRunner --beam-option=--job_name=wirewatch-live "${options[@]}")
 fi
 if [ "$services" ]; then
-  # A pipeline service that was killed left its job on the cluster.
+  # A killed pipeline service leaves its job on the cluster.
   if [ "$flink" ] && ! alive pipeline; then "$python" "$here/../flink_jobs.py" "http://127.0.0.1:$rest" cancel wirewatch-live; fi
   start connectors "$python" -m wirewatch connectors run
   start pipeline "$python" -m wirewatch pipeline run "${options[@]}"
@@ -108,4 +108,4 @@ if [ "$services" ]; then
 fi
 echo "Kafka 127.0.0.1:$kafka${services:+, desk http://127.0.0.1:$desk}${flink:+, Flink http://127.0.0.1:$rest, job server 127.0.0.1:$job, workers 127.0.0.1:$workers}"
 echo "for other commands:  set -a; . $dir/env; set +a"
-echo "logs in $dir/logs; end it with ${here##"$PWD"/}/down.sh $dir"
+echo "logs in $dir/logs; stop it with ${here##"$PWD"/}/down.sh $dir"
