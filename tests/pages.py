@@ -42,7 +42,7 @@ _MASKS = (
     (r"\b(?=[0-9a-f]*\d)[0-9a-f]{12,64}\b", "ID"),
     (r"\b\d+(?:\.\d+)? ?(?:ms|s|min|h)\b", "SPAN"),
     (r"\b[\d,.]+ a second\b", "RATE"),
-    (r"\(\d+ rows\)", "(ROWS)"),
+    (r"\([\d,]+ rows?\)", "(ROWS)"),
     (r"\b\d+ drafts? reused", "DRAFTS reused"),
     (r"(?m)^another process is updating the search index: .*\n", ""),
 )

@@ -24,6 +24,7 @@ from connectors.feeds.items import (
     sound,
     web_address,
 )
+from core.counted import counted
 from core.errors import FailureKind, FeedError
 
 _VERSION = "jsonfeed.org/version/"
@@ -50,9 +51,9 @@ def parse_json_feed(text: str, *, url: str) -> ParsedFeed:
     if without := sum(not item.fetchable for item in items):
         notes.append(f"{without} of {len(items)} items have no link")
     if bad := len(entries) - len(objects):
-        notes.append(f"{bad} items are not objects: left out")
+        notes.append(f"{counted(bad, 'item')} left out: not objects")
     if len(items) < len(objects):
-        notes.append(f"{len(objects) - len(items)} repeated or empty items left out")
+        notes.append(f"{counted(len(objects) - len(items), 'repeated or empty item')} left out")
     number = version.rpartition(_VERSION)[2].strip("/").replace(".", "")
     return ParsedFeed(
         format=f"json{number if number.isdigit() else ''}",

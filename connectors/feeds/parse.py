@@ -35,6 +35,7 @@ from connectors.feeds.sitemap import is_list_of_addresses, parse_list_of_address
 from connectors.http.answers import without_credentials
 from connectors.http.body import NotUnpacked, unpacked
 from core.charset import Decoded, binary_kind, decode_body
+from core.counted import counted
 from core.errors import FailureKind, FeedError
 
 limit()
@@ -72,7 +73,7 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
     if without := sum(not item.fetchable for item in items):
         notes.append(f"{without} of {len(items)} items have no link")
     if len(items) < len(entries):
-        notes.append(f"{len(entries) - len(items)} repeated or empty items left out")
+        notes.append(f"{counted(len(entries) - len(items), 'repeated or empty item')} left out")
     return ParsedFeed(
         format=str(parsed.get("version") or "xml"),
         title=_title(about),

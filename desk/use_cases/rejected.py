@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from core.counted import counted
 from core.store.retries import ASKED, BEGUN, READY, RejectedRecord, Rejections, Wanted
 from desk.language import gettext
 from desk.people.accounts import By
@@ -57,7 +58,7 @@ def retry(
     name = by.caller.name if by.caller is not None else by.name
     again = rejections.ask(chosen, by=name, now_ms=desk.clock_ms())
     if again:
-        desk.accounts.note(by, "rejected records retried", wanted.stage or "all stages", f"{again} records")
+        desk.accounts.note(by, "rejected records retried", wanted.stage or "all stages", counted(again, "record"))
     return Asked(again, left)
 
 

@@ -16,6 +16,7 @@ from core.search import (
     NO_NEWS,
     BacktestReport,
     Comparison,
+    Count,
     StoryHit,
 )
 from core.settings import load_settings
@@ -121,11 +122,16 @@ def alerts_over(report: BacktestReport) -> str:
         over = f"since the store's first article ({from_ms(report.store_since_ms):%Y-%m-%d %H:%M} UTC)"
     else:
         over = f"over {report.days_covered:,.1f} days"
-    return f"{report.alerts} {'alert' if report.alerts.value == 1 else 'alerts'}{rate} {over}"
+    return f"{_with_noun(report.alerts, 'alert', 'alerts')}{rate} {over}"
+
+
+def _with_noun(count: Count, one: str, many: str) -> str:
+    return f"{count} {one if count.value == 1 else many}"
 
 
 def _summary(report: BacktestReport) -> str:
-    found = f"{report.stories} stories, {report.articles} articles"
+    stories = _with_noun(report.stories, "story", "stories")
+    found = f"{stories}, {_with_noun(report.articles, 'article', 'articles')}"
     return f"{alerts_over(report)}; {found}" if report.no_news else f"{alerts_over(report)}: {found}"
 
 
@@ -133,7 +139,10 @@ def _show_comparison(change: Comparison) -> None:
     console.out.print(f"before  {_summary(change.before)}")
     console.out.print(f"after   {_summary(change.after)}", style="bold")
     more = change.after.alerts_a_day - change.before.alerts_a_day
-    console.out.print(f"{change.won} stories gained, {change.lost} lost; {more:+,.1f} alerts a day", style="bold")
+    console.out.print(
+        f"{_with_noun(change.won, 'story', 'stories')} gained, {change.lost} lost; {more:+,.1f} alerts a day",
+        style="bold",
+    )
     _show_stories("gained", change.won_examples, "bold green")
     _show_stories("lost", change.lost_examples, "bold red")
     _show_cost(change.after)

@@ -253,7 +253,8 @@ def archive(
                             f"{day.day}  {day.records:>8} records  {day.bytes:>12} bytes  {day.file or '–'}"
                         )
                     if day.lost:
-                        console.note(f"{day.day}: {day.lost} records were deleted before they were archived", "red")
+                        lost = counted(day.lost, "record was", "records were")
+                        console.note(f"{day.day}: {lost} deleted before they were archived", "red")
                 if rewritten := remove_archived_texts(store, where, console.now_ms()):
                     remove_indexes(settings)
                     console.note(f"texts past their limit: {counted(rewritten, 'file')} rewritten without them")

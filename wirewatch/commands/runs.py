@@ -120,7 +120,7 @@ def drop(context: typer.Context, name: Annotated[str, typer.Argument(help="The r
         raise UsageError(f"{name!r} is the continuous run: it can't be dropped")
     rows = sum(drop_run(store, name, metadata))
     remove_index(settings, name)
-    console.note(f"{name} is deleted ({rows} rows)", "bold")
+    console.note(f"{name} is deleted ({counted(rows, 'row')})", "bold")
 
 
 @app.command("show")

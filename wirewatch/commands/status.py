@@ -150,7 +150,7 @@ def _lines(found: RunStatus, now: datetime) -> Iterator[Text]:
     age = f", {_since(canary.age_s)} ago" if canary.last_out is not None and canary.age_s is not None else ""
     yield Text.assemble(("canary    ", "bold"), (canary.health, style), f"  {canary.summary}{age}")
     waiting = sum(found.lag.records.values())
-    words = f"{waiting} records, the oldest {_since(found.lag.oldest_s)} old" if waiting else "none"
+    words = f"{counted(waiting, 'record')}, the oldest {_since(found.lag.oldest_s)} old" if waiting else "none"
     yield Text.assemble(("lag       ", "bold"), found.lag.problem or words)
     counts = ", ".join(f"{count} {kind}" for kind, count in found.outcomes.items())
     yield Text.assemble(("last hour ", "bold"), counts or "no raw records")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from core.counted import counted
 from core.records.decision import CarriedOut
 from core.settings import load_settings
 from desk.people.accounts import By
@@ -141,5 +142,6 @@ def _say(made: CarriedOut, *, as_json: bool) -> None:
     if as_json:
         console.put({"decision": it, "articles": made.articles, "alerts": made.alerts})
         return
-    alerts = f"; {made.alerts} missing alerts raised" if made.alerts else ""
-    console.note(f"decision {it.number}: {made.articles} articles are now in story {it.into}{alerts}", "bold")
+    alerts = f"; {counted(made.alerts, 'missing alert')} raised" if made.alerts else ""
+    articles = counted(made.articles, "article is", "articles are")
+    console.note(f"decision {it.number}: {articles} now in story {it.into}{alerts}", "bold")

@@ -181,7 +181,9 @@ def fit_topic(
     if as_json:
         console.put(_fit_facts(fitted, worst))
         return
-    console.out.print(f"{chosen.name}: {len(fitted.judged)} examples, {fitted.folds} folds", style="bold", markup=False)
+    console.out.print(
+        f"{chosen.name}: {counted(len(fitted.judged), 'example')}, {fitted.folds} folds", style="bold", markup=False
+    )
     table = console.table("weights", "precision", "recall", "F1", "right", "false", "missed")
     kinds = (
         ("of the file", fitted.before),

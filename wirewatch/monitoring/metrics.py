@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from core.counted import counted
 from core.errors import WirewatchError
 from core.records import OutcomeKind
 from core.settings import Settings
@@ -241,7 +242,7 @@ class PipelineProbes:
             yield Check("pipeline", ok=False, words=str(error))
         else:
             yield Check("pipeline", ok=True, words="ready")
-            words = f"{sum(behind.values())} records, the oldest {max(0, oldest_ms) / 1000:.1f} s"
+            words = f"{counted(sum(behind.values()), 'record')}, the oldest {max(0, oldest_ms) / 1000:.1f} s"
             yield Check("lag", ok=True, words=words, fatal=False)
         if self._cluster is not None:
             yield self._job_check(self._cluster)

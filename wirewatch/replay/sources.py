@@ -85,9 +85,11 @@ class Sources:
                 f"{counted(facts['problems'], 'item')} could not be read; each ends as rejected, with its file and offset"
             )
         if facts.get("unchanged"):
-            self.notes.append(f"{facts['unchanged']} items of feed snapshots were unchanged since the snapshot before")
+            self.notes.append(
+                f"{counted(facts['unchanged'], 'item')} of feed snapshots unchanged since the snapshot before"
+            )
         if facts.get("outside"):
-            self.notes.append(f"{facts['outside']} records are outside the period")
+            self.notes.append(f"{counted(facts['outside'], 'record is', 'records are')} outside the period")
         return self._index
 
     def close(self) -> None:

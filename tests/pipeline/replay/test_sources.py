@@ -67,7 +67,7 @@ def test_snapshots_of_a_feed_are_what_a_poller_would_have_seen(snapshots: Path, 
     ]
     assert [envelope.key.time_ms for envelope in envelopes] == [to_ms(raw.fetched_at) for raw in raws]
     assert [envelope.number for envelope in envelopes] == [0, 1, 2, 3]
-    assert found.notes == ["1 items of feed snapshots were unchanged since the snapshot before"]
+    assert found.notes == ["1 item of feed snapshots unchanged since the snapshot before"]
     found.close()
     store.close()
 
