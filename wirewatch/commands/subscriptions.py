@@ -14,7 +14,6 @@ import typer
 from msgspec import structs
 from rich.text import Text
 
-from core.counted import counted
 from core.durations import DAY_MS
 from core.errors import Conflict, QueryError, StoreError, Unconfirmed, UsageError
 from core.records import Subscription, from_ms
@@ -370,11 +369,7 @@ def not_relevant(
         console.note("no small change excludes it: edit the query, or mute the story", "yellow")
     for number, one in enumerate(several, start=1):
         more = "at least " if one.lost_at_least else ""
-        cost = (
-            f"loses no other alerts in {counted(days, 'day')}"
-            if not one.lost
-            else f"also loses {more}{counted(one.lost, 'alert')}"
-        )
+        cost = f"loses no other alerts in {days} days" if not one.lost else f"also loses {more}{one.lost} alerts"
         line = Text(f"{number}. {harmless(str(one.change))}: ").append(f"{cost}, keeps {one.kept}", style="dim")
         console.out.print(line)
         console.out.print(Text(f"   {harmless(one.query)}", style="green"))
