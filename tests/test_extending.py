@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from desk.delivery.channels import Trouble
 from desk.delivery.channels.testing import ChannelContract, sample_notice, sample_options
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +37,9 @@ def test_the_channel_keeps_the_contract(tmp_path: Path) -> None:
             getattr(Ticker(), name)()
     Ticker.kind.open(Ticker().channel(Ticker.address), sample_options()).send(sample_notice())
     assert file.read_text().endswith("[Ports] Grain leaves Odesa\n")
+    nowhere = Ticker().channel(f"ticker:{tmp_path}/none/night.txt")
+    with pytest.raises(Trouble, match="night.txt: No such file or directory$"):
+        Ticker.kind.open(nowhere, sample_options()).send(sample_notice())
 
 
 @pytest.mark.parametrize(("file", "block"), SHOWN, ids=[file for file, _ in SHOWN])

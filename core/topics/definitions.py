@@ -186,8 +186,8 @@ def _check_rules(topic: Topic, file: str) -> None:
                 raise UsageError(f"{file}: rule {rule.name!r}: there is no list {name!r}")
         if rule.within == "article" and rule.title:
             raise UsageError(
-                f"{file}: rule {rule.name!r}: title: a rule for the article has a weight for lead (title and lead "
-                "together) and one for body (anywhere)"
+                f"{file}: rule {rule.name!r}: title: a rule within the article has only the weights lead (for "
+                "title and lead together) and body (for the whole article)"
             )
 
 
@@ -261,7 +261,8 @@ def _files_at(path: Path) -> dict[str, bytes]:
         files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
         return {str(file): file.read_bytes() for file in files}
     except OSError as error:
-        raise UsageError(f"{path}: no topics can be read there ({error.strerror or error})") from error
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"{path}: {reason}", hint="name a topic's .toml file, or a folder with such files") from error
 
 
 def topics_at(path: Path) -> tuple[Topic, ...]:

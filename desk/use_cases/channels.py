@@ -156,7 +156,7 @@ class Channels:
         Raises NotFound.
         """
         problem = "; ".join(problem for one in self._receivers(name) if (problem := self._try_out(one)))
-        self._audit("channel tested", name, problem or "taken")
+        self._audit("channel tested", name, problem or "accepted")
         return problem
 
     def retry(self, name: str) -> int:

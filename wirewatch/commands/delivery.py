@@ -141,7 +141,7 @@ def test_channel(context: typer.Context, name: Name) -> None:
     """Send a test message now and report the result. Exit 1 if it was not sent."""
     if problem := _channels(context).test(name):
         raise WirewatchError(
-            f"{name}: {problem}", hint="no other message waits for this one; correct the channel and test again"
+            f"{name}: {problem}", hint="correct the channel and test again; other messages do not wait for this one"
         )
     console.note(f"{name}: the receiver accepted it", "green")
 

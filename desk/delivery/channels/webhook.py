@@ -35,7 +35,7 @@ class WebhookKind(ChannelKind):
     rank = 10
     per_minute = 600
     options: ClassVar[Mapping[str, str]] = {
-        "secret": "The secret of a webhook (Standard Webhooks); without it one is made."
+        "secret": "Secret of the webhook (Standard Webhooks); default: a generated one."
     }
 
     def configure(self, address: str, options: Mapping[str, str]) -> Configured:
