@@ -38,7 +38,7 @@ def test_the_channel_keeps_the_contract(tmp_path: Path) -> None:
     Ticker.kind.open(Ticker().channel(Ticker.address), sample_options()).send(sample_notice())
     assert file.read_text().endswith("[Ports] Grain leaves Odesa\n")
     nowhere = Ticker().channel(f"ticker:{tmp_path}/none/night.txt")
-    with pytest.raises(Trouble, match="night.txt: No such file or directory$"):
+    with pytest.raises(Trouble, match=r"night\.txt: No such file or directory$"):
         Ticker.kind.open(nowhere, sample_options()).send(sample_notice())
 
 

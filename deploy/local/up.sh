@@ -24,10 +24,11 @@ for option in "$@"; do
 done
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-python=${PYTHON:-$here/../../.venv/bin/python}
+root=$(cd "$here/../.." && pwd)
+python=${PYTHON:-$root/.venv/bin/python}
 for tool in java mvn setsid; do command -v "$tool" >/dev/null || fail "$tool not found: install a JDK (17 or newer), Maven and util-linux"; done
 "$python" -c 'import wirewatch' 2>/dev/null || fail "no Wirewatch in $python: run make install, or set PYTHON"
-"$python" -c 'import psycopg' 2>/dev/null || fail "no PostgreSQL driver in $python: install wirewatch[postgres]"
+"$python" -c 'import psycopg' 2>/dev/null || fail "no PostgreSQL driver: run $python -m pip install --require-hashes -r $root/deploy/constraints-postgres.txt"
 bin=$(command -v pg_ctl >/dev/null && dirname "$(readlink -f "$(command -v pg_ctl)")" || true)
 for found in /usr/lib/postgresql/*/bin; do [ -x "$found/initdb" ] && bin=$found; done
 [ -n "$bin" ] || fail "PostgreSQL not found: install it (on Debian: apt-get install postgresql)"

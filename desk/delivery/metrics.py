@@ -61,12 +61,12 @@ class DeliveryMetrics(Collector):
             health = connection.execute(
                 sa.select(d.channels.c.name, d.channels.c.health, d.channels.c.failures).where(d.channels.c.active)
             ).all()
-        counted = CounterMetricFamily("wirewatch_messages_sent", "Messages that went out.", labels=["channel"])
+        counted = CounterMetricFamily("wirewatch_messages_sent", "Sent messages.", labels=["channel"])
         for name, count in sorted(sent):
             counted.add_metric([name], count)
         yield counted
         family = GaugeMetricFamily(
-            "wirewatch_messages", "Messages that wait or failed, by channel.", labels=["channel", "status"]
+            "wirewatch_messages", "Waiting and failed messages, by channel.", labels=["channel", "status"]
         )
         for name, status, count in messages:
             family.add_metric([name, status], count)

@@ -16,6 +16,7 @@ import pytest
 from core.records import Subscription, encode
 from core.store import StoreReader, SubscriptionStore, open_store
 from core.streams import NewRecord, create_stream
+from tests.deploy.files import ROOT
 from tests.deploy.local import DOWN, JOBS, UP, Local, local
 from tests.pipeline.flink.articles import raw_articles
 from tests.servers.kafka import alive
@@ -47,6 +48,24 @@ def test_up_without_java_says_what_to_install(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("up.sh: java not found: install")
     assert not (tmp_path / "x").exists()
+
+
+def test_up_says_how_to_install_the_driver_of_postgresql(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\ncase "$2" in *psycopg*) exit 1;; esac\n')
+    python.chmod(0o755)
+    for tool in ("java", "mvn", "setsid"):
+        (tmp_path / tool).symlink_to(python)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    environment = {"PATH": path, "PYTHON": str(python)}
+    done = subprocess.run([UP, tmp_path / "x"], capture_output=True, text=True, check=False, env=environment)
+    pins = f"{ROOT}/deploy/constraints-postgres.txt"
+    words = f"up.sh: no PostgreSQL driver: run {python} -m pip install --require-hashes -r {pins}\n"
+    assert (done.returncode, done.stderr) == (1, words)
+    assert (
+        f"pip install --require-hashes -r {Path(pins).relative_to(ROOT)}"
+        in (ROOT / "deploy/local/README.md").read_text()
+    )
 
 
 def test_down_refuses_another_folder(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ class CanaryMetrics(Collector):
             return
         if state.age_s is not None:
             yield GaugeMetricFamily(
-                "wirewatch_canary_age_seconds", "Time since the last canary came out at the end.", value=state.age_s
+                "wirewatch_canary_age_seconds", "Time since the last canary passed the last stage.", value=state.age_s
             )
         silent = GaugeMetricFamily(
             "wirewatch_canary_silent_seconds",

@@ -1,4 +1,4 @@
-// Alerts as a work list: move, acknowledge, claim and mark by keyboard, without losing one's place.
+// Alerts as a work list: move, acknowledge, claim and mark by keyboard, without losing the place in the list.
 
 import { on, post, say } from "./app.js";
 import { gettext } from "./words.js";
@@ -15,7 +15,7 @@ function move(step) {
   if (next) headline(next).focus();
 }
 
-/** Send a row's form in the background; then the row goes, or says what was done. */
+/** Send a row's form in the background; then remove the row, or show in it what was done. */
 async function send(row, form, words) {
   const values = new FormData(form);
   if (!(await post(form.getAttribute("action"), values))) return;

@@ -7,7 +7,7 @@ const token = document.querySelector('meta[name="form-token"]')?.content ?? "";
 const send = (address, values) =>
   fetch(address, { method: "POST", headers: { "X-Form-Token": token }, body: new URLSearchParams(values) });
 
-/** Send a form's values; true when the desk did it. */
+/** Send a form's values. Returns true if the desk accepted them. */
 export async function post(address, values) {
   try {
     const answer = await send(address, values);
@@ -20,7 +20,7 @@ export async function post(address, values) {
   return false;
 }
 
-/** Send a form's values; what the desk answered, or null if it did not do it. */
+/** Send a form's values. Returns the desk's answer, or null if it refused them. */
 export async function ask(address, values) {
   try {
     const answer = await send(address, values);
@@ -46,7 +46,7 @@ export function age(at, now) {
 }
 
 const clock = document.getElementById("clock");
-// The desk's clock counts, not that of the machine before the screen.
+// Ages use the desk's clock, not that of the reader's computer.
 const ahead = clock ? Date.parse(clock.dateTime) - Date.now() : 0;
 const hours = clock && new Intl.DateTimeFormat("en-GB", { timeZone: clock.dataset.zone, hour: "2-digit", minute: "2-digit" });
 
@@ -62,12 +62,12 @@ export function tick() {
 setInterval(tick, 10_000);
 tick();
 
-// On a phone the pages are a row that scrolls: the one that is open must be in sight.
+// On a phone, the links to pages are a row that scrolls: the link of the open page must be visible.
 const row = document.querySelector(".top nav");
 const openPage = row?.querySelector("[aria-current]");
 if (openPage) row.scrollLeft += openPage.getBoundingClientRect().left - row.getBoundingClientRect().left - 24;
 
-// Without a connection it shows a page that says so. Browsers allow it by https and on this machine only.
+// The service worker shows a page if there is no connection. Browsers allow it only over HTTPS and on this machine.
 if (navigator.serviceWorker) navigator.serviceWorker.register("/service-worker.js").catch(() => {});
 
 const THEMES = ["system", "light", "dark"];
@@ -84,7 +84,7 @@ theme?.addEventListener("click", () => {
   try {
     localStorage.setItem("theme", next);
   } catch {
-    // Then it holds for this page.
+    // The choice then applies to this page only.
   }
   showTheme();
 });
@@ -108,7 +108,7 @@ const keys = new Map([
   ],
 ]);
 
-/** Let a key do something, except while a person types into a field. */
+/** Bind an action to a key, except while a person types into a field. */
 export function on(key, act) {
   keys.set(key, act);
 }

@@ -18,7 +18,7 @@ async function digest(endpoint) {
   return [...new Uint8Array(bytes)].map((one) => one.toString(16).padStart(2, "0")).join("");
 }
 
-/** A subscription that is bound to the desk's key; one that is bound to another is given up. */
+/** A subscription that is bound to the desk's key; one that is bound to another key is ended. */
 async function subscribed(key) {
   const { pushManager } = await navigator.serviceWorker.ready;
   const kept = await pushManager.getSubscription();
@@ -50,7 +50,7 @@ function blocked() {
   said.textContent = gettext("This browser blocks the desk's notifications: allow them in its settings for this site, then load this page again");
 }
 
-/** Mark the device that this is; it needs no second registration. */
+/** Mark this device in the list; it needs no second registration. */
 async function recognise() {
   const registration = await navigator.serviceWorker.ready;
   const subscription = await registration.pushManager.getSubscription();

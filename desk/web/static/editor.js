@@ -106,10 +106,10 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// A field that is wrong can only be shown and mended while its step is open.
+// An invalid field can only be shown and corrected while its step is open.
 form.addEventListener("invalid", () => (document.getElementById("how").open = true), true);
 
-// Work that isn't saved is not lost by a slip.
+// Ask before unsaved work is lost.
 let changed = false;
 form.addEventListener("input", () => (changed = true));
 form.addEventListener("submit", () => (changed = false));

@@ -1,4 +1,4 @@
-// While a site is being looked through, look again every two seconds.
+// While a site is being searched, reload the results every two seconds.
 
 const place = document.getElementById("found");
 

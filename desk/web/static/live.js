@@ -1,4 +1,4 @@
-// Live: changed stories take the place of their rows, new ones wait behind the pill, so that nothing moves under the eye.
+// Live: changed stories replace their rows, new ones wait behind the pill, so that nothing moves while a person reads.
 
 import { on, open, post, say, tick } from "./app.js";
 import { gettext, ngettext } from "./words.js";
@@ -38,7 +38,7 @@ function told(event) {
   list.dataset.seq = String(Math.max(Number(list.dataset.seq), story.seq));
   const old = rowOf(story.id);
   if (!old) {
-    // A page of older stories, or of one's own stars, doesn't grow.
+    // A page of older stories, or of the reader's stars, doesn't grow.
     if (list.hasAttribute("data-paged") || list.dataset.show === "starred") return;
     waiting.set(story.id, story);
     showPill();

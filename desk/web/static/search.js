@@ -25,7 +25,7 @@ document.querySelector("svg[data-clickable]")?.addEventListener("click", (event)
   location.href = address.href;
 });
 
-// An empty date is no date in the address.
+// An empty date is left out of the address.
 document.querySelector(".search-form").addEventListener("submit", (event) => {
   const dated = [...event.target.querySelectorAll('input[type="date"]')];
   if (dated.some((field) => field.value)) event.target.querySelector('input[name="days"]')?.remove();

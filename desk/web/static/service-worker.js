@@ -1,4 +1,4 @@
-// Without a connection, a page that says so. Nothing else is kept, since a later user of the machine must not see what the desk showed.
+// Shows a page if there is no connection. Nothing else is kept, since a later user of the machine must not see what the desk showed.
 
 // The desk writes the digest of what is kept here, so a browser installs this script, and keeps it, again after an upgrade.
 const KEPT = "offline-DIGEST";
@@ -27,13 +27,13 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET") return;
   const shell = SHELL.includes(new URL(request.url).pathname);
-  // Pages and the shell's own files: from the desk, and only if it can't be reached from what was kept.
+  // Pages and the shell's own files come from the desk; what was kept is used only if the desk can't be reached.
   if (request.mode === "navigate") event.respondWith(fetch(request).catch(() => caches.match("/offline")));
   else if (shell) event.respondWith(fetch(request).catch(() => caches.match(request, { ignoreSearch: true })));
 });
 
-// Alerts that the desk pushes. What they say comes from strangers, so it is shown as text and never as an address: an alert is
-// named by its id, and only pages of this desk are opened.
+// Alerts that the desk pushes. Their content comes from outside, so it is shown as text and never as an address: an alert is
+// identified by its id, and only pages of this desk are opened.
 self.addEventListener("push", (event) => {
   event.waitUntil(show(told(event.data)));
 });

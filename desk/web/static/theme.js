@@ -1,9 +1,9 @@
-// Before the first paint, so that a dark room stays dark.
+// Runs before the first paint, so that a dark theme does not flash white.
 (() => {
   try {
     const kept = localStorage.getItem("theme");
     if (kept === "light" || kept === "dark") document.documentElement.dataset.theme = kept;
   } catch {
-    // Storage may be forbidden: then the system's choice holds.
+    // Storage may be blocked: then the system's choice applies.
   }
 })();

@@ -1,4 +1,4 @@
-// What scripts say, in the page's language. The page carries the translations; in English it carries none.
+// Sentences of scripts in the page's language. The page contains the translations; an English page contains none.
 
 const page = document.documentElement.lang;
 const kept = document.getElementById("words");
