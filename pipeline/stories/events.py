@@ -28,7 +28,7 @@ from pipeline.stories.across import (
 )
 from pipeline.stories.features import Features, across_keys
 from pipeline.stories.frequencies import Frequencies
-from pipeline.stories.similarity import matches, overlap
+from pipeline.stories.similarity import are_held, matches, overlap
 from pipeline.text.encoder import DIMENSIONS
 
 PRIOR_VECTORS = 100
@@ -159,8 +159,7 @@ def likeness(
     inputs[_DAYS] = ages_ms / (24 * HOUR_MS)
     told = one_language.nonzero()[0]
     if len(told):
-        at, _ = matches(asked["terms"], rows["terms"][told])
-        inputs[_TERMS, told] = np.bincount(at, minlength=len(told))
+        inputs[_TERMS, told] = are_held(np.sort(asked["terms"]), rows["terms"][told]).sum(axis=1)
     weights = _weights_of(asked, rows, one_language, inputs, background)
     whole = np.arange(len(rows))
     scores = np.zeros(len(rows))
@@ -195,7 +194,7 @@ def _weights_of(
         weights[at] += weight * inputs[_NAME_COSINE]
     guessed = rows["encoded"] == GUESSED if asked["encoded"] == ENCODED else np.ones(len(rows), np.bool_)
     for condition, more in ((guessed, _GUESSED), (inputs[_AT["strangers"]], _STRANGERS)):
-        if condition.any():
+        if np.count_nonzero(condition):
             for at, weight in more:
                 weights[at] += weight * condition
     return weights

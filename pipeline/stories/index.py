@@ -19,9 +19,9 @@ from core.records import OrderKey
 from pipeline.stories.across import total_of
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, place_of
 from pipeline.stories.events import JOIN_AT, of_story
-from pipeline.stories.features import LAYOUT, PAD, across_keys, is_full
+from pipeline.stories.features import PAD, across_keys, is_full
 from pipeline.stories.frequencies import Counted, Frequencies
-from pipeline.stories.keys import LookedUp, TextKeys, counted_of, rare_keys, rarest_slots
+from pipeline.stories.keys import LookedUp, TextKeys, rare_keys, rarest_slots, texts_of
 from pipeline.stories.links import MOST_RELATED, ONLY_WORDS, RELATED_AT, RELATED_WORDS, Link, link
 from pipeline.stories.multimap import Multimap
 from pipeline.stories.question import Question
@@ -106,17 +106,13 @@ class StoryIndex:
 
         Replaces those that were expected before.
         """
-        texts = {one: TextKeys(one) for one in fingerprints if is_full(one)}
-        if not texts:
-            return
-        for one, counted in zip(texts.values(), counted_of(np.frombuffer(b"".join(texts), LAYOUT)), strict=True):
-            one.counted = counted
-        of_copies = self._by_band.look_ahead([one.of_copies() for one in texts.values()])
-        terms = self._by_term.look_ahead([one.terms() for one in texts.values()])
-        across = self._by_key.look_ahead([one.across() for one in texts.values()])
-        for number, one in enumerate(texts.values()):
+        texts = texts_of([one for one in dict.fromkeys(fingerprints) if is_full(one)])
+        of_copies = self._by_band.look_ahead([one.of_copies() for one in texts])
+        terms = self._by_term.look_ahead([one.terms() for one in texts])
+        across = self._by_key.look_ahead([one.across() for one in texts])
+        for number, one in enumerate(texts):
             one.ahead = LookedUp(number, of_copies, terms, across)
-        self._expected, self._counted_ahead = texts, {}
+        self._expected, self._counted_ahead = {one.fingerprint: one for one in texts}, {}
 
     def add(self, entry: IndexEntry) -> None:
         """Add an entry. The order of adding does not change the answers."""
@@ -218,6 +214,8 @@ class StoryIndex:
         if not len(slots):
             return None
         near = question.near(slots, RELATED_AT)
+        if not question.compared:
+            return None
         self._asked = _Asked(slots, near, RELATED_AT, question)
         if near.max() < JOIN_AT:
             return None
@@ -329,7 +327,9 @@ class StoryIndex:
     def _found(self, found: Slots, by_key: Slots, keys: list[int], most: int, own: int, as_of: OrderKey) -> Slots:
         """The slots that count under the rarest of the keys, about ``most``, in ascending order, each once."""
         seen = self._visible(found, own, as_of)
-        return distinct(rarest_slots(found[seen], by_key[seen], keys, most)[0])
+        if np.count_nonzero(seen) < len(seen):
+            found, by_key = found[seen], by_key[seen]
+        return distinct(rarest_slots(found, by_key, keys, most)[0])
 
     def _in_language(self, found: Slots, by: Slots, language: int) -> tuple[Slots, Slots]:
         same = self._columns.languages.take(found) == language
@@ -351,9 +351,12 @@ class StoryIndex:
         """
         (alike, by_term), (others, by_key) = by_terms, by_keys
         seen = self._visible(np.concatenate((alike, others)), own, as_of)
-        same, seen_others = seen[: len(alike)], seen[len(alike) :]
-        alike, by_term = rarest_slots(alike[same], by_term[same], terms, MAX_GROUP_CANDIDATES)
-        others, by_key = rarest_slots(others[seen_others], by_key[seen_others], keys, MAX_ACROSS_CANDIDATES)
+        if np.count_nonzero(seen) < len(seen):
+            same, seen_others = seen[: len(alike)], seen[len(alike) :]
+            alike, by_term = alike[same], by_term[same]
+            others, by_key = others[seen_others], by_key[seen_others]
+        alike, by_term = rarest_slots(alike, by_term, terms, MAX_GROUP_CANDIDATES)
+        others, by_key = rarest_slots(others, by_key, keys, MAX_ACROSS_CANDIDATES)
         found = np.concatenate((alike, others))
         order = found.argsort(kind="stable")
         found = found[order]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, unpacked
-from pipeline.stories.features import PAD, Features, across_keys, read_features
+from pipeline.stories.features import LAYOUT, PAD, Features, across_keys, read_features
 from pipeline.stories.frequencies import Counted
 from pipeline.stories.multimap import Ahead, Slots
 from pipeline.text.arrays import distinct
@@ -36,24 +36,34 @@ class LookedUp(NamedTuple):
 
 
 class TextKeys:
-    """The features of one text and its keys, each worked out once. Callers must not change a list."""
+    """The features of one text and its keys. Callers must not change a list.
 
-    def __init__(self, fingerprint: bytes) -> None:
-        self.fingerprint, self.known = fingerprint, read_features(fingerprint)
+    ``counted``: what it adds to the frequencies; None if it was not worked out.
+    """
+
+    def __init__(self, fingerprint: bytes, known: Features | None = None) -> None:
+        self.fingerprint, self.known = fingerprint, read_features(fingerprint) if known is None else known
         self.ahead: LookedUp | None = None
         self.counted: Counted | None = None
         self._of_copies: list[int] | None = None
         self._terms: list[int] | None = None
         self._across: list[int] | None = None
 
+    def put(self, of_copies: list[int], terms: list[int], across: list[int], counted: Counted) -> None:
+        """Set the keys, padded as in the features."""
+        has = self.known["shingles"], self.known["encoded"]
+        self._of_copies = of_copies[:SIGNATURE_KEYS] + _without_pad(of_copies[SIGNATURE_KEYS:]) if has[0] else []
+        self._terms, self._across = _without_pad(terms), _without_pad(across) if has[1] else []
+        self.counted = counted
+
     def of_copies(self) -> list[int]:
         """Keys of (nearly) the same text; empty if it has no signature."""
         if self._of_copies is None:
             self._of_copies = []
             if self.known["shingles"]:
-                # A value of the signature is meaningful only at its place; a hash of the head at any place.
-                mixed = self.known["signature"][:SIGNATURE_KEYS] * _ODD + _PLACES
-                self._of_copies = mixed.tolist() + _without_pad(self.known["head"][:HEAD_KEYS].tolist())
+                # A hash of the head is meaningful at any place.
+                self._of_copies = _mixed(self.known["signature"]).tolist()
+                self._of_copies += _without_pad(self.known["head"][:HEAD_KEYS].tolist())
         return self._of_copies
 
     def terms(self) -> list[int]:
@@ -71,18 +81,31 @@ class TextKeys:
         return self._across
 
 
-def counted_of(rows: Features) -> list[Counted]:
-    """What each of several texts adds to the frequencies."""
-    encoded = rows["encoded"] > 0
-    keys = np.where(encoded[:, None], across_keys(rows), PAD)
-    terms = np.concatenate((rows["terms"], keys), axis=1)
+def texts_of(fingerprints: list[bytes]) -> list[TextKeys]:
+    """The texts of several different values of ``features``, with all their keys: together, this takes far fewer calls."""
+    if not fingerprints:
+        return []
+    rows = np.frombuffer(b"".join(fingerprints), LAYOUT)
+    encoded, keys = rows["encoded"] > 0, across_keys(rows)
+    of_copies = np.hstack((_mixed(rows["signature"]), rows["head"][:, :HEAD_KEYS]))
+    listed = zip(
+        of_copies.tolist(), rows["terms"][:, :ASKED_TERMS].tolist(), keys[:, :_ASKED_ACROSS].tolist(), strict=True
+    )
+    terms = np.hstack((rows["terms"], np.where(encoded[:, None], keys, PAD)))
     real = terms != PAD
     flat, ends = terms[real], [0, *real.sum(axis=1).cumsum().tolist()]
     vectors = unpacked(rows["vector"]).astype(np.int64) * encoded[:, None]
-    return [
-        Counted(flat[ends[at] : ends[at + 1]], 1, vector, has)
-        for at, (vector, has) in enumerate(zip(vectors, encoded.astype(int).tolist(), strict=True))
-    ]
+    texts = []
+    for at, (same, heavy, across) in enumerate(listed):
+        text = TextKeys(fingerprints[at], rows[at])
+        text.put(same, heavy, across, Counted(flat[ends[at] : ends[at + 1]], 1, vectors[at], int(encoded[at])))
+        texts.append(text)
+    return texts
+
+
+def _mixed(signatures: Features) -> Features:
+    """A value of a signature is meaningful only at its place."""
+    return signatures[..., :SIGNATURE_KEYS] * _ODD + _PLACES
 
 
 def _without_pad(hashes: list[int]) -> list[int]:

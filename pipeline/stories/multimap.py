@@ -21,8 +21,8 @@ Pairs = NDArray[np.uint64]
 _PAIR = np.dtype("<u8")
 _HALF = np.dtype("<u4")
 _LAST_KEY = 0xFFFFFFFF
-_NO_KEYS: NDArray[np.uint32] = np.empty(0, np.uint32)
 _NO_SLOTS: Slots = np.empty(0, np.int64)
+_NONE = _NO_SLOTS, _NO_SLOTS, _NO_SLOTS
 # A run is at least this much longer than the next, so there are few runs to search, and a pair is merged about twenty times.
 _FACTOR = 8
 
@@ -46,7 +46,7 @@ class _Run(NamedTuple):
         """The indices of the keys that there are, in order, with the place of each one's first slot and its number of slots."""
         firsts = self.keys.searchsorted(asked)
         if len(asked) == 1 and self.keys[firsts[0]] != asked[0]:
-            return _NO_SLOTS, _NO_SLOTS, _NO_SLOTS
+            return _NONE
         # Most keys are in no run, so the end of the range is looked up only for keys that are.
         hits = (self.keys.take(firsts) == asked).nonzero()[0]
         firsts = firsts.take(hits)
@@ -63,12 +63,24 @@ class _Run(NamedTuple):
         halves[1::2] = self.keys[:-1] if self.starts is None else self.keys[:-1].repeat(np.diff(self.starts[:-1]))
 
 
+class Hits(NamedTuple):
+    """Keys that are in runs: the index of each key, its run, the place of its first slot there, and the number of its slots."""
+
+    places: Slots
+    runs: Slots
+    firsts: Slots
+    counts: Slots
+
+
 class Ahead(NamedTuple):
-    """Where the keys of several texts are in the runs, looked up together (``Multimap.look_ahead``)."""
+    """Where the keys of several texts are in the runs, looked up together (``Multimap.look_ahead``).
+
+    ``begins``: where the ``hits`` of each text begin; their places are those among the text's keys.
+    """
 
     runs: tuple[_Run, ...]
-    found: list[tuple[list[int], Slots, Slots, Slots]]
-    """For each run, where each text's keys begin in the arrays; places of keys among their text's; first slots; counts."""
+    begins: list[int]
+    hits: Hits
 
 
 class Multimap:
@@ -120,17 +132,13 @@ class Multimap:
         ends = np.cumsum([0, *map(len, keys)])
         asked = np.fromiter(chain.from_iterable(keys), np.uint32, int(ends[-1]))
         order = asked.argsort(kind="stable")
-        ranked = asked.take(order)
-        found = []
-        for run in self._runs:
-            hits, firsts, counts = run.search(ranked)
-            wanted = order.take(hits)
-            back = wanted.argsort(kind="stable")
-            wanted = wanted.take(back)
-            texts = ends.searchsorted(wanted, "right") - 1
-            begins: list[int] = wanted.searchsorted(ends).tolist()
-            found.append((begins, wanted - ends.take(texts), firsts.take(back), counts.take(back)))
-        return Ahead(self._runs, found)
+        hits = self._search(asked.take(order))
+        places = order.take(hits.places)
+        texts = ends.searchsorted(places, "right") - 1
+        by_text = (texts * len(self._runs) + hits.runs).argsort(kind="stable")
+        begins: list[int] = texts.take(by_text).searchsorted(np.arange(len(keys) + 1)).tolist()
+        hits = hits._replace(places=places - ends.take(texts))
+        return Ahead(self._runs, begins, Hits(*(each.take(by_text) for each in hits)))
 
     def find(
         self, keys: list[int], chosen: list[int] | None = None, ahead: Ahead | None = None, text: int = 0
@@ -140,35 +148,15 @@ class Multimap:
         ``chosen``: the indices of the keys to look up; None for all. ``ahead``: the answer of ``look_ahead``, in which ``text``
         has these keys; it is ignored once the runs have changed.
         """
-        found: list[Slots] = []
-        by: list[Slots] = []
-        if self._runs:
-            known = ahead is not None and ahead.runs is self._runs
-            asked = np.asarray(keys, np.uint32) if not known else _NO_KEYS
-            wanted = None
-            for number, run in enumerate(self._runs):
-                if known and ahead is not None:
-                    begins, places, firsts, counts = ahead.found[number]
-                    first, end = begins[text], begins[text + 1]
-                    if first == end:
-                        continue
-                    places, firsts, counts = places[first:end], firsts[first:end], counts[first:end]
-                else:
-                    places, firsts, counts = run.search(asked)
-                    if not len(places):
-                        continue
-                if chosen is not None:
-                    if wanted is None:
-                        wanted = np.zeros(len(keys), np.bool_)
-                        wanted[chosen] = True
-                    some = wanted.take(places)
-                    places, firsts, counts = places[some], firsts[some], counts[some]
-                rows = (firsts - counts.cumsum() + counts).repeat(counts)
-                rows += np.arange(len(rows))
-                found.append(run.slots.take(rows).astype(np.int64))
-                by.append(places.repeat(counts))
+        found, by = _NO_SLOTS, _NO_SLOTS
+        if ahead is not None and ahead.runs is self._runs:
+            first, end = ahead.begins[text], ahead.begins[text + 1]
+            if first < end:
+                found, by = self._slots(Hits(*(each[first:end] for each in ahead.hits)), keys, chosen)
+        elif self._runs:
+            found, by = self._slots(self._search(np.asarray(keys, np.uint32)), keys, chosen)
         new: list[int] = []
-        places_of_new: list[int] = []
+        places: list[int] = []
         looked_up = keys if chosen is None else [keys[place] for place in chosen]
         for at, one in enumerate(map(self._buffer.get, looked_up)):
             if one is None:
@@ -176,14 +164,45 @@ class Multimap:
             place = at if chosen is None else chosen[at]
             if isinstance(one, int):
                 new.append(one)
-                places_of_new.append(place)
+                places.append(place)
             else:
                 new += one
-                places_of_new += [place] * len(one)
-        if new or not found:
-            found.append(np.array(new, np.int64))
-            by.append(np.array(places_of_new, np.int64))
-        return (found[0], by[0]) if len(found) == 1 else (np.concatenate(found), np.concatenate(by))
+                places += [place] * len(one)
+        if not new:
+            return found, by
+        newest, by_new = np.array(new, np.int64), np.array(places, np.int64)
+        return (np.concatenate((found, newest)), np.concatenate((by, by_new))) if len(found) else (newest, by_new)
+
+    def _search(self, asked: NDArray[np.uint32]) -> Hits:
+        """The keys that are in runs, in the order of the runs."""
+        found = [run.search(asked) for run in self._runs]
+        if not any(len(one[0]) for one in found):
+            return Hits(_NO_SLOTS, _NO_SLOTS, _NO_SLOTS, _NO_SLOTS)
+        numbers = [np.full(len(one[0]), number) for number, one in enumerate(found)]
+        places, firsts, counts = (np.concatenate(each) for each in zip(*found, strict=True))
+        return Hits(places, np.concatenate(numbers), firsts, counts)
+
+    def _slots(self, hits: Hits, keys: list[int], chosen: list[int] | None) -> tuple[Slots, Slots]:
+        """The slots of hits, which are in the order of their runs, and the index of each one's key."""
+        if chosen is not None:
+            wanted = np.zeros(len(keys), np.bool_)
+            wanted[chosen] = True
+            some = wanted.take(hits.places).nonzero()[0]
+            hits = Hits(*(each.take(some) for each in hits))
+        if not len(hits.places):
+            return _NO_SLOTS, _NO_SLOTS
+        ends = hits.counts.cumsum()
+        rows = (hits.firsts - ends + hits.counts).repeat(hits.counts)
+        rows += np.arange(len(rows))
+        slots = np.empty(len(rows), np.int64)
+        last = hits.runs.searchsorted(range(len(self._runs)), "right").tolist()
+        at = 0
+        for run, end in zip(self._runs, last, strict=True):
+            to = int(ends[end - 1]) if end else 0
+            if to > at:
+                slots[at:to] = run.slots.take(rows[at:to])
+                at = to
+        return slots, hits.places.repeat(hits.counts)
 
     def keep(self, alive: NDArray[np.bool_]) -> None:
         """Remove the pairs of slots that are not ``alive`` (by slot)."""

@@ -47,6 +47,11 @@ class Question:
         self._columns, self._background, self._similarity = columns, background, similarity
         self._compared = _NOTHING
 
+    @property
+    def compared(self) -> bool:
+        """Whether ``near`` scored an entry."""
+        return len(self._compared.slots) > 0
+
     def scores(self, slots: Slots) -> Scores:
         """How likely each of these distinct entries is about the text's event."""
         rows = self._rows(slots)

@@ -85,14 +85,12 @@ def overlap(asked: NDArray[np.uint32], rows: NDArray[np.uint32]) -> tuple[Shares
     """
     ends = np.minimum(rows[:, -1], min(int(asked[-1]), PAD - 1))
     known = rows <= ends[:, None]
-    # For few, a search takes fewer calls; for many, a table takes a fraction of the time.
-    same = asked.take(asked.searchsorted(rows), mode="clip") == rows if rows.size < _MANY else are_among(asked, rows)
-    common = (same & known).sum(axis=1)
+    common = (are_held(asked, rows) & known).sum(axis=1)
     smaller = np.minimum(known.sum(axis=1), asked.searchsorted(ends, "right"))
     return common / np.maximum(smaller, 1), smaller.astype(np.float64)
 
 
-_LOW, _MANY = 0xFFFF, 2_048
+_LOW, _FEW = 0xFFFF, 2_048
 _NUMBERS = np.arange(1, 256, dtype=np.uint8)
 
 
@@ -109,6 +107,13 @@ def are_among(own: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np
     else:
         found = held[table[others & _LOW]] == others
     return np.asarray(found & (others != PAD))
+
+
+def are_held(own: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """As ``are_among``, for own hashes in ascending order. For few others, a search takes fewer calls than a table."""
+    if others.size >= _FEW:
+        return are_among(own, others)
+    return np.asarray((own.take(own.searchsorted(others), mode="clip") == others) & (others != PAD))
 
 
 def matches(own: NDArray[np.uint32], rows: NDArray[np.uint32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
