@@ -151,6 +151,7 @@ def _new_record(one: Position, old: StreamRecord, partitions: Sequence[int]) -> 
         old.value,
         partition=partition_of(key, partitions) if key else one.partition,
         headers=(*headers, (RETRY_OF, str(one).encode())),
+        digest=old.digest,
     )
 
 

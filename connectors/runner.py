@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from connectors.base import Connector, Cursor, PollReport, PollResult, SavedCursor, SourceRepository
 from core.again import Pauses
 from core.errors import FeedError, RecordTooLarge, StoreError, StreamUnavailable
-from core.records import RawArticle, article_id, encode
+from core.records import RawArticle, article_id, encode, raw_hash
 from core.streams.base import Appended, NewRecord
 from core.streams.headers import headers_of
 
@@ -342,6 +342,7 @@ def to_records(items: tuple[RawArticle, ...], limit_bytes: int) -> tuple[list[Ne
             if len(value) > limit_bytes:
                 value = encode(replace(stub, summary=None, guid=None, authors=()))
         article = article_id(item.url)
-        headers = headers_of("RawArticle", item.schema, article, value)
-        records.append(NewRecord(article.encode(), value, headers=headers))
+        digest = raw_hash(value)
+        headers = headers_of("RawArticle", item.schema, article, value, digest=digest)
+        records.append(NewRecord(article.encode(), value, headers=headers, digest=digest))
     return records, stubs

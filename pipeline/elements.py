@@ -6,6 +6,8 @@ prepare drafts import it and Beam takes a second and 100 MB to load.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from core.records import Article, OrderKey, Position
@@ -49,7 +51,10 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """A raw record, numbered from 0 without gaps, with its position and order key.
 
     ``item``: file and line in a bounded input; ``problem``: why an item of a bounded input could not be read.
+    ``digest``: the ``raw_hash`` of ``value``, if it was computed from these bytes on this machine; empty if not.
     ``ready``: ``value`` is not a raw record but the finished draft of one that comes back from the slow lane.
+    ``kept``: the draft that was kept of the record. Then there is no ``value``: nothing needs it.
+    ``finished``: the draft of ``kept`` has all that the steps for single records add.
     """
 
     number: int
@@ -58,7 +63,16 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     value: bytes
     item: str = ""
     problem: Rejection | None = None
+    digest: str = ""
     ready: bool = False
+    kept: KeptDraft | None = None
+    finished: bool = False
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds."""
+        article = self.kept.draft.article if self.kept is not None else None
+        return len(self.value) + (len(article.text) if article is not None else 0)
 
 
 class PageSource(msgspec.Struct, frozen=True):
@@ -79,7 +93,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
     ``after`` is the position of the previous processed record, set by the reorder buffer: the ledger must have it.
     ``undecided``: subscriptions for which matching could not be decided. ``page``: the record's source, if it could be
-    read. ``doubt``: the article's text may be a wall's, if other addresses have it too.
+    read. ``doubt``: the article's text may be a wall's, if other addresses have it too. ``text_hash``: that of the article's
+    text (``pipeline.text.same_text``); None: not computed.
     """
 
     number: int
@@ -93,12 +108,20 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     postponed: Postponed | None = None
     page: PageSource | None = None
     doubt: Doubtful | None = None
+    text_hash: str | None = None
 
     def __post_init__(self) -> None:
         if self.article is not None and self.problem is not None:
             raise ValueError("a draft has an article or a problem, never both")
         if self.article is None and self.problem is None and self.postponed is None:
             raise ValueError("a draft has an article or a problem, unless it is postponed")
+
+
+class KeptDraft(NamedTuple):
+    """A draft with its topics, and a digest of the definitions it was tagged with; empty if it was not tagged."""
+
+    draft: Draft
+    topics: str = ""
 
 
 class EnvelopeHead(msgspec.Struct, frozen=True, array_like=True):
@@ -109,15 +132,27 @@ class EnvelopeHead(msgspec.Struct, frozen=True, array_like=True):
     key: OrderKey
     item: str
     problem: Rejection | None
+    digest: str = ""
     ready: bool = False
+    finished: bool = False
+    kept: bool = False
 
 
 def pack(envelope: Envelope) -> bytes:
     """One line of JSON, then the value verbatim: pages are large, and Base64 would make them a third larger."""
+    kept = envelope.kept
     head = EnvelopeHead(
-        envelope.number, envelope.position, envelope.key, envelope.item, envelope.problem, envelope.ready
+        envelope.number,
+        envelope.position,
+        envelope.key,
+        envelope.item,
+        envelope.problem,
+        envelope.digest,
+        envelope.ready,
+        envelope.finished,
+        kept is not None,
     )
-    return msgspec.json.encode(head) + b"\n" + envelope.value
+    return msgspec.json.encode(head) + b"\n" + (envelope.value if kept is None else msgspec.json.encode(kept))
 
 
 def unpack(packed: bytes) -> Envelope:
@@ -128,8 +163,14 @@ def unpack(packed: bytes) -> Envelope:
         number=head.number,
         position=head.position,
         key=head.key,
-        value=value,
+        value=b"" if head.kept else value,
         item=head.item,
         problem=head.problem,
+        digest=head.digest,
         ready=head.ready,
+        kept=_kept.decode(value) if head.kept else None,
+        finished=head.finished,
     )
+
+
+_kept = msgspec.json.Decoder(KeptDraft)

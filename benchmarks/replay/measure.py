@@ -24,7 +24,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from benchmarks.replay.archive import pages
 from core.processes import cpu_seconds
-from core.records import OrderKey, Position, RawArticle, article_id, encode, from_ms, to_ms
+from core.records import OrderKey, Position, RawArticle, article_id, encode, from_ms, raw_hash, to_ms
 from core.store import SubscriptionStore, open_store
 from core.streams import NewRecord, Stream, create_stream
 from core.topics.definitions import builtin_definitions
@@ -126,7 +126,9 @@ def _filled_stream(path: Path, folder: Path) -> Stream:
     stream = create_stream(f"sqlite:///{folder}/streams.db", "raw", 4)
     raws = [item.raw for item in read_items(path) if item.raw is not None]
     for raw in sorted(raws, key=lambda one: one.fetched_at):
-        stream.append([NewRecord(article_id(raw.url).encode(), encode(raw), timestamp_ms=to_ms(raw.fetched_at))])
+        value, key = encode(raw), article_id(raw.url).encode()
+        # As the connectors do, which need the digest for the record's headers.
+        stream.append([NewRecord(key, value, timestamp_ms=to_ms(raw.fetched_at), digest=raw_hash(value))])
     return stream
 
 

@@ -55,13 +55,17 @@ class OutletVersion(msgspec.Struct, frozen=True):
 
 
 class StoredQueries(msgspec.Struct, frozen=True):
-    """All versions in a scope, complete for articles with event times up to ``good_until_ms``."""
+    """All versions in a scope, complete for articles with event times up to ``good_until_ms``.
+
+    ``subscribed``: whether any version of a subscription is active.
+    """
 
     subscriptions: tuple[Subscription, ...]
     topics: tuple[StoredTopic, ...]
     good_until_ms: int
     stamp: tuple[int, ...]
     labels: tuple[OutletVersion, ...] = ()
+    subscribed: bool = False
 
 
 class SubscriptionStore:
@@ -78,20 +82,23 @@ class SubscriptionStore:
         with self.store.reading() as connection:
             return self._stamp(connection)
 
-    def read(self, *, now_ms: int) -> StoredQueries:
-        """Everything saved so far. ``now_ms``: the clock, read before this call."""
-        subscriptions = sa.select(t.subscriptions).where(t.subscriptions.c.scope == self.scope)
+    def read(self, *, now_ms: int, subscriptions: bool = True) -> StoredQueries:
+        """Everything saved so far. ``now_ms``: the clock, read before this call. ``subscriptions`` False: without these."""
+        c = t.subscriptions.c
+        queries = sa.select(t.subscriptions).where(c.scope == self.scope)
+        active = sa.select(sa.literal(1)).where(c.scope == self.scope, c.active).limit(1)
         topics = sa.select(t.topics).where(t.topics.c.scope == self.scope)
         with self.store.reading() as connection:
             stamp = self._stamp(connection)
-            ordered = subscriptions.order_by(t.subscriptions.c.id, t.subscriptions.c.version)
-            found = tuple(subscription(row) for row in connection.execute(ordered))
+            subscribed = connection.execute(active).first() is not None
+            ordered = connection.execute(queries.order_by(c.id, c.version)) if subscriptions else ()
+            found = tuple(subscription(row) for row in ordered)
             shelved = tuple(
                 StoredTopic(row.name, row.version, row.definition, row.effective_from_ms, row.active, row.saved_by)
                 for row in connection.execute(topics.order_by(t.topics.c.name, t.topics.c.version))
             )
             labels = tuple(self._labels(connection))
-        return StoredQueries(found, shelved, now_ms + FRESH_MS, stamp, labels)
+        return StoredQueries(found, shelved, now_ms + FRESH_MS, stamp, labels, subscribed)
 
     def labels(self) -> dict[str, tuple[str, ...]]:
         """The newest labels of each outlet with labels, by case-folded name."""

@@ -14,12 +14,13 @@ parts: names, limits, options of URLs, the mapping from keys to partitions.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 from urllib.parse import parse_qsl
 
 from core.errors import RecordTooLarge, UsageError
+from core.records.identity import raw_hash
 
 # Kafka's rule. The embedded stream has it too, so that a name that works on a laptop also works on a cluster.
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,249}\Z")
@@ -36,19 +37,76 @@ Headers = tuple[tuple[str, bytes], ...]
 """Headers of a record, as in Kafka: names may occur twice, and values of other programs may be any bytes."""
 
 
-class StreamRecord(NamedTuple):
+class Packed(NamedTuple):
+    """A value that is unpacked when it is needed. ``size``: its bytes once unpacked."""
+
+    size: int
+    unpack: Callable[[], bytes]
+
+
+class StreamRecord:
     """A record that was read. ``timestamp_ms`` is its event time; ``key`` may be None in records of other programs.
 
     ``epoch``: the leader epoch in which it was written, which rises whenever a log may have been truncated; -1: unknown.
+    ``size``: bytes of its value. ``value`` may be unpacked, and ``digest`` (the value's ``raw_hash``) computed, at the
+    first use: a record whose draft is kept needs neither. Unpacking raises StreamError if the value is damaged.
     """
 
-    partition: int
-    offset: int
-    timestamp_ms: int
-    key: bytes | None
-    value: bytes
-    epoch: int = -1
-    headers: Headers = ()
+    __slots__ = (
+        "_digest",
+        "_packed",
+        "_value",
+        "epoch",
+        "headers",
+        "key",
+        "offset",
+        "partition",
+        "size",
+        "timestamp_ms",
+    )
+
+    def __init__(
+        self,
+        partition: int,
+        offset: int,
+        timestamp_ms: int,
+        key: bytes | None,
+        value: bytes | Packed,
+        epoch: int = -1,
+        headers: Headers = (),
+        digest: str = "",
+    ) -> None:
+        self.partition, self.offset, self.timestamp_ms, self.key = partition, offset, timestamp_ms, key
+        self.epoch, self.headers, self._digest = epoch, headers, digest
+        self._packed = value if isinstance(value, Packed) else None
+        self._value = b"" if isinstance(value, Packed) else value
+        self.size = value.size if isinstance(value, Packed) else len(value)
+
+    @property
+    def value(self) -> bytes:
+        """The content. Raises StreamError."""
+        if self._packed is not None:
+            self._value, self._packed = self._packed.unpack(), None
+        return self._value
+
+    @property
+    def digest(self) -> str:
+        """The ``raw_hash`` of the value."""
+        if not self._digest:
+            self._digest = raw_hash(self.value)
+        return self._digest
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StreamRecord) and self._content() == other._content()
+
+    def __hash__(self) -> int:
+        return hash((self.partition, self.offset))
+
+    def __repr__(self) -> str:
+        return f"StreamRecord{self._content()!r}"
+
+    def _content(self) -> tuple[object, ...]:
+        return self.partition, self.offset, self.timestamp_ms, self.key, self.value, self.epoch, self.headers
 
 
 class Appended(NamedTuple):
@@ -60,13 +118,18 @@ class Appended(NamedTuple):
 
 
 class NewRecord(NamedTuple):
-    """A record to append. ``partition`` None: by key. ``timestamp_ms`` None: by the stream's clock."""
+    """A record to append. ``partition`` None: by key. ``timestamp_ms`` None: by the stream's clock.
+
+    ``digest``: the value's ``raw_hash``, if the caller has it: a stream that can stores it, so that readers need not
+    compute it.
+    """
 
     key: bytes
     value: bytes
     partition: int | None = None
     timestamp_ms: int | None = None
     headers: Headers = ()
+    digest: str = ""
 
 
 @runtime_checkable

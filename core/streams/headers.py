@@ -21,14 +21,17 @@ _TRACE = re.compile(r"[0-9a-f]{32}")
 _NO_TRACE = "0" * 32
 
 
-def headers_of(kind: str, schema: int, article: str | None, value: bytes, alert: str | None = None) -> Headers:
+def headers_of(
+    kind: str, schema: int, article: str | None, value: bytes, alert: str | None = None, digest: str = ""
+) -> Headers:
     """The headers for a value. ``kind``: the name of its record type; ``article``: the id of the article it is about.
 
-    ``alert``: the id of an alert.
+    ``alert``: the id of an alert. ``digest``: the value's ``raw_hash``, if the caller has it.
     """
     headers: Headers = ((SCHEMA, f"wirewatch.{kind}/{schema}".encode()),)
     if article and is_trace(article):
-        headers += ((TRACEPARENT, f"00-{article}-{span_of(alert.encode() if alert else value)}-00".encode()),)
+        span = digest[:16] if digest and not alert else span_of(alert.encode() if alert else value)
+        headers += ((TRACEPARENT, f"00-{article}-{span}-00".encode()),)
     return headers
 
 

@@ -23,11 +23,11 @@ from msgspec.structs import replace
 from core.clock import wall_ms
 from core.durations import DAY_MS
 from core.errors import WirewatchError
-from core.records import Article, OrderKey, Position, article_id
+from core.records import Article, OrderKey, Position, article_id, raw_hash
 from core.settings import Settings
 from pipeline.drafts.file import DraftFile, RawPlace
 from pipeline.drafts.version import preparation_version
-from pipeline.elements import WALL, Draft, Envelope
+from pipeline.elements import WALL, Draft, Envelope, KeptDraft
 from pipeline.versions import SEAL
 
 log = structlog.get_logger()
@@ -40,13 +40,6 @@ _MOST_CHARS = 64 << 20
 
 _NOWHERE = Position(run="", stream="", partition=0, offset=0)
 _NO_KEY = OrderKey(0, "", "")
-
-
-class KeptDraft(NamedTuple):
-    """A draft with its topics, and a digest of the definitions it was tagged with; empty if it was not tagged."""
-
-    draft: Draft
-    topics: str = ""
 
 
 _kept = msgspec.json.Decoder(KeptDraft)
@@ -98,13 +91,12 @@ class KeptDrafts:
         self._file = DraftFile(Path(keeping.path), keeping.most_bytes)
 
     def slot(self, envelope: Envelope) -> Slot | None:
-        """The slot for a record's draft; None if there is no raw record in the envelope."""
+        """The slot for a record's draft; None if the envelope is not of a raw record."""
         if envelope.problem is not None or envelope.ready:
             return None
-        # Hashing is much of the cost of reuse: processors have instructions for this hash.
-        digest = hashlib.sha256(self._prefix)
-        digest.update(envelope.value)
-        return Slot(self, digest.digest(), envelope)
+        # Hashing the record is most of the cost of reuse, and the record's place in the order has its digest already.
+        digest = envelope.digest or raw_hash(envelope.value)
+        return Slot(self, hashlib.sha256(self._prefix + digest.encode()).digest(), envelope)
 
     def find(self, key: bytes, envelope: Envelope) -> KeptDraft | None:
         """As ``Slot.find``."""

@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from core.records import OrderKey, Position, raw_hash
+from msgspec.structs import replace
+
+from core.records import OrderKey, Position
 from core.streams import Stream
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slices import SliceLimits
@@ -21,6 +23,8 @@ from pipeline.elements import Envelope, RefusedRecord
 from pipeline.order import Merge, Numbered
 from pipeline.order.merge import article_of
 
+Find = Callable[[Envelope], Envelope | None]
+"""For a record without its bytes but with their digest: the same with its kept draft, or None if there is none."""
 Late = Mapping[tuple[int, int], OrderKey]
 Limited = Mapping[tuple[int, int], RefusedRecord]
 # A change of leader may set append times back by this much.
@@ -28,11 +32,19 @@ SLACK_MS = 60_000
 PROBE_MS = 2_000
 
 
+def find_nothing(_envelope: Envelope) -> Envelope | None:
+    """A ``Find`` for which nothing is kept."""
+    return None
+
+
 class History(Protocol):
     """A past to replay, from front to back."""
 
-    def take(self, limits: SliceLimits) -> list[Envelope]:
-        """The next records in order, numbered from 0 without gaps; empty: no more for now, see ``ended``."""
+    def take(self, limits: SliceLimits, find: Find = find_nothing) -> list[Envelope]:
+        """The next records in order, numbered from 0 without gaps; empty: no more for now, see ``ended``.
+
+        Records for which ``find`` has a draft come with that instead of their bytes.
+        """
 
     @property
     def ended(self) -> bool:
@@ -83,7 +95,7 @@ class StreamHistory:
         self._reader = MergingReader(stream, self._merge, clock_ms=clock_ms, on_lost=self._on_lost, doubts=False)
         self._number, self.lost, self.ended = 0, 0, False
 
-    def take(self, limits: SliceLimits) -> list[Envelope]:
+    def take(self, limits: SliceLimits, find: Find = find_nothing) -> list[Envelope]:
         """As in ``History``."""
         taken: list[Envelope] = []
         size = 0
@@ -97,27 +109,29 @@ class StreamHistory:
             if found.key.time_ms >= self._to_ms:
                 self.ended = True
             elif found.key.time_ms >= self._from_ms:
-                taken.append(self._envelope(found))
-                size += len(found.record.value)
+                taken.append(self._envelope(found, find))
+                size += taken[-1].size
         return taken
 
-    def _envelope(self, found: Numbered) -> Envelope:
+    def _envelope(self, found: Numbered, find: Find) -> Envelope:
         record = found.record
         key = found.key
         # Misdated records, which were processed as of their reading, keep their stored place; late ones are late again.
         if (record.partition, record.offset) in self._late and record.timestamp_ms <= key.time_ms:
-            key = OrderKey(record.timestamp_ms, article_of(record), raw_hash(record.value))
+            key = OrderKey(record.timestamp_ms, article_of(record), record.digest)
         number, self._number = self._number, self._number + 1
         position = Position(run=self._run, stream=self._stream.uuid, partition=record.partition, offset=record.offset)
         refused = self._refused.get((record.partition, record.offset))
-        return Envelope(
+        bare = Envelope(
             number=number,
             position=position,
             key=key,
-            value=record.value,
+            value=b"",
             item=refused.item if refused else "",
             problem=refused.problem if refused else None,
+            digest=record.digest,
         )
+        return find(bare) or replace(bare, value=record.value)
 
     def _effective(self, partition: int, offset: int) -> OrderKey | None:
         return self._late.get((partition, offset))

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 import structlog
 
 from core.errors import OffsetOutOfRange
-from core.records import OrderKey, Outcome, OutcomeKind, raw_hash
+from core.records import OrderKey, Outcome, OutcomeKind
 from core.streams import Stream
 from pipeline.ledger.contiguous_offsets import StreamOffsets
 from pipeline.ledger.ledger import RunLedger
@@ -119,5 +119,5 @@ def _same(stream: Stream, partition: int, offset: int, key: OrderKey) -> bool:
         return True
     if record is None or record.offset != offset:
         return True
-    is_now = (record.timestamp_ms, article_of(record), raw_hash(record.value))
+    is_now = (record.timestamp_ms, article_of(record), record.digest)
     return is_now == (key.time_ms, key.article, key.raw_hash)

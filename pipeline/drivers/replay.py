@@ -101,12 +101,12 @@ class ReplayRun:
         )
         self._done = replay.done
         self._extraction = shared_extraction(self._flow.pool, self._flow.work)
-        self._reused_before = self._extraction.reused
+        self._reused_before, self._finished = self._extraction.reused, 0
 
     @property
     def reused(self) -> int:
         """How many records this start has prepared from kept drafts."""
-        return self._extraction.reused - self._reused_before
+        return self._extraction.reused - self._reused_before + self._finished
 
     @property
     def after_ms(self) -> int | None:
@@ -139,7 +139,7 @@ class ReplayRun:
         try:
             while not stop():
                 if not waiting:
-                    waiting, ahead = ahead or self._begun(history.take(limits)), []
+                    waiting, ahead = ahead or self._taken(history, limits), []
                 if not waiting:
                     if history.ended:
                         # After the last record, there may still be decisions.
@@ -156,7 +156,7 @@ class ReplayRun:
                 slice_, waiting = waiting[:due], waiting[due:]
                 if not waiting and pace.at_once:
                     # The pool extracts the next slice while this one is decided and stored.
-                    ahead = self._begun(history.take(limits))
+                    ahead = self._taken(history, limits)
                 if self._handle(graph, slice_):
                     progress(Progress(self._done, total, slice_[-1].key.time_ms))
                     after()
@@ -176,11 +176,14 @@ class ReplayRun:
             self._done += len(fresh)
         return bool(fresh)
 
-    def _begun(self, envelopes: list[Envelope]) -> list[Envelope]:
-        """The records, after their pages were submitted to the pool."""
+    def _taken(self, history: History, limits: SliceLimits) -> list[Envelope]:
+        """The next records, after those that need work by the pool were submitted to it."""
+        envelopes = history.take(limits, self._flow.work.find)
         if isinstance(self._extraction, PoolExtraction):
             for envelope in envelopes:
-                self._extraction.submit_ahead(envelope)
+                if not envelope.finished:
+                    self._extraction.submit_ahead(envelope)
+        self._finished += sum(envelope.finished for envelope in envelopes)
         return envelopes
 
     def _forget(self) -> None:

@@ -142,7 +142,7 @@ class SliceGraph:
             raise reported_failure() or _plain(error) from error
         finally:
             self._source.clear()
-        self._memory.after(sum(len(one.value) for one in envelopes))
+        self._memory.after(sum(one.size for one in envelopes))
 
 
 def _plain(error: Exception) -> WirewatchError:
@@ -176,7 +176,7 @@ class StreamSlices:
             if found is None:
                 break
             taken.append(envelope(found, self._run, self._reader.stream.uuid))
-            size += len(found.record.value)
+            size += found.record.size
         if self._returns is not None:
             taken += self._returns.take(AT_ONCE, self._reader.merge.give_number)
         return taken

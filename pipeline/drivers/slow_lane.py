@@ -163,7 +163,7 @@ class SlowLane:
         record = next(iter(records), None)
         if record is None or record.offset != position.offset or self._raw.uuid != position.stream:
             return None
-        return Envelope(number=0, position=position, key=one.key, value=record.value)
+        return Envelope(number=0, position=position, key=one.key, value=record.value, digest=record.digest)
 
 
 def _refused(one: WaitingRecord, item: str, problem: Rejection) -> Draft:

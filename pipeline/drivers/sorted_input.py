@@ -14,9 +14,11 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import zstandard
+from msgspec.structs import replace
 
 from core.records import OrderKey, Position, RawArticle, article_id, encode, raw_hash, to_ms
 from core.sqlite import part_of
+from pipeline.drivers.history import Find, find_nothing
 from pipeline.drivers.slices import SliceLimits
 from pipeline.elements import Envelope, RefusedRecord, Rejection
 
@@ -151,35 +153,45 @@ class SortedHistory:
         self._rows = self._numbered()
         self.ended = False
 
-    def take(self, limits: SliceLimits, *, wait_ms: int = 0) -> list[Envelope]:  # noqa: ARG002 - all of it is there
+    def take(
+        self,
+        limits: SliceLimits,
+        find: Find = find_nothing,
+        *,
+        wait_ms: int = 0,  # noqa: ARG002 - all of it is there
+    ) -> list[Envelope]:
         """As ``History.take``."""
         taken: list[Envelope] = []
         size = 0
         while len(taken) < limits.records and size < limits.bytes:
-            envelope = next(self._rows, None)
-            if envelope is None:
+            row = next(self._rows, None)
+            if row is None:
                 self.ended = True
                 break
-            taken.append(envelope)
-            size += len(envelope.value)
+            bare, packed = row
+            taken.append(find(bare) or replace(bare, value=self._unpacker.decompress(packed)))
+            size += taken[-1].size
         return taken
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
-    def _numbered(self) -> Iterator[Envelope]:
+    def _numbered(self) -> Iterator[tuple[Envelope, bytes]]:
+        """The records without their bytes, and those compressed."""
         merged = heapq.merge(self._natural(), self._placed(), key=lambda found: found[0])
         for number, (_, key, row) in enumerate(merged):
             stream, partition, offset, item, stage, reason, value = row[5:]
-            yield Envelope(
+            bare = Envelope(
                 number=number,
                 position=Position(run=self._run, stream=stream, partition=partition, offset=offset),
                 key=key,
-                value=self._unpacker.decompress(value),
+                value=b"",
                 item=item,
                 problem=Rejection(stage, reason) if stage else None,
+                digest="" if stage else row[3],
             )
+            yield bare, value
 
     def _natural(self) -> Iterator[tuple[OrderKey, OrderKey, tuple[Any, ...]]]:
         span = "placed IS NULL AND time_ms >= ? AND time_ms < ?"

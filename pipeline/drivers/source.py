@@ -165,9 +165,9 @@ class _Read(Step):
                     raise self._given_up(str(error)) from error
                 if found is None:
                     break
-                count, size = count + 1, size + len(found.record.value)
+                count, size = count + 1, size + found.record.size
                 sent = envelope(found, source.run, reader.stream.uuid)
-                in_flight.add(found.number, len(found.record.value), str(sent.position))
+                in_flight.add(found.number, found.record.size, str(sent.position))
                 # A late record keeps its key; here it only must not be before the promised watermark.
                 yield TimestampedValue(sent, max(watermark, _timestamp(sent.key.time_ms)))
                 if time.monotonic() - began > source.bundle_s:
@@ -359,7 +359,9 @@ def envelope(numbered: Numbered, run: str, stream: str) -> Envelope:
     """The envelope for a record that left the merge."""
     record = numbered.record
     position = Position(run=run, stream=stream, partition=record.partition, offset=record.offset)
-    return Envelope(number=numbered.number, position=position, key=numbered.key, value=record.value)
+    return Envelope(
+        number=numbered.number, position=position, key=numbered.key, value=record.value, digest=record.digest
+    )
 
 
 class _Push(UnboundedSource):

@@ -15,7 +15,6 @@ from collections.abc import Callable
 import structlog
 
 from core.errors import UsageError
-from core.records import raw_hash
 from core.settings import Settings
 from core.store import open_store
 from core.store.engine import Store
@@ -87,7 +86,7 @@ def _behind_last_handled(stream: Stream, ledger: RunLedger, partition: int, begi
         if not records:
             break
         for record in records:
-            if (article_of(record), raw_hash(record.value)) in last:
+            if (article_of(record), record.digest) in last:
                 found = record.offset + 1
         offset = records[-1].offset + 1
     return found

@@ -101,7 +101,7 @@ def article_of(record: StreamRecord) -> str:
     """
     if record.key and _ID.fullmatch(record.key):
         return record.key.decode()
-    return raw_hash(record.key or record.value)
+    return raw_hash(record.key) if record.key else record.digest
 
 
 class Merge:
@@ -201,8 +201,8 @@ class Merge:
                 continue
             heap, key = self._placed, place
             if key is None:
-                key = OrderKey(record.timestamp_ms, article_of(record), raw_hash(record.value))
-                state.unplaced_bytes += len(record.value)
+                key = OrderKey(record.timestamp_ms, article_of(record), record.digest)
+                state.unplaced_bytes += record.size
                 if instead is None:
                     heap = self._heap
                 else:
@@ -211,7 +211,7 @@ class Merge:
                     wrong.append(record)
             heapq.heappush(heap, (key, record.partition, record.offset, record))
             heapq.heappush(state.waiting, record.offset)
-            self.held_bytes += len(record.value)
+            self.held_bytes += record.size
         return wrong
 
     def missing(self, partition: int, offset: int) -> list[tuple[int, int]]:
@@ -268,9 +268,9 @@ class Merge:
         self._release(state, offset)
         if offset >= state.left.offset:
             state.left = ReadTo(offset + 1, record.epoch)
-        self.held_bytes -= len(record.value)
+        self.held_bytes -= record.size
         if natural or offset in state.misdated:
-            state.unplaced_bytes -= len(record.value)
+            state.unplaced_bytes -= record.size
             state.misdated.discard(offset)
         numbered = Numbered(self.number, key, record)
         self.number += 1

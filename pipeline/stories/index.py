@@ -19,7 +19,7 @@ from core.records import OrderKey
 from pipeline.stories.across import total_of
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, place_of
 from pipeline.stories.events import JOIN_AT, of_story
-from pipeline.stories.features import PAD, across_keys, is_full
+from pipeline.stories.features import PAD, Features, across_keys, is_full
 from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.keys import LookedUp, TextKeys, rare_keys, rarest_slots, texts_of
 from pipeline.stories.links import MOST_RELATED, ONLY_WORDS, RELATED_AT, RELATED_WORDS, Link, link
@@ -155,18 +155,29 @@ class StoryIndex:
             same, _ = self._by_text.find([number >> 32])
             same = same[columns.texts[same] == number]
             alike = same[self._visible(same, own, as_of)]
-            if len(alike):
+            if len(alike) and not self._has_marks(first := columns.earliest(alike), known):
                 # The same text below headlines on two events is a frame without the actual text.
                 rows = columns.features.take(alike)
                 alike = alike[are_one_event(known, rows, columns.outlets[alike] != outlet)]
+            elif len(alike):
+                alike = np.asarray([first], np.int64)
         if known["shingles"]:
             keys, ahead = text.of_copies(), text.ahead
             hits = self._by_band.find(keys, None, ahead and ahead.of_copies, ahead.number if ahead else 0)
             slots = self._found(*hits, keys, MAX_COPY_CANDIDATES, own, as_of)
+            if len(alike):
+                # Only an earlier one can be the answer.
+                first = columns.earliest(alike)
+                slots = slots[(columns.times[slots] <= columns.times[first]) & (slots != first)]
             if len(slots):
                 copies = are_copies(known, columns.features.take(slots), columns.outlets[slots] != outlet)
                 alike = np.concatenate((alike, slots[copies]))
         return columns.entry(columns.earliest(alike)) if len(alike) else None
+
+    def _has_marks(self, slot: int, known: Features) -> bool:
+        """Whether an entry has the marks of a text: then they don't contradict each other."""
+        row = self._columns.features[slot]
+        return all(row[name].tobytes() == known[name].tobytes() for name in ("marks", "vocabulary"))
 
     def event_of(self, fingerprint: bytes, *, article: str, language: str | None, as_of: OrderKey) -> IndexEntry | None:
         """The entry, as of a key, through which a text joins a story: another text on the same event.

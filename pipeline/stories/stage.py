@@ -5,15 +5,12 @@ An article is new, a new version, a copy, another report on a known event, or no
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import msgspec
 
-from core.normal import normalized
 from core.records import Article, OrderKey, Outcome, OutcomeKind, Position
 from core.records.canary import is_canary
 from core.records.text_limits import NO_LIMITS, TextLimits
@@ -26,10 +23,8 @@ from pipeline.stories.ownership import may_change
 from pipeline.stories.repeated_walls import KIND as REPEATED
 from pipeline.stories.repeated_walls import Sighting, alike, repeated, sighting
 from pipeline.text.difference import VersionDifference, difference
+from pipeline.text.same_text import text_hash
 
-# A text with fewer letters is too short to be a copy ("Video", "More soon").
-MIN_TEXT = 80
-MAX_HASHED = 200_000
 STAGE = "decide"
 LOOKED_UP = 256
 """The keys of so many articles are looked up together."""
@@ -171,7 +166,7 @@ class StoryStage:
         before: tuple[str, str] | None,
         several: bool,
     ) -> Decided:
-        decision = decide(article, key, history, self.index, several=several)
+        decision = decide(article, key, history, self.index, several=several, text=draft.text_hash)
         outcome = _outcome(draft, key, decision.kind, article=article.id, version=decision.version)
         if decision.entry is None:
             return Decided(
@@ -232,12 +227,18 @@ def leading(drafts: Sequence[Draft], done: Mapping[Position, object], last: Orde
 
 
 def decide(
-    article: Article, key: OrderKey, history: Sequence[IndexEntry], index: StoryIndex, *, several: bool = False
+    article: Article,
+    key: OrderKey,
+    history: Sequence[IndexEntry],
+    index: StoryIndex,
+    *,
+    several: bool = False,
+    text: str | None = None,
 ) -> Decision:
     """Decide ``article`` at place ``key``. ``history``: versions of the same article, of any age, in any order.
 
     ``several``: it has several addresses, whose pages may permanently differ a little; content that any of them showed before
-    is not new.
+    is not new. ``text``: the ``text_hash`` of its text, if the caller has it.
 
     An article with the title and text of its latest version (clockwork lines aside) is ``unchanged``, and so is one whose
     page is a wall now, or that a feed of another site brought (``ownership``); with others it is ``updated`` and stays in its
@@ -260,9 +261,9 @@ def decide(
         if walled or same or not may_change(article, earlier.source):
             return Decision(OutcomeKind.UNCHANGED, earlier.version, earlier.story, earlier.duplicate_of, None, origin)
         version, story, duplicate_of = earlier.version + 1, earlier.story, earlier.duplicate_of
-        kind, text = OutcomeKind.UPDATED, text_hash(article.text)
+        kind, text = OutcomeKind.UPDATED, text_hash(article.text) if text is None else text
     else:
-        version, text = 1, text_hash(article.text)
+        version, text = 1, text_hash(article.text) if text is None else text
         copied = index.copy_of(text, fingerprint, article=article.id, as_of=key, source=article.source)
         if copied is not None:
             kind, story, duplicate_of = OutcomeKind.DUPLICATE, copied.story, copied.original
@@ -314,21 +315,6 @@ def _full_features(article: Article) -> bytes:
     return known if is_full(known) else features(article.title, article.text, article.language)
 
 
-def text_hash(text: str) -> str:
-    """A digest of only the text (a copy often has another title); empty for a text too short to be compared.
-
-    Only letters and digits count towards the length, since an empty page may be full of blanks and rules.
-    """
-    enough = next(islice(filter(str.isalnum, text), MIN_TEXT - 1, None), None)
-    if not enough:
-        return ""
-    # Splitting is six times as fast as a regular expression. For megabytes of text, head and length are enough.
-    head = text[:MAX_HASHED]
-    flat = " ".join((head if head.isascii() else normalized("NFKC", head)).split())
-    flat += str(max(len(text) - MAX_HASHED, 0))
-    return hashlib.blake2b(flat.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
 def _of_article(draft: Draft, identity: str) -> Draft:
     """The draft as a draft of the article ``identity``, whatever its address."""
     article, doubt = draft.article, draft.doubt
@@ -356,7 +342,7 @@ def _unless_repeated(
     if not repeated(doubt, article.id, key, before, known=known):
         return draft, found
     problem = Rejection(WALL, REPEATED) if doubt.stand_in is None else None
-    return msgspec.structs.replace(draft, article=doubt.stand_in, problem=problem), found
+    return msgspec.structs.replace(draft, article=doubt.stand_in, problem=problem, text_hash=None), found
 
 
 def _refused(draft: Draft, key: OrderKey, *, late: bool) -> Decided:

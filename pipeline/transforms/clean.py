@@ -60,7 +60,7 @@ class _Prepare(Step):
         self._began_s = time.monotonic()
 
     def process(self, envelope: Envelope) -> Iterator[Draft]:
-        self._pending.append(_came_back(envelope) if envelope.ready else self._extraction.submit(envelope))
+        self._pending.append(_finished(envelope) or self._extraction.submit(envelope))
         self._back += envelope.ready
         return iter(())
 
@@ -88,7 +88,13 @@ def _count(draft: Draft) -> None:
         beam_metrics.SUBSCRIPTIONS.update(len(draft.article.subscriptions))
 
 
-def _came_back(envelope: Envelope) -> Future[Draft]:
+def _finished(envelope: Envelope) -> Future[Draft] | None:
+    """The draft of a record that comes back from the slow lane, or whose kept draft lacks nothing; None for others."""
     future: Future[Draft] = Future()
-    future.set_result(returned(envelope, _draft.decode(envelope.value)))
+    if envelope.ready:
+        future.set_result(returned(envelope, _draft.decode(envelope.value)))
+    elif envelope.kept is not None and envelope.finished:
+        future.set_result(envelope.kept.draft)
+    else:
+        return None
     return future

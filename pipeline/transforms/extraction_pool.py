@@ -205,6 +205,8 @@ def postponed(envelope: Envelope, why: Postponed, item: str = "") -> Draft:
 
 def outlet_of(envelope: Envelope) -> str:
     """The outlet of a raw record; "" if it can't be decoded."""
+    if envelope.kept is not None:
+        return envelope.kept.draft.page.source if envelope.kept.draft.page is not None else ""
     try:
         return msgspec.json.decode(envelope.value, type=_Outlet).source
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

@@ -5,15 +5,12 @@ Free of Beam, because the processes that prepare drafts import it (``pipeline.tr
 
 from __future__ import annotations
 
-import hashlib
-import math
 import threading
 import time
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -25,10 +22,10 @@ from core.query.filters import admits, effective_query
 from core.records import Article, Subscription, SubscriptionMatch, TopicMatch
 from core.records import canary as canaries
 from core.store import Store, StoredTopic, SubscriptionStore, open_store
-from core.store.subscriptions import FRESH_MS, OutletVersion
 from core.topics import Tagger, Topic, load_topic
 from pipeline.elements import Draft, Rejection
 from pipeline.text.characters import normal_line
+from pipeline.transforms.in_force import Freshness, LabelVersions, TopicVersions, Versions
 
 log = structlog.get_logger()
 MOST_MATCHES = 200
@@ -54,39 +51,6 @@ def judged(draft: Draft, stage: str, judge: Callable[[Article], dict[str, Any]])
         log.exception("an article can't be judged; it is rejected", stage=stage, item=draft.item)
         why = normal_line(f"{stage}_failed: {type(error).__name__}: {str(error)[:200]}")
         return msgspec.structs.replace(draft, article=None, problem=Rejection(stage, why))
-
-
-V = TypeVar("V", StoredTopic, Subscription, OutletVersion)
-
-
-class Versions(Generic[V]):
-    """Versions of topics, subscriptions or outlets' labels, and which of them are in force at a time."""
-
-    def __init__(self, versions: Iterable[V] = (), name: Callable[[V], str] = str) -> None:
-        self._by_name: dict[str, list[V]] = {}
-        for version in versions:
-            self._by_name.setdefault(name(version), []).append(version)
-        self._changes_ms = sorted({one.effective_from_ms for each in self._by_name.values() for one in each})
-        self._known: dict[int, dict[str, V]] = {}
-
-    def in_force(self, time_ms: int) -> list[V]:
-        """For each name, the newest version that applies at ``time_ms`` (event time), unless that version ends it."""
-        return list(self.by_name(time_ms).values())
-
-    def by_name(self, time_ms: int) -> dict[str, V]:
-        """``in_force``, by name."""
-        period = bisect_right(self._changes_ms, time_ms)
-        if period not in self._known:
-            held = {
-                name: max((one for one in each if one.effective_from_ms <= time_ms), key=_version, default=None)
-                for name, each in self._by_name.items()
-            }
-            self._known[period] = {name: one for name, one in held.items() if one is not None and one.active}
-        return self._known[period]
-
-
-def _version(one: StoredTopic | Subscription | OutletVersion) -> int:
-    return one.version
 
 
 class Decision(NamedTuple):
@@ -116,17 +80,13 @@ class Matcher:
     def __init__(
         self, queries: SubscriptionStore, clock_ms: Callable[[], int], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._queries, self._clock_ms, self._monotonic = queries, clock_ms, monotonic
+        self._queries, self._fresh = queries, Freshness(queries, clock_ms, monotonic)
         self._lock = threading.Lock()
-        self._good_until_ms, self._looked_s = -1, -math.inf
-        self._stamp: tuple[int, ...] | None = None
-        self._topics = Versions[StoredTopic]()
+        self._topics = TopicVersions()
         self._subscriptions = Versions[Subscription]()
-        self._labels = Versions[OutletVersion]()
+        self._labels = LabelVersions()
         self._parsed_topics: dict[tuple[str, int], Topic] = {}
-        self._definitions: dict[tuple[str, int], str] = {}
         self._taggers: dict[tuple[tuple[str, int], ...], Tagger] = {}
-        self._digests: dict[tuple[tuple[str, int], ...], str] = {}
         self._index = QueryIndex[tuple[str, int]]()
         self._canary = (canaries.SUBSCRIPTION.id, canaries.SUBSCRIPTION.version)
         self._index.add(self._canary, parse(canaries.SUBSCRIPTION.query))
@@ -148,12 +108,7 @@ class Matcher:
         """A digest of the topics that tag an article of this event time; equal for equal definitions."""
         with self._lock:
             self._refresh(time_ms)
-            names = self._tagging(time_ms)
-            if (known := self._digests.get(names)) is None:
-                said = [(name, self._definitions[name, version]) for name, version in names]
-                known = hashlib.blake2b(msgspec.json.encode(said), digest_size=16).hexdigest()
-                self._digests[names] = known
-            return known
+            return self._topics.digest(time_ms)
 
     def topics_of(self, article: Article, document: Document | None = None) -> tuple[TopicMatch, ...]:
         """The article's topics, among those in force at its event time. Leaves out topics that can't be parsed.
@@ -172,10 +127,6 @@ class Matcher:
         names = ((topic.name, topic.version) for topic in self._topics.in_force(time_ms))
         return tuple(sorted(name for name in names if name in self._parsed_topics))
 
-    def _labels_of(self, article: Article) -> tuple[str, ...]:
-        held = self._labels.by_name(article.key.time_ms).get(article.source.casefold())
-        return held.labels if held is not None else ()
-
     def subscriptions_of(self, article: Article) -> tuple[SubscriptionMatch, ...]:
         """The matching subscriptions among those in force at the article's event time, sorted by id. Logs those that fail."""
         return self.decided_of(article).subscriptions
@@ -184,7 +135,7 @@ class Matcher:
         """``subscriptions_of`` with the other decisions. ``document``: as in ``topics_of``."""
         with self._lock:
             self._refresh(article.key.time_ms)
-            labels = self._labels_of(article)
+            labels = self._labels.of(article.source, article.key.time_ms)
             if len(self._index) == 1 and not canaries.is_canary(article.url):
                 # Only the canary's own query exists, so the words need not be segmented.
                 return Decision(labels=labels)
@@ -229,33 +180,24 @@ class Matcher:
                 )
 
     def _refresh(self, time_ms: int) -> None:
-        now_s = self._monotonic()
-        # Not by the wall clock alone: a read while the clock was ahead would stay valid until it reaches that time again.
-        if time_ms <= self._good_until_ms and now_s - self._looked_s < FRESH_MS / 1000:
-            return
-        now_ms = self._clock_ms()
-        # This runs every second while articles arrive, and for each article from the future (clocks differ): it must be cheap.
-        if self._stamp is not None and self._queries.stamp() == self._stamp:
-            self._good_until_ms, self._looked_s = now_ms + FRESH_MS, now_s
+        if (now_ms := self._fresh.ended_ms(time_ms)) is None:
             return
         queries = self._queries.read(now_ms=now_ms)
         for topic in queries.topics:
             self._load_topic(topic)
         for one in queries.subscriptions:
             self._load_subscription(one)
-        self._topics = Versions(queries.topics, lambda topic: topic.name)
+        self._topics = TopicVersions(queries.topics)
         self._subscriptions = Versions(queries.subscriptions, lambda one: one.id)
-        self._labels = Versions(queries.labels, lambda one: one.outlet)
-        self._taggers, self._digests = {}, {}
-        # Last, so that a refresh that failed midway is repeated.
-        self._stamp, self._good_until_ms, self._looked_s = queries.stamp, queries.good_until_ms, now_s
+        self._labels = LabelVersions(queries.labels)
+        self._taggers = {}
+        self._fresh.loaded(queries)
 
     def _load_topic(self, topic: StoredTopic) -> None:
         name = (topic.name, topic.version)
         if topic.active and name not in self._parsed_topics and name not in self._bad_topics:
             try:
                 self._parsed_topics[name] = load_topic(topic.definition, topic.name)
-                self._definitions[name] = topic.definition
             except UsageError as error:
                 self._bad_topics.add(name)
                 log.warning("a stored topic can't be read", topic=topic.name, version=topic.version, error=str(error))

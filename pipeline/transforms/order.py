@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
 from msgspec.structs import replace
 
 from pipeline.order import restore
@@ -27,14 +29,28 @@ class InOrder(beam.PTransform):
 
 
 class SortedSlice(beam.PTransform):
-    """(run, Draft) in any order → Draft in number order, for one bounded slice, which is collected completely and sorted."""
+    """(run, Draft) in any order → Draft in number order, for one bounded slice, which is collected completely and sorted.
+
+    Only for a source that emits the slice from one element, whose output is one bundle: a GroupByKey would encode and decode
+    each draft.
+    """
 
     def expand(self, drafts: beam.PCollection[tuple[str, Draft]]) -> beam.PCollection[Draft]:
-        return drafts | "Gather slice" >> beam.GroupByKey() | "Sort" >> beam.FlatMap(_sorted).with_output_types(Draft)
+        return drafts | "Sort slice" >> beam.ParDo(_Sort()).with_output_types(Draft)
 
 
-def _sorted(group: tuple[str, list[Draft]]) -> list[Draft]:
-    return sorted(group[1], key=_number)
+class _Sort(Step):
+    def start_bundle(self) -> None:
+        self._slice: list[Draft] = []
+
+    def process(self, element: tuple[str, Draft]) -> None:
+        self._slice.append(element[1])
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        window = GlobalWindow()
+        for draft in sorted(self._slice, key=_number):
+            yield WindowedValue(draft, window.max_timestamp(), [window])
+        self._slice = []
 
 
 def _number(draft: Draft) -> int:

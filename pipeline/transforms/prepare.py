@@ -24,6 +24,7 @@ from pipeline.stories.repeated_walls import Doubtful, announced_words, doubtful,
 from pipeline.text.characters import folded, normal_line
 from pipeline.text.encoder import encoder
 from pipeline.text.language import detect
+from pipeline.text.same_text import text_hash
 
 Extractor = Callable[[RawArticle], Extracted]
 """Clean title, text, authors and date of a raw article. A function of it alone. Raises ExtractionError."""
@@ -89,8 +90,13 @@ def refused(envelope: Envelope, error: ExtractionError, stage: str = STAGE) -> D
 
 
 def decode_envelope(envelope: Envelope) -> DecodedRecord:
-    """The raw article in an envelope. A stub (a body that could not be stored) is a problem that says why."""
+    """The raw article in an envelope. A stub (a body that could not be stored) is a problem that says why.
+
+    An envelope with a kept draft has neither.
+    """
     raw, problem = None, envelope.problem
+    if envelope.kept is not None:
+        return DecodedRecord(envelope.kept.draft.item, problem=problem, page=envelope.kept.draft.page)
     if problem is None:
         try:
             raw = decode(envelope.value, RawArticle)
@@ -169,6 +175,7 @@ def _draft(
         problem=problem,
         page=decoded.page,
         doubt=doubt,
+        text_hash=text_hash(article.text) if article is not None else None,
     )
 
 

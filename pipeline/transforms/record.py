@@ -14,6 +14,7 @@ from core.records import Article
 from core.store.subscriptions import LIVE
 from pipeline.drafts.kept import Keeping, Slot, shared_drafts
 from pipeline.elements import OUT_OF_MEMORY, Draft, Envelope
+from pipeline.transforms.in_force import shared_finisher
 from pipeline.transforms.match import Matcher, judged, shared_matcher
 from pipeline.transforms.prepare import STAGE as CLEAN
 from pipeline.transforms.prepare import Extractor, Prepared, extract_raw, prepare, refused
@@ -48,7 +49,7 @@ class RecordWork:
         """The draft of a record, with an article or a problem. Raises only WirewatchError, never because of the record."""
         begun(CLEAN)
         kept = self._kept(envelope)
-        found = kept.find() if kept is not None else None
+        found = envelope.kept or (kept.find() if kept is not None else None)
         prepared = prepare(envelope, self.extractor, vectors=self.vectors) if found is None else Prepared(found.draft)
         if prepared.draft.article is None or not self.store_url:
             if kept is not None and found is None and not prepared.tainted:
@@ -56,8 +57,6 @@ class RecordWork:
             return prepared._replace(reused=found is not None)
         desk, draft, undecided, stage = shared_matcher(self.store_url, self.scope), prepared.draft, 0, TAG
         document = text_of(prepared.draft.article)
-        # Most articles have evidence for a topic, which needs the places of words: with them, the words cost nothing.
-        document.cut()
         topics = desk.topics_in_force(envelope.key.time_ms) if kept is not None else ""
 
         def match(article: Article) -> dict[str, Any]:
@@ -69,6 +68,8 @@ class RecordWork:
         try:
             if found is None or found.topics != topics:
                 begun(stage)
+                # Most articles have evidence for a topic, which needs the places of words: with them, the words cost nothing.
+                document.cut()
                 draft = judged(draft, stage, lambda article: {"topics": desk.topics_of(article, document)})
                 if kept is not None:
                     kept.keep(draft, topics=topics)
@@ -78,6 +79,19 @@ class RecordWork:
             return Prepared(_with_judged_stand_in(draft, desk), reused=found is not None)
         except MemoryError:
             return Prepared(refused(envelope, ExtractionError(OUT_OF_MEMORY), stage), tainted=True)
+
+    def find(self, envelope: Envelope) -> Envelope | None:
+        """The record with its kept draft; None if none is kept. ``envelope``: with the digest of the record, without it.
+
+        The draft is finished here if no stored query has to be matched. For one thread of a process. Raises StoreError.
+        """
+        slot = self._kept(envelope)
+        found = slot.find() if slot is not None else None
+        if found is None:
+            return None
+        finisher = shared_finisher(self.store_url, self.scope) if self.store_url else None
+        done = found.draft if finisher is None else finisher.finished(envelope, found)
+        return replace(envelope, kept=found._replace(draft=done or found.draft), finished=done is not None)
 
     def _kept(self, envelope: Envelope) -> Slot | None:
         """The slot in which the record's draft is kept; None if drafts are not kept."""
@@ -93,7 +107,7 @@ def _with_judged_stand_in(draft: Draft, desk: Matcher) -> Draft:
     """The draft with topics and subscriptions for its stand-in, if any; a stand-in that fails is dropped."""
     if draft.doubt is None or (article := draft.doubt.stand_in) is None:
         return draft
-    other = replace(draft, article=article, problem=None, doubt=None)
+    other = replace(draft, article=article, problem=None, doubt=None, text_hash=None)
 
     other = judged(other, TAG, lambda one: {"topics": desk.topics_of(one)})
     other = judged(other, MATCH, lambda one: desk.decided_of(one).facts)

@@ -57,6 +57,17 @@ CREATE TABLE commits (
 ) WITHOUT ROWID;
 """
 
+# Apart from ``records``, so that the version before can still use the file. It deletes no digests; the next deletion does.
+_DIGESTS: Final = """
+CREATE TABLE IF NOT EXISTS digests (
+    stream INTEGER NOT NULL REFERENCES streams ON DELETE CASCADE,
+    partition INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL,
+    digest BLOB NOT NULL, -- of the value before compression: the bytes of its raw_hash
+    PRIMARY KEY (stream, partition, "offset")
+) WITHOUT ROWID
+"""
+
 # Created when first needed, so that older files can be used.
 _WRITERS: Final = """
 CREATE TABLE IF NOT EXISTS writers (
@@ -158,6 +169,9 @@ def _prepare(connection: sqlite3.Connection, location: Location, *, make: bool) 
             hint="use the version of Wirewatch that wrote it",
         )
     _add_headers(connection)
+    if not _has_digests(connection):
+        with writing(connection):
+            connection.execute(_DIGESTS)
 
 
 def _add_headers(connection: sqlite3.Connection) -> None:
@@ -171,6 +185,11 @@ def _add_headers(connection: sqlite3.Connection) -> None:
 
 def _has_headers(connection: sqlite3.Connection) -> bool:
     return any(row[1] == "headers" for row in connection.execute("PRAGMA table_info(records)"))
+
+
+def _has_digests(connection: sqlite3.Connection) -> bool:
+    known = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'digests'"
+    return connection.execute(known).fetchone() is not None
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

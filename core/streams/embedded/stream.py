@@ -20,11 +20,25 @@ import zstandard
 
 from core.errors import OffsetOutOfRange, StreamError, WriterFenced
 from core.sqlite import empty_log, pragma, writing
-from core.streams.base import Appended, Headers, NewRecord, Stream, StreamRecord, check_sizes, partition_of
+from core.streams.base import (
+    Appended,
+    Headers,
+    NewRecord,
+    Packed,
+    Stream,
+    StreamRecord,
+    check_sizes,
+    partition_of,
+)
 from core.streams.embedded import file as sqlite_file
 from core.streams.embedded.file import Location, translated
 from core.streams.plans import StreamFacts, StreamPlan
 
+_RECORDS = """
+SELECT "offset", timestamp_ms, size, codec, key, value, headers, digest
+FROM records LEFT JOIN digests USING (stream, partition, "offset")
+WHERE stream = ? AND partition = ? AND "offset" >= ? ORDER BY "offset"
+"""
 _PLAIN, _ZSTD = 0, 1
 _LEVEL = 3
 _POLL_S = 0.02
@@ -145,7 +159,16 @@ class SqliteStream:
             codec, stored = (_ZSTD, packed) if len(packed) < len(record.value) else (_PLAIN, bytes(record.value))
             headers = msgspec.json.encode(record.headers) if record.headers else None
             prepared.append(
-                (partition, record.timestamp_ms, bytes(record.key), len(record.value), codec, stored, headers)
+                (
+                    partition,
+                    record.timestamp_ms,
+                    bytes(record.key),
+                    len(record.value),
+                    codec,
+                    stored,
+                    headers,
+                    record.digest,
+                )
             )
         if not prepared:
             return ()
@@ -156,14 +179,18 @@ class SqliteStream:
             if self._writer and not sqlite_file.has_writer(self._connection, self._id, self._writer, self._token):
                 raise WriterFenced(self._label, self._writer)
             now = self._clock()
-            rows = []
-            for partition, claimed_ms, key, size, codec, stored, headers in prepared:
+            rows, digests = [], []
+            for partition, claimed_ms, key, size, codec, stored, headers, digest in prepared:
                 _, offset, last_ms = heads[partition]
                 timestamp = max(now, last_ms) if claimed_ms is None else claimed_ms
                 heads[partition] = (heads[partition][0], offset + 1, max(last_ms, timestamp))
                 appended.append(Appended(partition, offset, timestamp))
                 rows.append((self._id, partition, offset, timestamp, size, codec, key, stored, headers))
+                if digest:
+                    digests.append((self._id, partition, offset, bytes.fromhex(digest)))
             self._connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            if digests:
+                self._connection.executemany("INSERT INTO digests VALUES (?, ?, ?, ?)", digests)
             self._connection.executemany(
                 "UPDATE heads SET next_offset = ?, last_ms = ? WHERE stream = ? AND partition = ?",
                 [
@@ -322,10 +349,13 @@ class SqliteStream:
                 upto = min(offset, start + _DELETE_ROWS)
                 if upto <= start:
                     break
+                below = (self._id, partition, upto)
                 deleted += self._connection.execute(
-                    'DELETE FROM records WHERE stream = ? AND partition = ? AND "offset" < ?',
-                    (self._id, partition, upto),
+                    'DELETE FROM records WHERE stream = ? AND partition = ? AND "offset" < ?', below
                 ).rowcount
+                self._connection.execute(
+                    'DELETE FROM digests WHERE stream = ? AND partition = ? AND "offset" < ?', below
+                )
                 self._connection.execute(
                     "UPDATE heads SET start_offset = ? WHERE stream = ? AND partition = ?",
                     (upto, self._id, partition),
@@ -354,34 +384,40 @@ class SqliteStream:
             for done, (partition, offset) in enumerate(offsets.items()):
                 share = left // (len(offsets) - done)
                 taken = 0
-                for row in self._connection.execute(
-                    'SELECT "offset", timestamp_ms, size, codec, key, value, headers FROM records '
-                    'WHERE stream = ? AND partition = ? AND "offset" >= ? ORDER BY "offset"',
-                    (self._id, partition, offset),
-                ):
-                    size = row[2] + len(row[4])
-                    if taken + size > share and (taken or found):
+                for row in self._connection.execute(_RECORDS, (self._id, partition, offset)):
+                    at, timestamp_ms, size, codec, key, stored, headers, digest = row
+                    if taken + size + len(key) > share and (taken or found):
                         break
-                    taken += size
-                    value = self._unpack(partition, *row[:6])
-                    headers = msgspec.json.decode(row[6], type=Headers) if row[6] else ()
-                    found.append(StreamRecord(partition, row[0], row[1], row[4], value, headers=headers))
+                    taken += size + len(key)
+                    value = stored if codec == _PLAIN else Packed(size, self._unpacking(partition, at, size, stored))
+                    found.append(
+                        StreamRecord(
+                            partition,
+                            at,
+                            timestamp_ms,
+                            key,
+                            value,
+                            headers=msgspec.json.decode(headers, type=Headers) if headers else (),
+                            digest=digest.hex() if digest else "",
+                        )
+                    )
                 left = max(0, left - taken)
         return found
 
-    def _unpack(
-        self, partition: int, offset: int, _time: int, size: int, codec: int, _key: bytes, stored: bytes
-    ) -> bytes:
-        if codec == _PLAIN:
-            return stored
-        try:
-            return self._decompressor.decompress(stored, max_output_size=size)
-        except zstandard.ZstdError as error:
-            raise StreamError(
-                self._label,
-                f"the value at offset {offset} of partition {partition} is damaged",
-                hint="check the disk; restore the file from a backup",
-            ) from error
+    def _unpacking(self, partition: int, offset: int, size: int, stored: bytes) -> Callable[[], bytes]:
+        """A function that returns a stored value."""
+
+        def unpack() -> bytes:
+            try:
+                return self._decompressor.decompress(stored, max_output_size=size)
+            except zstandard.ZstdError as error:
+                raise StreamError(
+                    self._label,
+                    f"the value at offset {offset} of partition {partition} is damaged",
+                    hint="check the disk; restore the file from a backup",
+                ) from error
+
+        return unpack
 
 
 def retain(stream: Stream, plan: StreamPlan, now_ms: int, unread: Mapping[int, int]) -> int:

@@ -240,4 +240,4 @@ class KafkaReader:
 
 
 def _size(record: StreamRecord) -> int:
-    return len(record.value) + len(record.key or b"")
+    return record.size + len(record.key or b"")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from core.errors import OffsetOutOfRange, StreamError, StreamUnavailable
+from core.records.identity import raw_hash
 from core.streams import NewRecord, Stream, StreamRecord, create_stream
 from core.streams.base import partition_of
 from core.streams.embedded.stream import SqliteStream
@@ -22,13 +23,20 @@ from tests.laws import examples
 
 PARTITIONS = 3
 
+
+def with_digest(record: NewRecord) -> NewRecord:
+    """The record with the digest of its value."""
+    return record._replace(digest=raw_hash(record.value))
+
+
 records = st.builds(
     NewRecord,
     key=st.binary(max_size=6),
     value=st.one_of(st.binary(max_size=30), st.integers(0, 400).map(lambda n: b"abc" * n)),
     partition=st.none() | st.integers(0, PARTITIONS - 1),
     timestamp_ms=st.none() | st.integers(0, 300),
-)
+    digest=st.just(""),
+).flatmap(lambda record: st.sampled_from((record, with_digest(record))))
 
 
 class Log(RuleBasedStateMachine):
@@ -79,6 +87,7 @@ class Log(RuleBasedStateMachine):
         for p, offset in offsets.items():
             mine = [r for r in found if r.partition == p]
             assert mine == self.model[p][offset : offset + len(mine)], "a piece without gaps, from the offset on"
+        assert [(r.digest, r.size) for r in found] == [(raw_hash(r.value), len(r.value)) for r in found]
         sizes = [len(r.value) + len(r.key or b"") for r in found]
         assert sum(sizes) <= max_bytes or sum(sizes[1:]) <= max_bytes
 
@@ -208,9 +217,29 @@ def test_a_newer_file_is_refused(file: Path, stream: SqliteStream) -> None:
 def test_damage_is_reported_with_its_place(stream: SqliteStream) -> None:
     stream.append([NewRecord(b"", b"a" * 1000, partition=1)] * 2)
     stream._connection.execute("UPDATE records SET value = x'00ff' WHERE \"offset\" = 1")
+    whole, damaged = stream.read({1: 0})
+    assert whole.value == b"a" * 1000, "what is before it can be read"
     with pytest.raises(StreamError, match="offset 1 of partition 1 is damaged"):
-        stream.read({1: 0})
-    assert len(stream.read({1: 0}, max_bytes=1)) == 1, "what is before it can be read"
+        _ = damaged.value
+
+
+def test_a_value_is_unpacked_only_if_it_is_used(stream: SqliteStream) -> None:
+    value = b"a" * 1000
+    stream.append([NewRecord(b"", value, partition=0, digest=raw_hash(value)), NewRecord(b"", value, partition=0)])
+    stream._connection.execute("UPDATE records SET value = x'00ff'")
+    with_digest, without = stream.read({0: 0})
+    assert (with_digest.digest, with_digest.size) == (raw_hash(value), 1000)
+    with pytest.raises(StreamError, match="damaged"):
+        _ = without.digest
+
+
+def test_digests_are_deleted_with_their_records(stream: SqliteStream) -> None:
+    for at in range(4):
+        stream.append([NewRecord(b"", b"%d" % at, partition=0, timestamp_ms=at, digest=raw_hash(b"%d" % at))])
+    # The version before deletes none.
+    stream._connection.execute('DELETE FROM records WHERE "offset" = 0')
+    assert stream.delete_before(3) == 2
+    assert stream._connection.execute('SELECT "offset" FROM digests').fetchall() == [(3,)]
 
 
 def test_a_closed_stream_raises(stream: SqliteStream) -> None:
@@ -255,6 +284,17 @@ def test_the_file_is_sound_after_all_this(file: Path, stream: SqliteStream) -> N
         assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     other.close()
+
+
+def test_a_file_from_before_digests_gets_them(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'streams.db'}"
+    with create_stream(url, "news", 1) as stream:
+        stream.append([NewRecord(b"a", b"1")])
+    with closing(sqlite3.connect(tmp_path / "streams.db")) as file:
+        file.execute("DROP TABLE digests")
+    with create_stream(url, "news", 1) as stream:
+        stream.append([NewRecord(b"a", b"2", digest=raw_hash(b"2"))])
+        assert [one.digest for one in stream.read({0: 0})] == [raw_hash(b"1"), raw_hash(b"2")]
 
 
 def test_a_file_from_before_headers_gets_them(tmp_path: Path) -> None:

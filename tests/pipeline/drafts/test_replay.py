@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,19 +16,22 @@ import pytest
 from core.clock import wall_ms
 from core.records import RawArticle, article_id, encode, to_ms
 from core.settings import Settings
-from core.store import open_store
+from core.store import SubscriptionStore, open_store
 from core.streams import NewRecord
 from core.streams.embedded.stream import SqliteStream
 from core.streams.open import create_planned
 from core.streams.plans import planned_streams
+from desk.labels import OutletLabels, outlet_label
 from pipeline.drafts.file import DraftFile
 from pipeline.drafts.kept import FILE, Keeping, keeping_of
 from pipeline.drafts.tending import Tending
 from pipeline.drivers.live import LiveRun, run_in_slices
+from pipeline.elements import Draft, Envelope
 from pipeline.ledger.takedown import take_down
+from pipeline.transforms.extraction_pool import InlineExtraction
 from tests.laws import shares
 from tests.pipeline.flow.input import START
-from tests.pipeline.replay.world import END_MS, World
+from tests.pipeline.replay.world import END_MS, START_MS, World
 from wirewatch.demo import DemoOutlets, load_samples
 
 PART = shares(3)
@@ -51,16 +55,29 @@ def samples() -> list[RawArticle]:
     ]
 
 
+TOPIC = """
+name = "ferries"
+title = "Ferries"
+threshold = 0.1
+[[query]]
+query = "ferr* OR port OR talks OR convoy"
+"""
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = World.at(tmp_path_factory.mktemp("world"))
+    lived(made)
+    yield made
+    made.close()
+
+
+def lived(made: World) -> None:
     records = [(article_id(raw.url).encode(), encode(raw), to_ms(raw.fetched_at)) for raw in samples()]
     made.append([(n % 3, key, value, time_ms) for n, (key, value, time_ms) in enumerate(records)])
     # Two records that are no articles; the same bytes again, later.
     made.append([(0, b"key", b"no JSON {", END_MS), (1, records[0][0], records[0][1], END_MS + 1)])
     made.live()
-    yield made
-    made.close()
 
 
 def kept_in(keeping: Keeping) -> int:
@@ -82,6 +99,39 @@ def test_replays_with_kept_drafts_and_without_are_equal_byte_by_byte(world: Worl
     said = [json.dumps(world.results(run)).encode() for run in ("live", plain, filling, reusing)]
     assert len(said[0]) > 100_000 // PART
     assert said[1:] == said[:1] * 3
+
+
+def test_without_subscriptions_drafts_are_finished_before_the_graph_and_the_records_are_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World.at(tmp_path / "world", subscribed=False)
+    OutletLabels(world.store).put(outlet_label(samples()[0].source, "agency", "a list", now_ms=START_MS - 60_000))
+    lived(world)
+    keeping = Keeping(str(tmp_path / FILE), 64 << 20)
+    plain, _ = world.replay()
+    filling, _ = world.replay(keeping=keeping)
+    prepared, submit = list[bytes](), InlineExtraction.submit
+
+    def seen(self: InlineExtraction, envelope: Envelope) -> Future[Draft]:
+        prepared.append(envelope.value)
+        return submit(self, envelope)
+
+    monkeypatch.setattr(InlineExtraction, "submit", seen)
+    monkeypatch.setattr(SqliteStream, "_unpacking", lambda *_where: pytest.fail)
+    reusing, row = world.replay(keeping=keeping)
+    assert world.reused[reusing] == row.done - 1
+    # It is too short to be compressed.
+    assert prepared == [b"no JSON {"]
+    said = [json.dumps(world.results(run)).encode() for run in ("live", plain, filling, reusing)]
+    assert b'"labels": ["agency"]' in said[0]
+    assert said[1:] == said[:1] * 3
+    # Topics of their own time: other definitions tag the kept articles again.
+    SubscriptionStore(world.store).save_topics({"ferries": TOPIC}, now_ms=START_MS - 30_000)
+    monkeypatch.undo()
+    said = [json.dumps(world.results(world.replay(keeping=one)[0])).encode() for one in (None, keeping, keeping)]
+    assert said[1:] == said[:1] * 2
+    assert b'"ferries"' in said[0]
+    world.close()
 
 
 def test_a_takedown_empties_them_and_a_replay_does_not_restore_them(world: World, tmp_path: Path) -> None:

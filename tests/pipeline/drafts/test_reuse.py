@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from core.records import OrderKey, Position, RawArticle, encode, from_ms
+from core.errors import ExtractionError
+from core.records import OrderKey, Position, RawArticle, encode, from_ms, raw_hash
 from core.store import SubscriptionStore, open_store
 from pipeline.drafts import kept
 from pipeline.drafts.kept import Keeping, KeptDrafts
 from pipeline.elements import TIMEOUT, Draft, Envelope
 from pipeline.stories.repeated_walls import Doubtful
-from pipeline.transforms.extraction_pool import InlineExtraction, PoolExtraction, PoolPlan
+from pipeline.transforms.extraction_pool import InlineExtraction, PoolExtraction, PoolPlan, outlet_of
+from pipeline.transforms.prepare import refused
 from pipeline.transforms.record import RecordWork
 from tests.pipeline.transforms.hostile import obey, page
 from tests.pipeline.transforms.support import NOON_MS, envelope
@@ -160,6 +162,20 @@ def test_another_record_version_or_kind_of_work_finds_nothing(own: Keeping, monk
     slot = drafts.slot(envelope(raw()))
     assert slot is not None
     assert slot.find() is None
+
+
+def test_a_kept_draft_that_a_limit_refuses_is_named_as_its_record(own: Keeping) -> None:
+    work, whole = RecordWork(keeping=own, vectors=False), envelope(raw())
+    work.do(whole)
+    bare = replace(whole, value=b"", digest=raw_hash(whole.value))
+    found = work.find(bare)
+    assert found is not None
+    assert found.finished
+    assert found.value == b""
+    late = ExtractionError(TIMEOUT, "it took longer than 5 s")
+    assert encode(refused(found, late)) == encode(refused(whole, late))
+    assert outlet_of(found) == outlet_of(whole) == "a"
+    assert work.find(replace(bare, digest=raw_hash(b"another"))) is None
 
 
 @pytest.mark.parametrize("damage", ["a bit", "cut", "empty", "another record's", "a huge size"])

@@ -406,5 +406,6 @@ def test_records_below_a_gap_that_become_readable_are_returned() -> None:
     assert s.take() == []
     s.clock.now_ms += SKEW
     assert s.take() == [(0, 0)]
-    s.stream._records[1] = [s.stream._records[0][0]._replace(partition=1, offset=0, timestamp_ms=NOW - 6_000)]
+    there = s.stream._records[0][0]
+    s.stream._records[1] = [StreamRecord(1, 0, NOW - 6_000, there.key, there.value)]
     assert s.take() == [(1, 0)]

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from core.records import Outcome, RawArticle, Subscription, article_id, encode, to_ms
+from core.records import Outcome, RawArticle, Subscription, article_id, encode, raw_hash, to_ms
 from core.records.wire import project
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.streams import NewRecord, Stream, create_stream, open_stream
@@ -69,14 +69,15 @@ class World:
     reused: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def at(cls, folder: Path, stream_url: str = "", store_url: str = "") -> World:
+    def at(cls, folder: Path, stream_url: str = "", store_url: str = "", *, subscribed: bool = True) -> World:
         name = f"raw-{uuid4().hex}"  # one broker serves several test processes
         stream_url = stream_url or f"sqlite:///{folder}/streams.db"
         store_url = store_url or f"sqlite:///{folder}/store.db"
         store = open_store(store_url)
         SubscriptionStore(store).save_topics(builtin_definitions(), now_ms=START_MS - 60_000)
         stored = [*subscriptions(), Subscription(id="labelled", query="kind:state OR kind:agency")]
-        SubscriptionStore(store).save_subscriptions(stored, now_ms=START_MS - 60_000, from_the_beginning=True)
+        if subscribed:
+            SubscriptionStore(store).save_subscriptions(stored, now_ms=START_MS - 60_000, from_the_beginning=True)
         return cls(folder, stream_url, store_url, store, create_stream(stream_url, name, 3, archive=True), name)
 
     def close(self) -> None:
@@ -98,7 +99,12 @@ class World:
 
     def append(self, records: Sequence[tuple[int, bytes, bytes, int]]) -> None:
         """Append (partition, key, value, event time)."""
-        self.stream.append([NewRecord(key, value, partition, time_ms) for partition, key, value, time_ms in records])
+        self.stream.append(
+            [
+                NewRecord(key, value, partition, time_ms, digest=raw_hash(value))
+                for partition, key, value, time_ms in records
+            ]
+        )
 
     def append_day(self) -> None:
         """The day, spread over the partitions so that times rise within each."""

@@ -11,8 +11,9 @@ from benchmarks.stories.peer import similarity
 from core.records import OrderKey
 from pipeline.stories.entries import IndexEntry
 from pipeline.stories.index import COPY_AT, StoryIndex
-from pipeline.stories.stage import decide, text_hash
+from pipeline.stories.stage import decide
 from pipeline.text.fingerprint import fingerprint
+from pipeline.text.same_text import text_hash
 from tests.laws import examples
 from tests.pipeline.stories.world import article, edited, prose
 

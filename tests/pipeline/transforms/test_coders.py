@@ -9,9 +9,10 @@ import apache_beam as beam
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.records import Match, OrderKey, Position, SubscriptionMatch, TopicMatch
-from pipeline.elements import Rejection
+from pipeline.elements import KeptDraft, Rejection
 from pipeline.order import MergeMark
 from pipeline.order.merge import PartitionMark
 from pipeline.transforms.coders import (
@@ -52,6 +53,7 @@ ENVELOPES = st.builds(
     **COMMON,
     value=st.binary() | st.just(b"\n\n[1,\n"),
     problem=st.none() | PROBLEMS,
+    digest=TEXT,
 )
 DRAFTS = st.builds(Draft, **COMMON, article=ARTICLES) | st.builds(Draft, **COMMON, problem=PROBLEMS)
 MARKS = st.builds(
@@ -70,6 +72,12 @@ def test_envelopes(element: Envelope) -> None:
     assert EnvelopeCoder().decode(written) == element
     # A page is not blown up on its way.
     assert written.endswith(b"\n" + element.value)
+
+
+@given(ENVELOPES, DRAFTS, TEXT, st.booleans())
+def test_envelopes_with_a_kept_draft(element: Envelope, draft: Draft, topics: str, finished: bool) -> None:
+    kept = replace(element, value=b"", kept=KeptDraft(draft, topics), finished=finished)
+    assert EnvelopeCoder().decode(EnvelopeCoder().encode(kept)) == kept
 
 
 @given(DRAFTS)

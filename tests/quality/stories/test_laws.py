@@ -22,9 +22,10 @@ from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.multimap import Multimap
 from pipeline.stories.similarity import are_among, matches
-from pipeline.stories.stage import StoryStage, text_hash
+from pipeline.stories.stage import StoryStage
 from pipeline.text.encoder import DIMENSIONS, HIGHEST
 from pipeline.text.fingerprint import fingerprint
+from pipeline.text.same_text import text_hash
 from tests.laws import examples
 from tests.quality.stories.test_events import articles, events
 
