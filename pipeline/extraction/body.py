@@ -29,15 +29,16 @@ from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.calls import without_calls, without_consent
 from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.facts import PageFacts
+from pipeline.extraction.furniture import drop_before, drop_furniture
 from pipeline.extraction.letters import put_back, stand_in
 from pipeline.extraction.marks import Marks
-from pipeline.extraction.places import is_teaser, remove
+from pipeline.extraction.places import remove
 from pipeline.extraction.scripts import articles_in
 from pipeline.extraction.shapes import reshape
 from pipeline.extraction.side_links import drop_side_links
 from pipeline.extraction.times import role_of
 from pipeline.extraction.values import line_of as _line_of
-from pipeline.extraction.values import without_shortcodes, words_of
+from pipeline.extraction.values import without_shortcodes
 from pipeline.extraction.walls import says
 from pipeline.text.boilerplate import drop_boilerplate, is_boilerplate
 from pipeline.text.characters import count_letters, folded, normal_line, normal_text
@@ -59,13 +60,12 @@ _MAX_KICKER_CHARS = 40
 _HEAD_LINES = 5
 _BARS = re.compile(r"(?:(?<!\s)\s++)?[|•·]\s*")
 _MAX_NOTES, _MAX_NOTE_CHARS, _MIN_GLUED = 5, 50, 12
-_MAX_AROUND, _MAX_NOTES_CHARS = 12, 120
-_BEFORE_TAGS = frozenset(
-    {"div", "p", "span", "ul", "ol", "section", "header", "center", "b", "strong", "a", "h2", "h3", "h4", "h5"}
-)
 _COUNTED = re.compile(r"[^\d.!?]{2,30}[:：]\s?[\d\s.,\u0660-\u0669\u06f0-\u06f9]{1,12}")
 _LABEL = re.compile(r"([^\d:]{3,30}):\s")
 _TIMED = re.compile(r"(?<!\d)\d{1,2}[:.]\d\d(?!\d)")
+_READING_TIME = re.compile(
+    r"\d{1,3}\s?(?:min|мин|хв|phút|dk|perc|דק|دقيق|دقیق|λεπτ|分|분)\w*\.?(?:\s[^\W\d]+){0,3}", re.IGNORECASE
+)
 _MAX_NOTICE_CHARS = 120
 _NETWORK = re.compile(
     r"(?<!\w)(?:facebook|google (?:news|discover)|telegram|телеграм|whatsapp|viber|instagram|youtube|tiktok|threads|bluesky"
@@ -82,14 +82,11 @@ _STANDFIRST = re.compile(
 )
 _PICTURED = re.compile(r"caption|image|img|photo|media|picture|figure|video|gallery|foto", re.IGNORECASE)
 _MAX_LABEL_CHARS = 30  # a label before a link, or a dateline before a paragraph
-_MAX_BREADCRUMB_CHARS = 300
-_MAX_NOTE_BOX_CHARS = 500
 # "- Category: World", "- Details": notes in a list before the text.
 _LISTED_NOTE = re.compile(r"-\s(?:[^\s:]+|[^:]{2,30}:\s.{1,40})(?<![.!?])")
 _PERIOD_END = re.compile(r"[.。।۔:;,]['\"”’»)\]]*$")
-_MAY_OFFER = frozenset({"div", "section", "aside", "form", "p", "blockquote", "ul"})
+_HEADINGS = frozenset({"h2", "h3", "h4"})
 _ABOVE_LISTS = frozenset({"p", "blockquote", "h2", "h3", "h4"})
-_LISTED = frozenset({"dialog", "div", "section", "ul", "ol"})
 # Made once: reading trafilatura's configuration for each page takes 0.04 ms.
 _FAST, _CAREFUL = (Extractor(output_format="python", fast=fast, comments=False) for fast in (True, False))
 # Elements that trafilatura always leaves out: it would copy and test them several times.
@@ -106,8 +103,8 @@ def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str, 
     scripts = [script.text for script in tree.iter("script") if script.text]
     strip_elements(tree, "script", with_tail=False)  # trafilatura would read the JSON-LD too, and not as well
     reshape(tree, marks)
-    _drop_furniture(tree, marks)
-    _drop_before(tree, title)
+    drop_furniture(tree, marks)
+    drop_before(tree, title)
     drop_side_links(tree)
     _write_out_ruby(tree)
     strip_elements(tree, *_LEFT_OUT, with_tail=False)
@@ -241,7 +238,11 @@ def _is_row(line: str, authors: set[str]) -> bool:
         2 <= len(notes) <= _MAX_NOTES
         and all(len(note) <= _MAX_NOTE_CHARS for note in notes)
         and any(
-            _TIMED.search(note) or parse_date(note) or folded(note) in authors or _named(note, authors)
+            _TIMED.search(note)
+            or _READING_TIME.fullmatch(note)
+            or parse_date(note)
+            or folded(note) in authors
+            or _named(note, authors)
             for note in notes
         )
     )
@@ -346,19 +347,22 @@ def _with_siblings(tree: HtmlElement, text: str) -> str:
 
 
 def _with_lists(tree: HtmlElement, text: str) -> str:
-    """Add lists that were left out although they stand between two paragraphs of the text."""
+    """Add lists that were left out although they stand behind a paragraph of the text, and before another one or at its end."""
     lines: list[str] = []
     flat = ""
     for listing in tree.iter("ul", "ol"):
         before, behind = listing.getprevious(), listing.getnext()
-        if before is None or behind is None or before.tag not in _ABOVE_LISTS or behind.tag != "p":
+        if before is None or before.tag not in _ABOVE_LISTS:
             continue
-        above, below = _line_of(before), _line_of(behind)
+        within = behind is not None and behind.tag == "p"
+        if not within and not (before.tag in _HEADINGS and _is_of_text(listing)):
+            continue
+        above = _line_of(before)
         lines = lines or text.split("\n")
         heading = ""
         if before.tag != "p" and above not in lines and (outer := before.getprevious()) is not None:
-            heading, above = above, _line_of(outer)  # it was left out too
-        if not above or above not in lines or below not in lines:
+            heading, above = above, _last_line_of(outer)  # it was left out too
+        if not above or above not in lines or (within and _line_of(behind) not in lines):
             continue
         entries = [line for entry in listing.iter("li") if (line := _line_of(entry))]
         flat = flat or folded(text)
@@ -366,6 +370,27 @@ def _with_lists(tree: HtmlElement, text: str) -> str:
             at = lines.index(above) + 1
             lines[at:at] = [*([heading] if heading else []), *(f"- {entry}" for entry in entries)]
     return normal_text("\n".join(lines)) if flat else text
+
+
+def _is_of_text(listing: HtmlElement) -> bool:
+    """Whether a list below a heading is a part of a text: two entries of some words without links, beside a paragraph."""
+    entries = list(listing.iter("li"))
+    parent = listing.getparent()
+    return (
+        len(entries) > 1
+        and parent is not None
+        and next(listing.iter("a", "input", "button"), None) is None
+        and all(_line_of(entry).count(" ") for entry in entries)
+        and any(one.tag == "p" and len(_line_of(one)) >= _MIN_PARAGRAPH_CHARS for one in parent)
+    )
+
+
+def _last_line_of(block: HtmlElement) -> str:
+    """The line of a block in the text; the last entry's, if it is a list."""
+    if block.tag not in ("ul", "ol"):
+        return _line_of(block)
+    last = next(block.iterchildren("li", reversed=True), None)
+    return f"- {_line_of(last)}" if last is not None else ""
 
 
 def _common_ancestor(elements: Sequence[HtmlElement]) -> HtmlElement | None:
@@ -384,75 +409,6 @@ def _kind(paragraph: HtmlElement) -> tuple[str | None, object, str | None]:
         None if parent is None else parent.tag,
         None if parent is None else parent.get("class"),
     )
-
-
-def _drop_furniture(tree: HtmlElement, marks: Marks) -> None:
-    """Remove dialogs, breadcrumbs and captions, which are not part of the article's text."""
-    for element in list(tree.iter("figcaption", "nav")):
-        remove(element)
-    _drop_teasers(tree)
-    for element in (*tree.iter("dialog"), *marks.dialogs):
-        # An article may be shown in one.
-        if element.tag in _LISTED and next(element.iter("h1"), None) is None:
-            remove(element)
-    for element in marks.notes:
-        if next(element.iter("h1", "time"), None) is None and _line_of(element, _MAX_NOTE_BOX_CHARS):
-            remove(element)
-    _drop_sign_ups(tree, marks)
-    for element in marks.breadcrumbs:
-        if element.tag in _LISTED and _line_of(element, _MAX_BREADCRUMB_CHARS):
-            remove(element)  # a longer one is a page "with breadcrumbs"
-
-
-def _drop_teasers(tree: HtmlElement) -> None:
-    """Remove other articles' teasers from a page whose own text is longer: else they may be what it is about."""
-    teasers = {
-        one: words for one in tree.iter("article") if is_teaser(one) and (words := _line_of(one, _MAX_NOTE_BOX_CHARS))
-    }
-    if not teasers:
-        return
-    inside = frozenset(paragraph for one in teasers for paragraph in one.iter("p"))
-    around = sum(len(_line_of(one)) for one in tree.iter("p") if one not in inside)
-    if around > sum(map(len, teasers.values())):
-        for one in teasers:
-            remove(one)
-
-
-def _drop_sign_ups(tree: HtmlElement, marks: Marks) -> None:
-    """Remove boxes that offer a newsletter or ask for a gift; one that holds more than stands around it is the article."""
-    boxes = [
-        (box, words)
-        for box in marks.sign_ups
-        if box.tag in _MAY_OFFER
-        and next(box.iter("h1"), None) is None
-        and (words := _line_of(box, _MAX_NOTE_BOX_CHARS))
-    ]
-    if not boxes:
-        return
-    around = sum(len(_line_of(block)) for block in tree.iter("p"))
-    for box, words in boxes:
-        if len(words) * 2 <= around:
-            remove(box)
-
-
-def _drop_before(tree: HtmlElement, title: str) -> None:
-    """Remove menus, kickers and notes before the headline: on a page of plain blocks, an extractor treats them as text."""
-    wanted = folded(title)
-    heading = next((one for one in tree.iter("h1") if folded(words_of(one, _MAX_LEAD_CHARS)) == wanted), None)
-    if heading is None or not wanted:
-        return
-    for around in (heading, *itertools.islice(heading.iterancestors(), _MAX_AROUND)):
-        for block in list(around.itersiblings(preceding=True)):
-            if block.tag in _BEFORE_TAGS and _is_furniture(block):
-                remove(block)
-
-
-def _is_furniture(block: HtmlElement) -> bool:
-    words = _line_of(block)
-    if len(words) <= _MAX_NOTES_CHARS and not _PERIOD_END.search(words):
-        return True
-    linked = sum(len(_line_of(link)) for link in block.iter("a"))
-    return linked * 2 > len(words)
 
 
 def _write_out_ruby(tree: HtmlElement) -> None:

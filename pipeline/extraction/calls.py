@@ -27,15 +27,17 @@ from pipeline.extraction.wall_words import words_of_walls
 from pipeline.text.characters import folded, normal_line
 from pipeline.text.page_words import LEAST, MAX_CALL_CHARS, PageOdds, ends_as_call, is_call, page_odds
 
-_ITALIC, _BOLD, _LINK, _AWAY, _LAST = 40, 20, 30, 35, 15
-"""How much less is needed if the line is all in italics or small letters, all bold, or one link; leads away; is last."""
+_ITALIC, _BOLD, _LINK, _AWAY, _LAST, _APART = 40, 20, 30, 35, 15, 30
+"""How much less is needed if the line is all in italics or small letters, all bold, or one link; leads away; is last; stands
+below the whole article."""
 _NAMED = 45
 """A last line with a full name in it may say who reported and edited: what is written as a name does not count then."""
-_ALL = _ITALIC + _LINK + _AWAY + _LAST + _NAMED
+_ALL = _ITALIC + _LINK + _AWAY + _LAST + _NAMED + _APART
 _MIN_CONSENT_CHARS, _MAX_CONSENT_CHARS = 60, 900
 _CONSENT, _CONSENT_BY_WORDS = 210, 60
 """Odds that a line means a request for consent, and those of its words, for languages that the encoder does not know. Of
 some 11,000 lines of real articles, and of articles about consent, the words of none have more than 39."""
+_CONSENT_GOES_ON = 20
 _NO_END_CHARS = 40
 """A line of as many characters that stays is a paragraph: what is above it is not at the end."""
 
@@ -102,7 +104,14 @@ def without_consent(lines: Sequence[str]) -> list[str]:
             end = at
         elif len(lines[at]) >= _NO_END_CHARS:
             break
-    return list(lines[begin:end]) if begin < end else list(lines)
+    kept = list(lines[begin:end])
+    return kept if any(not _goes_on_about_consent(line) for line in kept) else list(lines)
+
+
+def _goes_on_about_consent(line: str) -> bool:
+    """Whether a line beside a request for consent may be its continuation."""
+    words = words_of_walls(line)
+    return words is not None and words.kind == "consent" and words.odds >= _CONSENT_GOES_ON
 
 
 def _asks_for_consent(line: str) -> bool:
@@ -220,10 +229,26 @@ def _dress(element: HtmlElement, line: str, url: str, siblings: dict[HtmlElement
         eases += _BOLD
     if sum(len(line_of(link)) for link in links) >= enough:
         eases += _LINK
+    if _is_apart(element):
+        eases += _APART
     shown = eases > 0 or _is_boxed(element, siblings)
     if any(_leads_away(link.get("href") or "", url) for link in links):
         eases += _AWAY
     return Dress(shown, eases, next(element.iter(*_HEADINGS), None) is not None)
+
+
+def _is_apart(element: HtmlElement) -> bool:
+    """Whether it stands below the block that holds the headline and most paragraphs around it."""
+    parent = element.getparent()
+    if parent is None:
+        return False
+    beside = sum(1 for one in parent if one.tag == "p")
+    return any(
+        one.tag in ("div", "article", "section", "main")
+        and next(one.iter("h1"), None) is not None
+        and sum(1 for _ in islice(one.iter("p"), beside + 1)) > beside
+        for one in islice(element.itersiblings(preceding=True), _MAX_AROUND)
+    )
 
 
 def _is_boxed(element: HtmlElement, siblings: dict[HtmlElement, Counter[str]]) -> bool:

@@ -23,8 +23,9 @@ from pipeline.extraction.body import extract_body
 from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.candidates import AuthorClaim, Candidate, ranked_authors
 from pipeline.extraction.facts import PageFacts, read_facts
+from pipeline.extraction.listings import lists_others
 from pipeline.extraction.marks import marks_of
-from pipeline.extraction.partial import ends_cut, shown_of
+from pipeline.extraction.partial import ends_cut, offers_alone, shown_of
 from pipeline.extraction.shown import join_broken_lines
 from pipeline.extraction.titles import choose_title, outlet_names, title_from_text
 from pipeline.extraction.values import as_paragraphs
@@ -122,11 +123,15 @@ def extract(
         headline = (
             choose_title(None, facts.titles, facts.site_names, url, facts.frame).value if title_hint else title.value
         )
+        if lists_others(tree, facts, url):
+            raise ExtractionError("no_text", "the page lists other articles")
         signs = read_signs(tree, marks)
         body = extract_body(tree, marks, facts, title.value, url)
         marks.elements.clear()
         if (kind := wall_kind(signs, facts, headline, body.value, title_hint)) is not None:
             raise ExtractionError("wall", kind)
+        if body.origin == "page" and (offered := offers_alone(body.value)) is not None:
+            raise ExtractionError("wall", offered)
         shown = body.value
         cut = False
         if body.origin == "page":

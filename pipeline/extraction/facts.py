@@ -140,7 +140,7 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
             [*metas.get("og:description", ()), *metas.get("description", ()), *strings(main.get("description"))]
         ),
         body=max((as_paragraphs(text) for text in strings(main.get("articleBody"))), key=len, default=""),
-        free=_says_free(main),
+        free=_says_free(main, metas),
         canonical=_canonical(tree, metas),
         article_claimed=bool(main) or "article" in metas.get("og:type", ()),
     )
@@ -347,8 +347,11 @@ def _site_nodes(data: LinkedData) -> list[str]:
     ][:4]
 
 
-def _says_free(main: Node) -> bool | None:
+def _says_free(main: Node, metas: dict[str, list[str]]) -> bool | None:
     """Whether the page's data declare the article as free; None if they don't say."""
+    tier = next(iter(metas.get("article:content_tier", ())), "").lower()
+    if "isAccessibleForFree" not in main and tier in ("free", "locked"):
+        return tier == "free"
     claim = main.get("isAccessibleForFree")
     word = claim.strip().lower().rpartition("/")[2] if isinstance(claim, str) else ""
     if claim is False or word in ("false", "no", "0"):

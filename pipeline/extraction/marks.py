@@ -27,8 +27,27 @@ _SIGN_UP = (
     "|sign-?up|subscribe(?!r)|donat(?:e|ion)|spenden"
 )
 _SIGN_UP_NAME = re.compile(rf"(?:^|[\s_-])(?:{_SIGN_UP})")
+# Boxes that are no text, by the whole words of their names: players, comments, buttons to share, lists of what others read.
+_COMMENTS = (
+    "talkbacks?|kommentare|kommentarer|kommentarfelt|kommentit|comentarios|comentaris|commentaires|commenti|reacties|yorumlar"
+    "|komentarze|komentare|komentari|komentarji|kommentek|hozzaszolasok|comentarii|scholia|kommentarii"
+)
+_SHARES = (
+    "compartir|compartilhar|partager|partage|teilen|condividi|udostepnij|sdilet|sdileni|paylas|megosztas|bagikan|podeli"
+)
+_READ_BY_OTHERS = (
+    "mes-llegit|mas-leid[oa]s?|plus-lus?|mais-lid[oa]s?|piu-lett[ie]|meistgelesen|mest-lest|mest-last|mest-laest|najczesciej-czytane"
+    "|nejctenejsi|cok-okunanlar|legolvasottabb|most-?read"
+)
+_NOT_TEXT = (
+    rf"(?:video|audio|media)-?player|jw-?player|player-(?:container|wrapper|wrap|box)|^player$|copyrights?|disclaimer|{_COMMENTS}"
+    rf"|{_SHARES}|{_READ_BY_OTHERS}"
+)
+_BESIDE_NAME = re.compile(
+    rf"(?:^|[_-])(?:{_NOT_TEXT})(?:[_-](?:list|area|section|container|wrap|wrapper|box|bar|buttons?|notice|info))?$"
+)
 _ANY_NAME = re.compile(
-    rf"{_AUTHOR_NAME.pattern}|{_DATE_NAME.pattern}|{_SIGN_UP}|bread|bio"
+    rf"{_AUTHOR_NAME.pattern}|{_DATE_NAME.pattern}|{_SIGN_UP}|{_NOT_TEXT}|bread|bio"
     "|cmp|cookie|consent|gdpr|onetrust|didomi|usercentrics|cybot|sp_message|truste|cky|klaro|osano|iubenda|privacy"
 )
 # "cmp" with any other word behind it is a component of Adobe's: cmp-text, cmp-container.
@@ -75,9 +94,10 @@ class Marks:
 
     ``elements`` are all, which are faster to iterate over again than the tree. ``consent`` are boxes that ask for it,
     ``dialogs`` those that lie above the page or are menus by their role, ``notes`` say who the author is, ``sign_ups``
-    offer a newsletter or ask for a gift, ``own`` are the elements of which HTML knows nothing, ``headlines`` those that
-    microdata calls so, ``as_written`` those whose style says how white space is shown, ``blocks`` those whose style shows
-    them as blocks, ``hidden`` those that a browser does not show (the attribute, the style, a <template>).
+    offer a newsletter or ask for a gift, ``beside`` are named for something else than text, ``own`` are the elements of
+    which HTML knows nothing, ``headlines`` those that microdata calls so, ``as_written`` those whose style says how white
+    space is shown, ``blocks`` those whose style shows them as blocks, ``hidden`` those that a browser does not show (the
+    attribute, the style, a <template>).
     """
 
     elements: list[HtmlElement]
@@ -90,13 +110,14 @@ class Marks:
     breadcrumbs: list[HtmlElement] = field(default_factory=list)
     notes: list[HtmlElement] = field(default_factory=list)
     sign_ups: list[HtmlElement] = field(default_factory=list)
+    beside: list[HtmlElement] = field(default_factory=list)
     own: list[HtmlElement] = field(default_factory=list)
     as_written: list[HtmlElement] = field(default_factory=list)
     blocks: list[HtmlElement] = field(default_factory=list)
     hidden: list[HtmlElement] = field(default_factory=list)
 
 
-_AUTHOR, _DATE, _HEADLINE, _CONSENT, _DIALOG, _CRUMB, _NOTE, _SIGN_UP_BOX = (1 << place for place in range(8))
+_AUTHOR, _DATE, _HEADLINE, _CONSENT, _DIALOG, _CRUMB, _NOTE, _SIGN_UP_BOX, _SIDE = (1 << place for place in range(9))
 # Pages of one outlet have the same names. (With many outlets, an LRU cache costs more than it saves.)
 _judged: dict[str, dict[str, int]] = {
     name: {} for name in ("class", "id", "data-testid", "itemprop", "property", "rel", "pubdate", "role", "aria-modal")
@@ -105,8 +126,8 @@ _judged: dict[str, dict[str, int]] = {
 _judged_words: dict[str, int] = {}
 _OF_A_NAME = _AUTHOR | _DATE | _NOTE
 _MEANT_BY_NAMES = {
-    "class": _OF_A_NAME | _CONSENT | _SIGN_UP_BOX | _CRUMB,
-    "id": _OF_A_NAME | _CONSENT | _SIGN_UP_BOX,
+    "class": _OF_A_NAME | _CONSENT | _SIGN_UP_BOX | _CRUMB | _SIDE,
+    "id": _OF_A_NAME | _CONSENT | _SIGN_UP_BOX | _SIDE,
     "data-testid": _OF_A_NAME,
 }
 
@@ -159,6 +180,7 @@ def _judge_word(word: str) -> int:
         | (_CONSENT if _CONSENT_NAME.search(word) else 0)
         | (_NOTE if _ABOUT_THE_AUTHOR.search(word) else 0)
         | (_SIGN_UP_BOX if _SIGN_UP_NAME.search(word) else 0)
+        | (_SIDE if _BESIDE_NAME.search(word) else 0)
         | (_CRUMB if _BREADCRUMB.search(word) else 0)
     )
 
@@ -180,6 +202,7 @@ def _file(found: Marks, element: HtmlElement, signs: int) -> None:
         (_CRUMB, found.breadcrumbs),
         (_NOTE, found.notes),
         (_SIGN_UP_BOX, found.sign_ups),
+        (_SIDE, found.beside),
     ):
         if signs & sign:
             elements.append(element)

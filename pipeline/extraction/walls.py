@@ -201,7 +201,7 @@ def wall_kind(signs: Signs, facts: PageFacts, headline: str, text: str, feed_tit
             best = (score, kind)
     if best is not None:
         return best[1]
-    bare = letters < _SHORT_LETTERS and not _is_headline(headline)
+    bare = letters < _SHORT_LETTERS and not is_headline(headline)
     if bare:
         around += EVIDENCE["a short text has no headline"]
         if signs.consent:
@@ -258,7 +258,8 @@ def says(kind: str, text: str, *, words: int = 1) -> bool:
     return any(found[0].count(" ") + 1 >= words for found in _said_by(kind).finditer(folded(text)))
 
 
-def _is_headline(text: str) -> bool:
+def is_headline(text: str) -> bool:
+    """Whether a heading has as many words as headlines have."""
     dense = len(_DENSE.findall(text))
     return len(text.split()) >= _HEADLINE_WORDS or dense >= _HEADLINE_DENSE or len(text) >= _HEADLINE_CHARS
 

@@ -51,7 +51,7 @@ FIELDS = {
         "modified",
         "flag",
     ),
-    *("language", "begins", "ends", "has", "lacks", "wall", "wall_any", "partial", "text_from"),
+    *("language", "begins", "ends", "has", "lacks", "wall", "wall_any", "refused", "partial", "text_from"),
 }
 
 
@@ -74,6 +74,9 @@ def wrong_of(page: dict[str, Any]) -> dict[str, object]:
     if kinds := page.get("wall_any", [page["wall"]] if "wall" in page else []):
         right = found in [f"wall: {kind}" for kind in kinds]
         return {} if right else {"wall": found if isinstance(found, str) else found.text[:80]}
+    if "refused" in page:
+        right = isinstance(found, str) and found.startswith(page["refused"])
+        return {} if right else {"refused": found if isinstance(found, str) else found.text[:80]}
     if isinstance(found, str):
         return {"refused": found}
     text = found.text
