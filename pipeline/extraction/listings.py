@@ -17,8 +17,10 @@ _CLAIMS = frozenset({"json_ld", "meta", "microdata"})
 
 def lists_others(tree: HtmlElement, facts: PageFacts, url: str) -> bool:
     """Whether the page's paragraphs stand below headings that lead to other pages, each of them below one, and hardly any
-    elsewhere. A page whose data claim an article, or a date or author of one, is no list; nor is a round-up: its headline has the
-    words of one, and what it lists has no dates of its own.
+    elsewhere.
+
+    A page whose data claim an article, or a date or author of one, is no list; nor is a round-up: its headline has the words
+    of one, and what it lists has no dates of its own.
     """
     if facts.article_claimed or any(claim.names for claim in facts.authors):
         return False
