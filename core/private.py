@@ -12,15 +12,13 @@ OTHERS = 0o077
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create a folder that only its owner can enter, and missing parent folders. An existing one is not changed.
+    """Create a folder that only its owner can enter, and missing parent folders of the same kind. Existing ones are not changed.
 
     Raises OSError.
     """
-    if folder.is_dir():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # The umask can only narrow mkdir's mode, never widen it.
-    folder.mkdir(mode=FOLDER, exist_ok=True)
+    # The umask can only narrow mkdir's mode, never widen it. Path.mkdir(parents=True) gives parents the default mode.
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.is_dir()]):
+        missing.mkdir(mode=FOLDER, exist_ok=True)
 
 
 def make_private_file(path: Path) -> None:

@@ -128,7 +128,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Say that the shared broker is gone, instead of letting each of its tests wait for it in vain."""
     broker = item.config.stash.get(BROKER, None)
     if broker is not None and item.get_closest_marker("kafka") and not alive(broker[0]):
-        pytest.fail(f"the Kafka broker of the tests (pid {broker[0]}) ended meanwhile: see {broker[1]}", pytrace=False)
+        pytest.fail(f"the Kafka broker of the tests (pid {broker[0]}) has ended: see {broker[1]}", pytrace=False)
 
 
 @pytest.fixture

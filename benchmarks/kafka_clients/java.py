@@ -35,7 +35,7 @@ def produce(bootstrap: str, topic: str, payload: Path, records: int) -> Measured
     )
     rates = re.findall(rf"{records} records sent, ([0-9.]+) records/sec", said)
     if not rates:
-        raise RuntimeError(f"the perf test said no rate:\n{said[-2000:]}")
+        raise RuntimeError(f"the perf test printed no rate:\n{said[-2000:]}")
     return Measured(records, records / float(rates[-1]), cpu_s)
 
 
@@ -55,7 +55,7 @@ def consume(bootstrap: str, topic: str, records: int, folder: Path) -> Measured:
     )
     rows = [line.split(", ") for line in said.splitlines() if re.match(r"\d{4}-\d\d-\d\d ", line)]
     if not rows:
-        raise RuntimeError(f"the perf test gave no row:\n{said[-2000:]}")
+        raise RuntimeError(f"the perf test printed no row:\n{said[-2000:]}")
     # start, end, MB, MB/s, records, records/s, rebalance ms, fetch ms, …
     return Measured(int(rows[-1][4]), int(rows[-1][7]) / 1000, cpu_s)
 

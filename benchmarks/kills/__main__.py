@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="kills", description="Kill services of wirewatch up; all must be back in seconds."
     )
-    parser.add_argument("--seconds", type=float, default=300, help="for so long (default: 300)")
+    parser.add_argument("--seconds", type=float, default=300, help="duration in seconds (default: 300)")
     parser.add_argument("--every", type=float, default=10, help="seconds between two kills (default: 10)")
     parser.add_argument("--feeds", type=int, default=12)
     parser.add_argument("--seed", type=int, action="append", help="may be repeated (default: 1, 2 and 3)")

@@ -111,7 +111,7 @@ def main(times: int, folder: Path = RESULTS) -> None:
     clocks = [float(str(row["per_clock_s"])) for row in rows]
     print(f"target 0.95 of bare for each core: {one / bare:.2f} by CPU seconds ({two / bare:.2f} with two processes)")
     print(
-        f"target 1.8 times on two cores: {clocks[2] / clocks[1]:.2f} by the clock (means something on an idle machine only)"
+        f"target 1.8 times on two cores: {clocks[2] / clocks[1]:.2f} by the clock (meaningful only on an idle machine)"
     )
     print(
         f"target 10 times bare from kept drafts: {kept / bare:.2f} by CPU seconds ({kept_two / bare:.2f} with two processes, "
@@ -132,7 +132,7 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(
         prog="python -m benchmarks.replay", description=(__doc__ or "").partition("\n")[0]
     )
-    options.add_argument("times", nargs="?", type=int, default=4, help="how often each page comes (default: 4)")
+    options.add_argument("times", nargs="?", type=int, default=4, help="how often each page is repeated (default: 4)")
     options.add_argument("--out", type=Path, default=RESULTS, help="folder for the CSV file")
     chosen = options.parse_args()
     main(chosen.times, chosen.out)

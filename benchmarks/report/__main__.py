@@ -43,15 +43,19 @@ QUIET_LOAD = 1.0
 def main() -> int:
     """See the module. Exit 1 if a ratio has fallen, or a bench failed."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
-    options.add_argument("--quick", action="store_true", help="the short form alone, held to the committed ratios")
+    options.add_argument("--quick", action="store_true", help="only the short form, compared with the committed ratios")
     options.add_argument(
         "--keep",
         choices=("quiet", "median"),
-        help=f"write down the median ratio of {TRIES} tries of each part. quiet: refuses unless the load is under "
+        help=f"write the median ratio of {TRIES} tries of each part. quiet: refuses unless the load is under "
         f"{QUIET_LOAD:g} before it begins; median: at any load, which stands beside the ratio (default of the long form)",
     )
     options.add_argument(
-        "--parts", nargs="+", choices=PARTS, default=list(PARTS), help="of the short form; the others' ratios stay"
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        default=list(PARTS),
+        help="parts of the short form; the ratios of the others stay",
     )
     options.add_argument("--pages", action="store_true", help="only write tables and plots from the CSV files")
     options.add_argument("--only", nargs="+", choices=list(BENCHES), default=list(BENCHES), help="of the long benches")
@@ -68,7 +72,7 @@ def main() -> int:
             if chosen.keep == "quiet":
                 print(f"--keep quiet: the load is not under {QUIET_LOAD:g}; nothing was measured", file=sys.stderr)
                 return 1
-            print(f"the load is not under {QUIET_LOAD:g}: seconds of the clock mean little, and some ratios fall")
+            print(f"the load is not under {QUIET_LOAD:g}: wall-clock times mean little, and some ratios fall")
         keep(chosen.parts, known)
         if not chosen.quick:
             failed = [

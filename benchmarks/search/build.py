@@ -29,7 +29,7 @@ def index_folder(cache: Path, count: int) -> Path:
     if made.is_file():
         told = json.loads(made.read_text())
         print(
-            f"index of {count:,} articles: there already (built in {told['seconds']:.0f} s, {told['megabytes']:,} MB)"
+            f"index of {count:,} articles: already exists (built in {told['seconds']:.0f} s, {told['megabytes']:,} MB)"
         )
         return folder
     start, processor = perf_counter(), process_time()
@@ -50,7 +50,7 @@ def index_folder(cache: Path, count: int) -> Path:
     # Nothing is ever deleted, and commits are whole: as many articles are in as it counts.
     there = int(index.searcher().num_docs)
     if there:
-        print(f"  goes on behind {there:,} articles", flush=True)
+        print(f"  continues after {there:,} articles", flush=True)
     writer = index.writer(_HEAP_BYTES, 3)
     processor, characters = process_time(), 0
     for number, (which, article) in enumerate(world.articles(texts), 1):

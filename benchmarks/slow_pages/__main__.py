@@ -60,7 +60,9 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(
         prog="python -m benchmarks.slow_pages", description=(__doc__ or "").partition("\n")[0]
     )
-    options.add_argument("--seconds", type=float, default=60.0, help="how long articles come, after the warm-up")
+    options.add_argument(
+        "--seconds", type=float, default=60.0, help="how long articles are appended, after the warm-up"
+    )
     options.add_argument("--rate", type=float, default=20.0, help="articles a second")
     options.add_argument("--out", type=Path, default=RESULTS, help="the CSV file")
     chosen = options.parse_args()

@@ -266,7 +266,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--rate", type=float, default=10, help="articles a second")
     parser.add_argument(
-        "--slow-share", type=float, default=0.0, help="so many of 1 are pages whose extraction hangs beyond all limits"
+        "--slow-share", type=float, default=0.0, help="share (0 to 1) of pages whose extraction hangs beyond all limits"
     )
     parser.add_argument("--idle-minutes", type=float, default=3)
     parser.add_argument(

@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--kind", action="append", help="one kind of fault; may be repeated (default: all)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="default: random, and printed")
     parser.add_argument(
-        "--limit-s", type=float, default=3_600, help="no more kills in a set-up after so long (default: 3600)"
+        "--limit-s", type=float, default=3_600, help="stop killing in a set-up after this many seconds (default: 3600)"
     )
     parser.add_argument("--out", type=Path, help="CSV file for the figures")
     parser.add_argument(

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 import zstandard
 from msgspec.structs import replace
 
+from core.private import make_private_folder
 from core.records import OrderKey, Position, RawArticle, article_id, encode, raw_hash, to_ms
 from core.sqlite import part_of
 from pipeline.drivers.history import Find, find_nothing
@@ -65,7 +66,7 @@ class SortedWriter:
         self._refused = refused or {}
         self._path, self._part, self.late = path, part_of(path), late
         self._stream = stream
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         self._part.unlink(missing_ok=True)
         self._database = sqlite3.connect(self._part, isolation_level=None)
         # Its lock, held until the file is closed, distinguishes it from one that a killed process left.

@@ -5,7 +5,7 @@ No image registry is asked. Stand-ins bear the tags of compose.yaml, and run the
 PostgreSQL, Prometheus and Alertmanager (Debian's versions, not those that compose.yaml names). Grafana is in no registry of
 packages: a small server reads what it would be given and answers the health check.
 
-``python -m tests.containers.images FOLDER`` makes what is missing below FOLDER; it takes root, and half an hour the first time.
+``python -m tests.containers.images FOLDER`` makes what is missing below FOLDER; it needs root, and half an hour the first time.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ STAND_INS = {
 def make_all(folder: Path) -> None:
     """Make what is missing of tools and images, and Wirewatch's image in any case. Raises EngineFailed."""
     if os.geteuid():
-        raise EngineFailed("a container engine of the tests' own takes root")
+        raise EngineFailed("the tests' own container engine needs root")
     if wanted := missing():
         raise EngineFailed(f"install {', '.join(wanted)} from Debian's packages")
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.private import open_to_others
+from core.private import make_private_folder, open_to_others
 from core.search import SearchIndex
 from core.store import StoreReader, open_store
 from core.streams import NewRecord, create_stream
@@ -63,6 +63,16 @@ def test_the_search_index_is_private(tmp_path: Path, umask: int) -> None:
     assert found.pop("search") == "0o700"
     assert "meta.json" in found
     assert set(found.values()) == {"0o600"}
+
+
+def test_the_parents_that_a_folder_lacks_are_private_too(tmp_path: Path, umask: int) -> None:
+    """With another store than SQLite, the search index or the drafts are the first in the data folder."""
+    before = tmp_path.stat().st_mode
+    make_private_folder(tmp_path / "data/search/live")
+    made = [tmp_path / "data", tmp_path / "data/search", tmp_path / "data/search/live"]
+    assert [oct(folder.stat().st_mode & 0o777) for folder in made] == ["0o700"] * 3
+    assert tmp_path.stat().st_mode == before
+    make_private_folder(tmp_path / "data/search/live")
 
 
 def test_a_folder_that_exists_is_left_as_it_is_and_doctor_warns(tmp_path: Path) -> None:

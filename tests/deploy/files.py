@@ -21,7 +21,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
         if twice := {key for key in keys if keys.count(key) > 1}:
-            raise yaml.constructor.ConstructorError(None, None, f"twice there: {twice}", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"keys that occur twice: {twice}", node.start_mark)
         return super().construct_mapping(node, deep)
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # read_only_root.sh ROOT DATA PYTHON FOLDERS COMMAND...: run a command as the image of deploy/Containerfile would: uid 10001,
-# no capabilities, a root that cannot be written, /tmp in memory. It takes root and "unshare --mount".
+# no capabilities, a root that cannot be written, /tmp in memory. It needs root and "unshare --mount".
 # DATA is /var/lib/wirewatch there, PYTHON (an environment) /opt/wirewatch; FOLDERS, separated by colons, keep their places.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin

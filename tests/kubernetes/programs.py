@@ -27,7 +27,7 @@ def make(folder: Path) -> dict[str, Path]:
     made = {name: folder / VERSION / name for name in PROGRAMS}
     wanted = {f"{MODULE}/cmd/{name}": path for name, path in made.items() if not path.exists()}
     if wanted:
-        sys.stderr.write(f"kubernetes: building {', '.join(wanted)} (minutes; the first time half an hour)\n")
+        sys.stderr.write(f"kubernetes: building {', '.join(wanted)} (some minutes; half an hour the first time)\n")
         build(folder / "module", MODULE, VERSION, wanted, change=_published_parts)
     return {**made, "etcd": Path(etcd)}
 

@@ -55,7 +55,7 @@ def build(
 def download(folder: Path, module: str, version: str) -> Path:
     """The folder with the files of a module, none of those that it needs. Raises GoFailed."""
     if shutil.which("go") is None:
-        raise GoFailed(f"files of {module} come by Go: install Go 1.24 or newer")
+        raise GoFailed(f"files of {module} are fetched with Go: install Go 1.24 or newer")
     done = subprocess.run(
         ["go", "mod", "download", "-json", f"{module}@{version}"],
         cwd=folder,

@@ -144,7 +144,7 @@ def settle(work: DeliveryService, rounds: int = 50) -> None:
         work.wait_idle()
         if done.idle:
             return
-    raise AssertionError("delivery does not come to rest")
+    raise AssertionError("delivery did not finish")
 
 
 def statuses(store: Store) -> dict[str, int]:
