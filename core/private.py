@@ -12,7 +12,7 @@ OTHERS = 0o077
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create a folder that only its owner can enter, and missing parent folders of the same kind. Existing ones are not changed.
+    """Create a folder that only its owner can enter, and missing parent folders like it. Existing ones stay.
 
     Raises OSError.
     """

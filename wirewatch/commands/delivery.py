@@ -151,7 +151,8 @@ def test_channel(context: typer.Context, name: Name) -> None:
 def retry(context: typer.Context, name: Name) -> None:
     """Retry a failing channel now, and queue its failed messages again."""
     count = _channels(context).retry(name)
-    console.note(f"{name}: retrying now; {count} failed messages are queued again")
+    queued = counted(count, "failed message is", "failed messages are")
+    console.note(f"{name}: retrying now; {queued} queued again")
 
 
 @channels.command("remove")

@@ -224,12 +224,11 @@ def takedown(
     console.out.print(
         f"removed: {counted(removed.articles, 'article')}, {counted(removed.versions, 'version')}, "
         f"{counted(removed.alerts, 'alert')} in all runs; {counted(files, 'archive file')} rewritten, "
-        f"{counted(kept, 'kept draft')} deleted; {removed.outcomes} outcomes now state the reason"
+        f"{counted(kept, 'kept draft')} deleted; {counted(removed.outcomes, 'outcome')} with the reason"
     )
     if removed.copies:
-        console.note(
-            f"its stories contain {removed.copies} other articles; copies of its text have other URLs", "yellow"
-        )
+        others = counted(removed.copies, "other article")
+        console.note(f"its stories contain {others}; copies of its text have other URLs", "yellow")
     console.note("the raw stream keeps it until its retention ends, but it is rejected there")
 
 

@@ -17,6 +17,7 @@ import msgspec
 import typer
 from rich.text import Text
 
+from core.counted import counted
 from core.errors import UsageError
 from core.query import lint
 from core.records import Match, from_ms
@@ -147,9 +148,9 @@ def export(
             if as_json and what != "unchanged":
                 console.put({"file": str(one.path), "kind": kind, "day": day, "rows": one.rows, "what": what})
     store.close()
-    counted = ", ".join(f"{rows[kind]:,} {kind}" for kind in ("articles", "stories", "alerts"))
+    exported = ", ".join(f"{rows[kind]:,} {kind}" for kind in ("articles", "stories", "alerts"))
     done = ", ".join(f"{files[what]:,} {what}" for what in ("written", "unchanged", "removed") if files[what])
-    console.note(f"{counted}; files: {done or 'none'}")
+    console.note(f"{exported}; files: {done or 'none'}")
 
 
 def open_index(settings: Settings, run: str) -> SearchIndex:
@@ -159,7 +160,7 @@ def open_index(settings: Settings, run: str) -> SearchIndex:
     reader = StoreReader(store, run)
     with console.working("updating the search index") as progress:
         while not index.refresh(reader, most=_PART):
-            progress(f"updating the search index: {index.snapshot().searcher.num_docs:,} articles")
+            progress(f"updating the search index: {counted(index.snapshot().searcher.num_docs, 'article')}")
         # A running desk updates it every few seconds.
         give_up_at = time.monotonic() + _PATIENCE_S
         while not index.writes and index.behind(reader) and time.monotonic() < give_up_at:

@@ -14,6 +14,7 @@ import typer
 from msgspec import structs
 from rich.text import Text
 
+from core.counted import counted
 from core.durations import DAY_MS
 from core.errors import Conflict, QueryError, StoreError, Unconfirmed, UsageError
 from core.records import Subscription, from_ms
@@ -368,8 +369,8 @@ def not_relevant(
     if not several:
         console.note("no small change excludes it: edit the query, or mute the story", "yellow")
     for number, one in enumerate(several, start=1):
-        more = "at least " if one.lost_at_least else ""
-        cost = f"loses no other alerts in {days} days" if not one.lost else f"also loses {more}{one.lost} alerts"
+        lost = f"also loses {'at least ' * one.lost_at_least}{counted(one.lost, 'alert')}"
+        cost = lost if one.lost else f"loses no other alerts in {days} days"
         line = Text(f"{number}. {harmless(str(one.change))}: ").append(f"{cost}, keeps {one.kept}", style="dim")
         console.out.print(line)
         console.out.print(Text(f"   {harmless(one.query)}", style="green"))

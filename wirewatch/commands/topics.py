@@ -166,7 +166,7 @@ def fit_topic(
     if without and out is not None:
         raise UsageError("--without can't be combined with --out: a topic without its lists is not written")
     labelled = [one for path in examples for one in _examples(path)]
-    with console.working(f"fitting {chosen.name} to {len(labelled)} examples"):
+    with console.working(f"fitting {chosen.name} to {counted(len(labelled), 'example')}"):
         try:
             fitted = fit(chosen, labelled, always=own_examples(chosen), without=without or ())
         except ValueError as error:
