@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -87,14 +88,13 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Take what was imported out of Python's garbage collection, which would look through it again and again."""
+    """Take what was imported out of Python's garbage collection, which would look through it again and again.
+
+    It is given back when Python ends, so that nothing looks like a leak, and not before: pytest collects several times.
+    """
     gc.collect()
     gc.freeze()
-
-
-def pytest_unconfigure() -> None:
-    """Give it back, so that nothing looks like a leak at the end."""
-    gc.unfreeze()
+    atexit.register(gc.unfreeze)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -26,7 +26,7 @@ class NotDecided(Exception):
         super().__init__(f"not decided: more than {limit} steps (pairs of places, words tried) on one document")
 
 
-_LOOK = 20_000
+STEPS_A_LOOK = 20_000
 """Steps between two checks of whether the work may continue: some milliseconds."""
 
 
@@ -66,7 +66,7 @@ class Budget:
             raise NotDecided(self.limit)
         if self.look is not None:
             self._unlooked += steps
-            if self._unlooked >= _LOOK:
+            if self._unlooked >= STEPS_A_LOOK:
                 self._unlooked = 0
                 self.look()
 

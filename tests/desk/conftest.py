@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 from starlette.testclient import TestClient
 
 from core.store import Store, open_store
+from desk.live.follow import Board
 from desk.use_cases.desk import Desk
 from pipeline.ledger.ledger import RunLedger
 from tests.desk.browser import launched
@@ -37,9 +38,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def desk(store: Store, clock: Clock) -> Desk:
+def board() -> Board:
+    return Board()
+
+
+@pytest.fixture
+def desk(store: Store, clock: Clock, board: Board) -> Desk:
     """A desk with one person of each role."""
-    made = make_desk(store, clock)
+    made = make_desk(store, clock, board=board)
     add_people(made)
     return made
 

@@ -11,10 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis.errors import Unsatisfiable
-from schemathesis import checks
 from starlette.testclient import TestClient
 
 from core.search import SearchIndex
@@ -109,11 +107,6 @@ def test_subscriptions_are_saved_linted_and_ended(desk: Desk, client: TestClient
         "subscription ended",
         *["subscription saved"] * 2,
     ]
-
-
-# It calls without the token, but not without the headers given here; test_access asks every route without any.
-# Queries and cursors have grammars that a JSON schema can't tell: what it allows may still be refused with 400.
-NOT_HERE = [checks.ignored_auth, checks.positive_data_acceptance]
 
 
 # In an address a word is a list of one word: what Schemathesis means to be wrong there is right.
@@ -286,6 +279,10 @@ def test_an_unknown_address_keeps_the_navigation(as_reader: TestClient) -> None:
 @pytest.mark.slow
 def test_the_api_does_what_its_description_says(store: Store, wire: Wire, tmp_path: Path) -> None:
     """Requests that the description allows and requests that it doesn't, made up by Schemathesis, for every operation."""
+    # Its import takes long, and only this test needs it.
+    import schemathesis
+    from schemathesis import checks
+
     for number in range(5):
         wire.article(f"Story {number}", topics={"syria": ["Story"]}, subscriptions={"ann": ["Story"]})
     index = SearchIndex.open(tmp_path)
@@ -297,6 +294,9 @@ def test_the_api_does_what_its_description_says(store: Store, wire: Wire, tmp_pa
     add_people(desk)
     headers = token_of(desk, "editor", "write")
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", create_app(desk), headers=headers)
+    # It calls without the token, but not without the headers given here; test_access asks every route without any.
+    # Queries and cursors have grammars that a JSON schema can't tell: what it allows may still be refused with 400.
+    not_here = [checks.ignored_auth, checks.positive_data_acceptance]
     seen = []
     for result in schema.exclude(path="/api/v1/stream").get_all_operations():
         operation: Any = result.ok()  # type: ignore[union-attr]
@@ -310,7 +310,7 @@ def test_the_api_does_what_its_description_says(store: Store, wire: Wire, tmp_pa
             def check(case: Any) -> None:
                 # An object for a parameter is sent as a text, which the description may well allow.
                 assume(not any(isinstance(value, dict) for value in (case.query or {}).values()))
-                case.call_and_validate(headers=headers, excluded_checks=NOT_HERE)
+                case.call_and_validate(headers=headers, excluded_checks=not_here)
 
             try:
                 check()

@@ -14,6 +14,7 @@ from core.records import encode, from_ms, to_ms
 from desk.delivery.store.channels import Delivery, key_of
 from desk.delivery.store.channels import rows_of as delivery_rows
 from desk.delivery.store.tables import deliveries
+from desk.live.follow import Board
 from desk.use_cases.desk import Desk
 from desk.use_cases.shifts import handed, moment_of
 from desk.web.render import clock_of
@@ -189,13 +190,11 @@ def test_what_was_held_back_says_why(wire: Wire, desk: Desk, as_reader: TestClie
     assert "Nothing was held back" in as_reader.get("/handover?since=2099-01-01T00:00").text
 
 
-def test_a_shift_longer_than_the_board_is_read_from_the_store(
-    wire: Wire, desk: Desk, as_reader: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("board", [Board(5)], ids=["a board of five"])
+def test_a_shift_longer_than_the_board_is_read_from_the_store(wire: Wire, desk: Desk, as_reader: TestClient) -> None:
     for number in range(30):
         wire.article(f"Story {number:02}")
-    on_board(desk, 30)
-    monkeypatch.setattr(desk.board, "_ordered", desk.board.snapshot()[:5])
+    on_board(desk, 5)
     assert ">30 new</a>" in as_reader.get("/handover?hours=8").text
 
 

@@ -155,6 +155,7 @@ def _preload() -> None:
         import_module(name)
     # What the first page loads, too: word lists, profiles of languages, the encoder's weights.
     import_module("pipeline.transforms.warm").warm_up(import_module("pipeline.transforms.prepare").extract_raw)
+    import_module("core.topics").builtin_topics()
     logging.getLogger().handlers.clear()
     logging.disable(logging.NOTSET)
 

@@ -21,11 +21,6 @@ from core.streams.plans import StreamFacts, copies_for
 
 T = TypeVar("T")
 
-_BACKOFF_S = 0.1
-_LEARNT_S = 2.0
-"""Brokers learn of new topics and partitions one after the other: for this long, a topic that one broker has reported
-does not count as gone because another doesn't know it.
-"""
 _UNKNOWN = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownTopicIdError)
 
 
@@ -34,9 +29,15 @@ class KafkaAdmin:
 
     If the broker can't be reached, a request is repeated with a new client until ``location.timeout_s`` is over; then,
     or if it can't succeed, it raises an error from ``ours``. Not for two threads at once.
+
+    Brokers learn of new topics and partitions one after the other: for ``learning_s``, a topic that one broker has
+    reported does not count as gone because another doesn't know it. ``backoff_s``: between two requests.
     """
 
-    def __init__(self, location: KafkaLocation, name: str, label: str) -> None:
+    def __init__(
+        self, location: KafkaLocation, name: str, label: str, *, backoff_s: float = 0.1, learning_s: float = 2.0
+    ) -> None:
+        self._backoff_s, self._learning_s = backoff_s, learning_s
         self._location = location
         self._name = name
         self._label = label
@@ -163,7 +164,7 @@ class KafkaAdmin:
         while not all(holds(view) for view in self._ask(lambda client: _views(client, self._name))):
             if time.monotonic() > deadline:
                 return False
-            time.sleep(_BACKOFF_S)
+            time.sleep(self._backoff_s)
         return True
 
     def _deleted(self, error: Exception) -> StreamError | None:
@@ -188,10 +189,10 @@ class KafkaAdmin:
             except (kafka_errors.KafkaError, OSError) as error:
                 self.close()
                 now = time.monotonic()
-                learning = self._seen and isinstance(error, _UNKNOWN) and now < began + _LEARNT_S
-                if not (learning or transient(error)) or now + _BACKOFF_S >= deadline:
+                learning = self._seen and isinstance(error, _UNKNOWN) and now < began + self._learning_s
+                if not (learning or transient(error)) or now + self._backoff_s >= deadline:
                     raise self._deleted(error) or ours(self._label, error) from error
-                time.sleep(_BACKOFF_S)
+                time.sleep(self._backoff_s)
 
 
 def _described(client: Any, name: str) -> Any:

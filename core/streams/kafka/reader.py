@@ -24,7 +24,7 @@ ms: a third of the idle CPU).
 
 _POLL_MS = 200
 _POLL_RECORDS = 200
-_BESIDE_BYTES = 8 << 20
+BESIDE_BYTES = 8 << 20
 """Most bytes that are fetched of partitions that a read does not ask for; with more, they are no longer fetched."""
 
 
@@ -32,7 +32,7 @@ class KafkaReader:
     """A consumer with the records that it has fetched ahead, kept for the offset after the last returned one.
 
     For any other offset it drops these and seeks. It goes on fetching the partitions that earlier reads asked for, up to
-    ``_BESIDE_BYTES``. ``list_offsets`` (partition → OffsetSpec, and whether a partition ends at an open transaction) uses
+    ``BESIDE_BYTES``. ``list_offsets`` (partition → OffsetSpec, and whether a partition ends at an open transaction) uses
     another connection, since this one may be busy with an empty fetch. Not for two threads at once.
     """
 
@@ -117,7 +117,7 @@ class KafkaReader:
     def _leave_out_others(self, offsets: Mapping[int, int]) -> None:
         """Fetch only the partitions of ``offsets`` from now on, if much was fetched of others."""
         others = self._assigned.difference(offsets)
-        if others and sum(self._ahead_bytes[partition] for partition in others) > _BESIDE_BYTES:
+        if others and sum(self._ahead_bytes[partition] for partition in others) > BESIDE_BYTES:
             self._assign(offsets)
 
     def _assign(self, partitions: Iterable[int]) -> None:

@@ -47,7 +47,7 @@ class Looks:
 
 def test_the_deadline_is_looked_at_within_an_article(index: SearchIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     # Each look at the clock is a second. Without looks within an article, all would be counted.
-    monkeypatch.setattr(budget, "_LOOK", 1_000)
+    monkeypatch.setattr(budget, "STEPS_A_LOOK", 1_000)
     page = index.search(CHAIN, budget_ms=5_000, facets=False)
     assert page.partial
     assert page.checked == 1

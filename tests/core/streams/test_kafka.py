@@ -155,7 +155,7 @@ def test_reads_of_some_partitions_return_the_same_whatever_is_fetched_of_the_oth
         assign(consumer, partitions)
 
     monkeypatch.setattr(KafkaConsumer, "assign", noted)
-    monkeypatch.setattr(reader, "_BESIDE_BYTES", beside)
+    monkeypatch.setattr(reader, "BESIDE_BYTES", beside)
     with create_stream(kafka_server, name, 3) as stream:
         following, found = dict.fromkeys(range(3), 0), dict[int, list[bytes]]({0: [], 1: [], 2: []})
         sent: dict[int, list[bytes]] = {0: [], 1: [], 2: []}

@@ -13,7 +13,6 @@ from kafka.record import util as record_util
 from kafka.structs import OffsetAndMetadata
 
 from core.errors import LogCut, OffsetOutOfRange, StreamError, StreamUnavailable
-from core.streams.kafka import admin as kafka_admin
 from core.streams.kafka.admin import KafkaAdmin
 from core.streams.kafka.client import KafkaLocation, ours
 from core.streams.kafka.producer import end_producer
@@ -28,8 +27,6 @@ class Cluster:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: object) -> None:
         self._answers = list(answers)
         self.asked = 0
-        monkeypatch.setattr(kafka_admin, "_BACKOFF_S", 0.001)
-        monkeypatch.setattr(kafka_admin, "_LEARNT_S", 0.05)
         monkeypatch.setattr(KafkaLocation, "connect", lambda *_, **__: self)
 
     def describe_topics(self, _names: list[str]) -> list[Any]:
@@ -45,7 +42,8 @@ class Cluster:
 
 @pytest.fixture
 def admin() -> KafkaAdmin:
-    return KafkaAdmin(KafkaLocation.parse("kafka://one:9092,two:9092?timeout_s=2"), "news", "kafka://one (news)")
+    location = KafkaLocation.parse("kafka://one:9092,two:9092?timeout_s=2")
+    return KafkaAdmin(location, "news", "kafka://one (news)", backoff_s=0.001, learning_s=0.05)
 
 
 def test_a_stream_that_one_broker_has_shown_is_not_gone_because_another_has_not_learnt_of_it(

@@ -48,7 +48,7 @@ def test_the_vectors_are_those_of_every_other_machine() -> None:
     assert hashlib.sha256(b"".join(each.tobytes() for each in vectors())).hexdigest() == DIGEST
 
 
-@pytest.mark.parametrize("kernel", ["Prescott", "Haswell"])
+@pytest.mark.parametrize("kernel", ["Prescott", pytest.param("Haswell", marks=pytest.mark.slow)])
 def test_another_kernel_gives_the_same_vectors(kernel: str) -> None:
     """The library for matrices chooses its kernel by the processor; each sums in an order of its own."""
     environment = {**os.environ, "OPENBLAS_CORETYPE": kernel}
