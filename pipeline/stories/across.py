@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from babel import Locale, UnknownLocaleError
 from numpy.typing import NDArray
 
 from pipeline.stories.figures import figures_in
+from pipeline.stories.places import places_in
 from pipeline.stories.skeleton import CHINESE_NAME, KATAKANA_NAME, skeleton
-from pipeline.stories.words import FUNCTION_WORDS, SIGNS
+from pipeline.stories.words import FUNCTION_WORDS, WORD
 from pipeline.text.encoder import HIGHEST, LANGUAGES, Vector
 from pipeline.text.fingerprint import is_unspaced
 
 NAMES_ACROSS = 16
+MOST_PLACES = 4
 LEAD_FIGURES = 6
 WORDS_ACROSS = 24
 CELLS = 8
@@ -38,6 +39,7 @@ FIELDS: list[tuple[Any, ...]] = [
     ("encoded", "u1"),
     ("cased", "u1"),
     ("title_figures", "u1"),
+    ("title_names", "u1"),
     ("vector", "u1", (VECTOR_BYTES,)),
     ("across", "<u4", (NAMES_ACROSS,)),
     ("lead_figures", "<u4", (LEAD_FIGURES,)),
@@ -45,7 +47,8 @@ FIELDS: list[tuple[Any, ...]] = [
     ("cognates", "<u4", (WORDS_ACROSS,)),
 ]
 """The fields of ``features.LAYOUT`` for this module. ``encoded``: 0 without a vector, else ``ENCODED`` or ``GUESSED``.
-``cased``: 1 if the script has capitals. ``lead_figures``: the title's first; ``title_figures`` is the number of those.
+``cased``: 1 if the script has capitals. ``across`` and ``lead_figures``: the title's first; ``title_names`` (with
+places) and ``title_figures`` are the numbers of those.
 ``cognates``: longer words by their sound, which related languages share."""
 
 ENCODED, GUESSED = 1, 2
@@ -56,32 +59,30 @@ _TITLE_CHARS = 300
 _SHORTEST = 2
 _COGNATE, _COGNATE_LETTERS = 4, 4
 _TITLE_CASE = 0.7
-_ADJECTIVE = 6
-WORD = re.compile(rf"(?:[^\W\d_]{{2,}}|[^\W\d_](?=[{SIGNS}]))(?:[{SIGNS}]+[^\W\d_]*)*(?:['’][^\W\d_]+)?")
-"""A word of at least two letters, or of a letter with a vowel sign."""
-
 _STARTS = re.compile(r"[.!?:;…\n\"“”„«»(\[|•—–]")
-_ARABIC_ARTICLE = re.compile("^(?:و?(?:ال|بال|کال|لل)|و(?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
 _UNSPACED_NAMES = (re.compile("[A-Za-z]{3,}"), KATAKANA_NAME, CHINESE_NAME)
 
 
 def fields_of(title: str, text: str, language: str | None, vector: Vector | None) -> dict[str, Any]:
     """The values of ``FIELDS`` for a title and text in ``language`` (ISO 639-1), both in NFKC. ``vector``: None if unknown."""
     lead, title = text[:LEAD_CHARS], title[:_TITLE_CHARS]
-    places = places_in(f"{title} . {lead}", language)
-    names = names_in(title, lead, language)
-    across = [hash_of("@" + code) for code in places[:4]] + [hash_of(name) for name in names]
-    in_title = dict.fromkeys(one.key for one in figures_in(title, language))
+    first, places = places_in(title, language), places_in(lead, language)
+    places = list(dict.fromkeys((*first, *places)))[:MOST_PLACES]
+    of_title, of_lead = names_in(title, lead, language)
+    in_titles = [*("@" + code for code in places[: len(first)]), *of_title]
+    names = [*in_titles, *("@" + code for code in places[len(first) :]), *of_lead]
+    in_title = dict.fromkeys(one.near for one in figures_in(title, language))
     figures = [
         *in_title,
-        *(one for one in dict.fromkeys(each.key for each in figures_in(lead, language)) if one not in in_title),
+        *(one for one in dict.fromkeys(each.near for each in figures_in(lead, language)) if one not in in_title),
     ]
     return {
         "encoded": 0 if vector is None else ENCODED if language in LANGUAGES else GUESSED,
         "cased": int(_is_cased(f"{title} {lead[:100]}")),
         "title_figures": min(len(in_title), LEAD_FIGURES),
         "vector": packed(vector) if vector is not None else np.zeros(VECTOR_BYTES, np.uint8),
-        "across": _row(dict.fromkeys(across), NAMES_ACROSS),
+        "title_names": min(len(in_titles), NAMES_ACROSS),
+        "across": _row(map(hash_of, names), NAMES_ACROSS),
         "lead_figures": _row((min(one, NOTHING - 1) for one in figures), LEAD_FIGURES),
         "cells": _row(cells_of(vector, places[0] if places else "") if vector is not None else (), CELLS),
         "cognates": _row((hash_of("~" + one) for one in cognates_in(title, lead, language)), WORDS_ACROSS),
@@ -121,33 +122,43 @@ class _Cased(dict[str, bool]):
 _cased = _Cased()
 
 
-def names_in(title: str, lead: str, language: str | None) -> list[str]:
-    """The skeletons of the names, the title's first, without repetitions.
+def names_in(title: str, lead: str, language: str | None) -> tuple[list[str], list[str]]:
+    """The skeletons of the names of the title, and those of the others in the lead, each without repetitions.
 
     Names are words with a capital that does not come from the start of a sentence or the style of a headline. In a script
     without capitals every word counts.
     """
     if is_unspaced(f"{title} {lead}"):
-        whole = f"{title} {lead}"
-        written = sorted((one.start(), one[0]) for kind in _UNSPACED_NAMES for one in kind.finditer(whole))
-        skeletons = dict.fromkeys(skeleton(word, None) for _, word in written)
-        return [one for one in skeletons if len(one) >= _SHORTEST]
-    titled, told = _words(title), _words(lead)
+        return _skeletons(_unspaced_names(title), _unspaced_names(lead), None)
+    titled, several = _words(title), _words(lead)
     if not _is_cased(f"{title} {lead[:100]}"):
-        found = [word for word, _ in (*titled, *told)]
-    else:
-        long = [word for word, starts in titled if len(word) > 3 and not starts]
-        headline = len(long) > 1 and sum(word[0].isupper() for word in long) >= len(long) * _TITLE_CASE
-        small = {word.casefold() for word, _ in (*titled, *told) if word[0].islower()}
-        inside = {word.casefold() for word, starts in told if word[0].isupper() and not starts}
-        inside |= {word.casefold() for word, starts in titled if word[0].isupper() and not starts and not headline}
-        # At the start of a sentence, and in such a headline, a capital alone is no evidence of a name.
-        found = [word for word, _ in (*titled, *told) if word[0].isupper() and word.casefold() in inside]
-        found += [
-            word for word, starts in (*told, *titled) if starts and word[0].isupper() and word.casefold() not in small
-        ]
-    skeletons = dict.fromkeys(skeleton(word, language) for word in found)
-    return [one for one in skeletons if len(one) >= _SHORTEST]
+        return _skeletons([word for word, _ in titled], [word for word, _ in several], language)
+    long = [word for word, starts in titled if len(word) > 3 and not starts]
+    headline = len(long) > 1 and sum(word[0].isupper() for word in long) >= len(long) * _TITLE_CASE
+    small = {word.casefold() for word, _ in (*titled, *several) if word[0].islower()}
+    inside = {word.casefold() for word, starts in several if word[0].isupper() and not starts}
+    inside |= {word.casefold() for word, starts in titled if word[0].isupper() and not starts and not headline}
+    # At the start of a sentence, and in such a headline, a capital alone is no evidence of a name.
+
+    def names(part: list[tuple[str, bool]]) -> list[str]:
+        capitals = [(word, word.casefold(), starts) for word, starts in part if word[0].isupper()]
+        return [word for word, folded, starts in capitals if folded in inside or (starts and folded not in small)]
+
+    return _skeletons(names(titled), names(several), language)
+
+
+def _unspaced_names(text: str) -> list[str]:
+    return [
+        word for _, word in sorted((one.start(), one[0]) for kind in _UNSPACED_NAMES for one in kind.finditer(text))
+    ]
+
+
+def _skeletons(title: list[str], lead: list[str], language: str | None) -> tuple[list[str], list[str]]:
+    first, second = (
+        dict.fromkeys(made for word in part if len(made := skeleton(word, language)) >= _SHORTEST)
+        for part in (title, lead)
+    )
+    return list(first), [one for one in second if one not in first]
 
 
 def cognates_in(title: str, lead: str, language: str | None) -> list[str]:
@@ -168,53 +179,6 @@ def _words(text: str) -> list[tuple[str, bool]]:
         found.append((one[0], end == 0 or _STARTS.search(text, end, one.start()) is not None))
         end = one.end()
     return found
-
-
-def places_in(text: str, language: str | None) -> list[str]:
-    """The codes (ISO 3166) of the countries in a text, in order, without repetitions; empty if CLDR lacks its language."""
-    whole, stems = _territories(language or "en")
-    if is_unspaced(text):
-        spotted = sorted((at, code) for name, code in whole.items() if (at := text.find(name)) >= 0)
-        return list(dict.fromkeys(code for _, code in spotted))
-    found = dict[str, None]()
-    for one in WORD.finditer(text):
-        # Most languages write adjectives of countries in lower case.
-        longest = 0 if not one[0][0].islower() else _ADJECTIVE if language != "en" else 99
-        if (code := _place(one[0], stems, longest)) is not None:
-            found[code] = None
-    return list(found)
-
-
-def _place(word: str, stems: dict[str, str], least: int) -> str | None:
-    folded = _ARABIC_ARTICLE.sub("", word.casefold())
-    if len(folded) < least:
-        return None
-    if (code := stems.get(folded)) is not None:
-        return code
-    for end in range(min(len(folded), 14), max(least, 4) - 1, -1):
-        if (code := stems.get(folded[:end])) is not None:
-            # A longer word that only begins like a place is another word.
-            return code if len(folded) - end <= 4 else None
-    return None
-
-
-@cache
-def _territories(language: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Codes by the name, and by the stem of names of one word."""
-    try:
-        named = Locale(language).territories
-    except (UnknownLocaleError, ValueError):
-        return {}, {}
-    whole = {name: code for code, name in named.items() if len(code) == 2 and code.isalpha() and code not in _NO_PLACES}
-    stems: dict[str, str] = {}
-    for name, code in whole.items():
-        folded = _ARABIC_ARTICLE.sub("", name.casefold())
-        if WORD.fullmatch(folded) and len(folded) > 3:
-            stems.setdefault(folded[: max(4, len(folded) - 2)], code)
-    return {name: code for name, code in whole.items() if len(name) > 1}, stems
-
-
-_NO_PLACES = frozenset({"EZ", "QO", "XA", "XB", "ZZ"})
 
 
 def packed(vector: Vector) -> NDArray[np.uint8]:

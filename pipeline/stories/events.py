@@ -39,39 +39,41 @@ _NAMES_SEEN, _EARLY = 2, 6
 _FEW_WORDS, _MANY_WORDS = 0.25, 0.4
 
 _WEIGHTS: dict[str, dict[str, float]] = {
-    "always": {"": -5.433, "one language": -4.355, "cased": 0.426, "guessed": 4.263, "thin": -6.572},
+    "always": {"": -6.054, "one language": -5.005, "cased": -0.342, "guessed": 3.009, "thin": -1.178, "across": 0.05},
     "vectors": {
-        "": 6.467,
-        "across": 5.692,
-        "one language": 2.571,
-        "guessed": -11.094,
-        "thin": 8.817,
-        "strangers": 5.167,
-        "names": -2.315,
+        "": 8.334,
+        "across": 8.636,
+        "one language": 7.933,
+        "guessed": -8.216,
+        "thin": -4.224,
+        "strangers": 4.756,
+        "names": -7.06,
     },
-    "names": {"": -0.412, "across": -2.289, "uncased": 6.461, "guessed": 2.028},
-    "name rarity": {"": 1.169, "uncased": -0.76, "guessed": 0.574},
-    "rarest name": {"": 1.637, "uncased": -0.822},
-    "name count": {"": -0.813, "uncased": 0.673},
-    "names contained": {"": 1.621, "uncased": -0.599},
-    "early names": {"": 0.747, "uncased": 0.634},
-    "fewest names": {"": -0.089},
-    "most names": {"": -0.087},
-    "strangers": {"": -2.606, "across": 1.475},
-    "cognates": {"": 1.951, "across": 0.605},
-    "cognate rarity": {"": 0.948, "across": 0.383},
-    "cognate count": {"": -0.455, "across": -0.048},
-    "figures": {"": -5.649},
-    "figure rarity": {"": 10.704},
-    "title figures": {"": 1.156},
-    "no figure in common": {"": 0.995},
-    "fewest figures": {"": -0.345},
-    "other figures": {"one language": -8.513},
-    "days": {"": -2.172, "one language": 0.653},
-    "words": {"one language": 4.986},
-    "terms": {"one language": 0.251},
-    "few words": {"one language": 5.911},
-    "many words": {"one language": -9.324},
+    "names": {"": -0.828, "across": 3.109, "uncased": 3.755, "guessed": -0.936, "thin": -0.092},
+    "name rarity": {"": 1.342, "uncased": -0.134, "guessed": 0.882, "thin": -0.063, "across": -0.398},
+    "rarest name": {"": 0.887, "uncased": -0.251, "thin": 2.617, "across": -0.297},
+    "name count": {"": -0.379, "uncased": 0.155, "thin": -0.149, "across": -0.403},
+    "names contained": {"": 0.794, "uncased": -0.026, "thin": 0.462, "across": 0.613},
+    "title names": {"": 0.265, "across": 0.661, "thin": -0.4},
+    "early names": {"": -0.028, "uncased": 0.367, "thin": 0.31, "across": 0.394},
+    "fewest names": {"": -0.193, "across": 0.129},
+    "most names": {"": -0.154, "across": 0.075},
+    "strangers": {"": -1.242, "across": 0.111, "thin": -0.578},
+    "cognates": {"": 1.881, "across": -3.033, "thin": -1.57},
+    "cognate rarity": {"": 0.265, "across": 1.905, "thin": -0.097},
+    "cognate count": {"": -0.155, "across": -0.693, "thin": -0.055},
+    "figures": {"": -1.348, "thin": 0.937, "across": -3.178},
+    "figure rarity": {"": 3.156, "thin": 0.652, "across": 6.28},
+    "title figures": {"": 2.233, "thin": -1.591, "across": -0.269},
+    "no figure in common": {"": 2.184, "thin": -0.33, "across": -1.096},
+    "fewest figures": {"": -0.732, "across": 0.22},
+    "other figures": {"one language": -4.018},
+    "one outlet": {"one language": -2.639},
+    "days": {"": -1.963, "one language": -0.615, "thin": 3.414, "across": -2.154},
+    "words": {"one language": 12.426, "thin": 1.686},
+    "terms": {"one language": 0.13},
+    "few words": {"one language": 13.166, "thin": -3.61},
+    "many words": {"one language": -22.283},
 }
 """The inputs and their weights: a weight for each condition under which an input counts, "" for always. "across": texts in two
 languages; "guessed": the encoder does not know a language; "uncased": a script has no capitals; "strangers": both have several
@@ -96,7 +98,8 @@ _KINDS = np.hstack([_weights_if(one) for one in ("across", "across", "one langua
 _CASES = np.hstack([_weights_if(one) for one in ("uncased", "cased")] * 2)
 _GUESSED, _STRANGERS, _NAMES = (_weighed_if(one) for one in ("guessed", "strangers", "names"))
 _AT = {name: at for at, name in enumerate(INPUTS)}
-_VECTORS, _NAME_COSINE, _EARLY_NAMES = _AT["vectors"], _AT["names"], _AT["early names"]
+_VECTORS, _NAME_COSINE = _AT["vectors"], _AT["names"]
+_EARLY_NAMES, _TITLE_NAMES = _AT["early names"], _AT["title names"]
 _RAREST_NAME = _AT["rarest name"]
 _COGNATES, _FIGURES, _TITLE_FIGURES = _AT["cognates"], _AT["figures"], _AT["title figures"]
 _OTHER_FIGURES, _DAYS, _WORDS, _TERMS = _AT["other figures"], _AT["days"], _AT["words"], _AT["terms"]
@@ -143,6 +146,7 @@ def likeness(
     rows: Rows,
     ages_ms: NDArray[np.int64],
     one_language: NDArray[np.bool_],
+    one_outlet: NDArray[np.bool_],
     words: Words,
     background: Frequencies,
     least: float = -math.inf,
@@ -156,6 +160,7 @@ def likeness(
     inputs[0] = 1.0
     inputs[_VECTORS] = alike(asked, rows, background, room)
     _put_common(inputs, asked, rows, background)
+    inputs[_AT["one outlet"]] = one_outlet
     inputs[_DAYS] = ages_ms / (24 * HOUR_MS)
     told = one_language.nonzero()[0]
     if len(told):
@@ -168,7 +173,7 @@ def likeness(
         scores = np.add.reduce(weights * inputs, axis=0) + (_MOST_LATER + _MOST_OF_WORDS * one_language)
         whole = (scores >= least).nonzero()[0]
     if len(whole):
-        _put_later(inputs, asked, rows, whole, one_language[whole], words)
+        _put_later(inputs, asked, rows, whole, one_language[whole], words, background)
         scores[whole] = _summed(weights[:, whole], inputs[:, whole])
     return Likeness(inputs, scores, whole)
 
@@ -207,10 +212,12 @@ def _put_later(
     whole: NDArray[np.int64],
     one_language: NDArray[np.bool_],
     words: Words,
+    background: Frequencies,
 ) -> None:
     """Put the inputs that only rows with a chance need. ``one_language``: by the rows of ``whole``."""
     several = rows[whole] if len(whole) < len(rows) else rows
     inputs[_EARLY_NAMES, whole] = _early(asked, several)
+    inputs[_TITLE_NAMES, whole] = _title_names(asked, several, background)
     inputs[_TITLE_FIGURES, whole] = _title_figures(asked, several)
     told = np.zeros(len(whole))
     if one_language.any():
@@ -235,7 +242,13 @@ def _of_words(told: float) -> float:
 
 _SURELY = 1e-6
 _MOST_TITLE_FIGURES = 2
-_MOST_LATER = _most("early names") + _most("title figures") * _MOST_TITLE_FIGURES + _most("other figures") + _SURELY
+_MOST_LATER = (
+    _most("early names")
+    + _most("title names")
+    + _most("title figures") * _MOST_TITLE_FIGURES
+    + _most("other figures")
+    + _SURELY
+)
 """The most that ``_put_later`` can add to a score, without words, and a margin for rounding."""
 
 _MOST_OF_WORDS = max(_of_words(told) for told in (0.0, _FEW_WORDS, _MANY_WORDS, 1.0))
@@ -303,6 +316,17 @@ def _early(asked: Features, rows: Rows) -> Scores:
     """1 if both texts have a name in common among their first names."""
     own, theirs = asked["across"][:_EARLY], rows["across"][:, :_EARLY]
     return np.asarray(((theirs[:, :, None] == own[None, None, :]) & (own != NOTHING)).any(axis=(1, 2)), np.float64)
+
+
+def _title_names(asked: Features, rows: Rows, background: Frequencies) -> Scores:
+    """The rarity of the rarest name or place that both titles have."""
+    own = asked["across"][: int(asked["title_names"])]
+    theirs = rows["across"]
+    titled = np.arange(theirs.shape[1]) < rows["title_names"][:, None]
+    at, columns = matches(own, np.where(titled, theirs, NOTHING).astype(np.uint32))
+    rarest = np.zeros(len(rows))
+    np.maximum.at(rarest, at, background.rarity(theirs[at, columns]).astype(np.float64))
+    return rarest / background.rarest
 
 
 def alike(asked: Features, rows: Rows, background: Frequencies, room: Room = NO_ROOM) -> Scores:

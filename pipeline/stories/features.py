@@ -75,7 +75,7 @@ LAYOUT = np.dtype(
 text has no signature. Sketches are in ascending order and padded with ``PAD``; terms are sorted by weight, heaviest first."""
 
 SIZE = LAYOUT.itemsize
-FORMAT = 4
+FORMAT = 5
 """The first byte of a value; every other layout or meaning has another number."""
 
 _SIGNATURE_BYTES = 4 * PERMUTATIONS

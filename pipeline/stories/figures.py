@@ -16,13 +16,14 @@ import unicodedata
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from functools import cache
 from typing import NamedTuple
 
 from core.memo import kept
 from core.package_data import package_toml
 from core.query.folding import fold
+from pipeline.stories.scales import scale_after
 from pipeline.stories.words import SIGNS
 from pipeline.text.calendars import is_month
 from pipeline.text.fingerprint import is_unspaced
@@ -80,7 +81,8 @@ _NONE = re.compile(
     | (?<![\d.,])\d{{1,2}}\s?(?:[ap]\.m\.|[ap]m\b|uhr\b|h\b|gmt\b|utc\b|o['’]clock|часов\s(?:утра|вечера|дня)
     |годин[іи]\s(?:ранку|вечора))
     | (?<!\w)(?:saat|الساعة|ساعت)\s\d{{1,2}}(?:[.:]\d\d)?
-    | (?<!\w)(?:at|um|à|at|в|о|об|alle|las)\s[012]?\d[.]\d\d(?![\d%]|\s?%)
+    | (?<!\w)(?:at|um|à|at|в|о|об|ob|alle|las)\s[012]?\d[.]\d\d(?![\d%]|\s?%)
+    | (?<![\d.,])[012]?\d[.]\d\d(?=\s(?:годин|час|hod|óra))
     | {_COUNT}\s?[时時点點](?:{_COUNT}\s?分)? | (?<!\w)(?:godz(?:in\w)?|hod|kl)\.?\s\d{{1,2}}(?:[.:]\d\d)?(?!\d)
     # which one of several
     | (?<![\w.,])\d{{1,4}}-(?:[йяехм]|[ыои]й|[ао]я|[ыо]е|[гт]о|му|та|т[іи]|ма)(?!\w)
@@ -115,6 +117,8 @@ _SCALES = {
     "3": "thousand\\b|тыс\\b|тысяч\\w*|тис\\b|тисяч\\w*|tausend\\b|mille\\b|mil\\b(?!\\smillones)|bin\\b|ألف|آلاف|هزار",
     "6": "million\\w*|mn\\b|млн\\b|mio\\b|millones\\b|milyon\\b|миллион\\w*|мільйон\\w*|مليون|ملايين|میلیون",
     "9": "billion\\w*|bn\\b|млрд\\b|mrd\\b|milliard\\w*|mil\\smillones\\b|milyar\\b|миллиард\\w*|мільярд\\w*|مليار|میلیارد",
+    "5": "lakhs?\\b|lacs?\\b",
+    "7": "crores?\\b",
     "4": "万|萬",
     "8": "亿|億",
 }
@@ -125,7 +129,7 @@ _FIGURE = re.compile(
     re.IGNORECASE,
 )
 _FIGURE_UNSPACED = re.compile(
-    rf"(?<![\d.,:])(?P<money>[$€£¥])?(?P<number>\d+(?:[.,]\d+)*)(?:{_SCALE})?(?![\d:：])", re.IGNORECASE
+    rf"(?<![\d.,:])(?P<money>[$€£¥])?(?P<number>\d+(?:[.,]\d+)*)(?:{_SCALE}|(?![\d:：]))(?![:：])", re.IGNORECASE
 )
 _HIDDEN = "\ufffc"  # not part of a word, and not a reason to refuse a figure beside it
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -133,6 +137,7 @@ _NUMBER_WORDS = package_toml("pipeline.stories", "number_words.toml")
 _HARM_BEFORE, _HARM_AFTER = 3, 4
 _HARM_UNSPACED, _HARM_CHARS = re.compile("死|亡|伤|傷|杀|殺|失踪|失蹤|失联|遇难|罹难|遇害|被捕|逮捕|行方不明"), 10
 _THOUSAND, _MILLION, _BILLION = 1_000, 1_000_000, 1_000_000_000
+_TWO_DIGITS = Context(prec=2, rounding=ROUND_DOWN)
 _EXACT_TIME = frozenset({"an", "ans", "mes", "ay", "год", "час", "лет"})
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’ʼ][^\W\d_]+)*")
 _STOP = re.compile(r"[.;:!?؟؛،。\n(]")
@@ -144,11 +149,15 @@ _ZH_SCALES = {"十": 10, "百": 100, "千": 1_000}
 
 
 class FigureSpan(NamedTuple):
-    """A figure's place (code points, end exclusive) and its key, which is equal for equal values."""
+    """A figure's place (code points, end exclusive) and its key, which is equal for equal values.
+
+    ``near``: the key of its value in two digits, whatever the currency, since others may round the same figure.
+    """
 
     start: int
     end: int
     key: int
+    near: int
 
 
 class Spoken(NamedTuple):
@@ -171,20 +180,46 @@ class _Language(NamedTuple):
 def figures_in(text: str, language: str | None = None) -> Iterator[FigureSpan]:
     """The figures of ``text``, those in digits first; those in words only if ``language`` (ISO 639-1) is one of ten."""
     plain = _DAYS_BEFORE.sub(_without_days, _NONE.sub(lambda found: _HIDDEN * len(found[0]), text))
-    pattern = _FIGURE_UNSPACED if is_unspaced(text) else _FIGURE
-    for found in pattern.finditer(plain):
-        number, money = found["number"], found["money"] or ""
-        scale = next((power for at, power in enumerate(_SCALES) if found[f"s{at}"]), "")
-        value = _value(number)
-        bare = not scale and not money
-        if bare and len(number) == 4 and _YEAR.fullmatch(str(value)):
-            continue
-        if scale not in ("", "%"):
-            value *= 10 ** int(scale)
-        yield FigureSpan(found.start(), found.end(), _key(money, value, "%" if scale == "%" else ""))
+    written = _written(plain, language, unspaced=is_unspaced(text))
+    for one in written:
+        yield FigureSpan(one.start, one.end, _key("", one.value, one.percent), _near(one.value, one.percent))
+        plain = plain[: one.start] + _HIDDEN * (one.end - one.start) + plain[one.end :]
     # "30 thousand" is one figure.
-    for one in numbers_in(pattern.sub(lambda found: _HIDDEN * len(found[0]), plain), language):
-        yield FigureSpan(one.start, one.end, _key("", Decimal(one.value), ""))
+    for spoken in numbers_in(plain, language):
+        value = Decimal(spoken.value)
+        yield FigureSpan(spoken.start, spoken.end, _key("", value, ""), _near(value, ""))
+
+
+class _Written(NamedTuple):
+    """A figure in digits. ``power``: that of its scale, 0 without one."""
+
+    start: int
+    end: int
+    value: Decimal
+    power: int
+    money: str
+    percent: str
+
+
+def _written(plain: str, language: str | None, *, unspaced: bool) -> list[_Written]:
+    """The figures in digits; "3 crore 40 lakh" and "2亿5000万" are one each."""
+    made: list[_Written] = []
+    for found in (_FIGURE_UNSPACED if unspaced else _FIGURE).finditer(plain):
+        value, end, money = _value(found["number"]), found.end(), found["money"] or ""
+        scale = next((power for at, power in enumerate(_SCALES) if found[f"s{at}"]), "")
+        power = int(scale) if scale not in ("", "%") else 0
+        if not scale:
+            power, end = scale_after(plain, end, language)
+        if not scale and not power and not money and len(found["number"]) == 4 and _YEAR.fullmatch(str(value)):
+            continue
+        value *= 10**power
+        one = _Written(found.start(), end, value, power, money, "%" if scale == "%" else "")
+        before = made[-1] if made else None
+        if before is not None and before.power > power > 0 and not plain[before.end : one.start].strip():
+            made[-1] = one._replace(start=before.start, value=before.value + value, money=before.money)
+        else:
+            made.append(one)
+    return made
 
 
 def _without_days(found: re.Match[str]) -> str:
@@ -240,6 +275,10 @@ def _value(number: str) -> Decimal:
 
 def _key(money: str, value: Decimal, percent: str) -> int:
     return zlib.crc32(f"#\0{money}\0{value.normalize():f}\0{percent}".encode())
+
+
+def _near(value: Decimal, percent: str) -> int:
+    return _key("", _TWO_DIGITS.create_decimal(value) if value >= _THOUSAND else value, percent)
 
 
 def numbers_in(text: str, language: str | None) -> Iterator[Spoken]:

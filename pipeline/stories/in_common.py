@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from core.normal import normalized
 from core.records import Article
-from pipeline.stories.across import LEAD_CHARS, WORD, names_in
+from pipeline.stories.across import LEAD_CHARS, names_in
 from pipeline.stories.figures import figures_in
 from pipeline.stories.skeleton import skeleton
-from pipeline.stories.words import FUNCTION_WORDS
+from pipeline.stories.words import FUNCTION_WORDS, WORD
 from pipeline.text.characters import folded
 
 MOST_SHOWN = 6
@@ -39,4 +39,4 @@ def _beginning(article: Article) -> tuple[str, str]:
 
 
 def _names(article: Article) -> list[str]:
-    return list(names_in(*_beginning(article), article.language))
+    return [one for part in names_in(*_beginning(article), article.language) for one in part]

@@ -179,12 +179,14 @@ class StoryIndex:
         row = self._columns.features[slot]
         return all(row[name].tobytes() == known[name].tobytes() for name in ("marks", "vocabulary"))
 
-    def event_of(self, fingerprint: bytes, *, article: str, language: str | None, as_of: OrderKey) -> IndexEntry | None:
+    def event_of(
+        self, fingerprint: bytes, *, article: str, language: str | None, as_of: OrderKey, source: str = ""
+    ) -> IndexEntry | None:
         """The entry, as of a key, through which a text joins a story: another text on the same event.
 
-        None if it begins a new story, its language is unknown, or it has too few terms. Only the latest of an article's
-        versions counts. A text with a vector joins the story whose texts, taken together, are about its event, in any
-        language; one without a vector joins only through texts in its own language.
+        None if it begins a new story, its language is unknown, or it has too few terms. ``source``: its outlet. Only the
+        latest of an article's versions counts. A text with a vector joins the story whose texts, taken together, are about its
+        event, in any language; one without a vector joins only through texts in its own language.
         """
         self._asked = None
         text = self._text(fingerprint)
@@ -203,7 +205,8 @@ class StoryIndex:
         if known["encoded"]:
             rare = rare_keys(keys, each[len(terms) :], MAX_ACROSS_ARTICLES)
             others = self._by_key.find(keys, rare, ahead and ahead.across, at)
-            question = Question(known, number, as_of, columns, background, self.similarity)
+            outlet = columns.outlet(source)
+            question = Question(known, number, outlet, as_of, columns, background, self.similarity)
             slots = self._nearest(alike, others, terms, keys, background.rarity_of(counts), own, as_of)
             return self._event_across(question, slots, own)
         slots = self._found(*alike, terms, MAX_GROUP_CANDIDATES, own, as_of)

@@ -24,6 +24,7 @@ from pipeline.stories.contradiction import contradictions, shared_words
 from pipeline.stories.features import is_full, prepared, read_features
 from pipeline.stories.identity import FIELDS, NAME, identity_of
 from pipeline.stories.new_names import new_names
+from pipeline.stories.places import are_countries
 
 MOST_LEADS = 12
 FEW_WORDS, MOST_WORDS = 400, 560
@@ -89,7 +90,9 @@ def what_is_new(article: Article, leads: Sequence[Lead]) -> str | None:
     if identity.cased and not worded_alike(leads, sketch_of(article.fingerprint), language):
         told = new_names(identity, _vocabularies(alike))
         silent = not any(mark.key >> 28 == NAME and mark.key in identity.in_title for mark in identity.marks)
-        if not any(one.in_title or silent for one in told if not one.day):
+        # A country that only this text names is no event of its own: it may be called "US", "America" or "Washington".
+        news = [one for one in told if not one.day and not are_countries(one.text, language)]
+        if not any(one.in_title or silent for one in news):
             return None
     names = [one.text for one in new_names(identity, _vocabularies(leads))] if identity.cased else []
     return ", ".join(dict.fromkeys(names[:_SHOWN_NAMES]))[:_SHOWN_CHARS] or title

@@ -29,7 +29,7 @@ _NOTHING = Compared(np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty((l
 
 
 class Question:
-    """A question. ``known``: the text's features; ``language``: its number; ``background``: the window as of its place.
+    """A question. ``known``: the text's features; ``language``, ``outlet``: numbers; ``background``: the window at its place.
 
     Ask ``near`` first, and the others only if it scored an entry.
     """
@@ -38,12 +38,13 @@ class Question:
         self,
         known: Features,
         language: int,
+        outlet: int,
         as_of: OrderKey,
         columns: Columns,
         background: Frequencies,
         similarity: Similarity,
     ) -> None:
-        self.known, self.language, self.as_of = known, language, as_of
+        self.known, self.language, self.outlet, self.as_of = known, language, outlet, as_of
         self._columns, self._background, self._similarity = columns, background, similarity
         self._compared = _NOTHING
 
@@ -93,7 +94,8 @@ class Question:
         rows = columns.rows(slots)
         one = columns.languages.take(slots) == self.language
         ages = self.as_of.time_ms - columns.times.take(slots)
-        made = likeness(known, rows, ages, one, self._words, self._background, least, columns.room)
+        outlet = columns.outlets.take(slots) == self.outlet
+        made = likeness(known, rows, ages, one, outlet, self._words, self._background, least, columns.room)
         whole = made.whole
         if not len(whole):
             return _NOTHING

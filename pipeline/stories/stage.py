@@ -273,7 +273,11 @@ def decide(
             # All canaries have similar vectors, and none is about an event.
             alone = is_canary(article.url)
             event = (
-                None if alone else index.event_of(fingerprint, article=article.id, language=article.language, as_of=key)
+                None
+                if alone
+                else index.event_of(
+                    fingerprint, article=article.id, language=article.language, as_of=key, source=article.source
+                )
             )
             story = article.id if event is None else event.story
             links = () if alone else index.links(event)

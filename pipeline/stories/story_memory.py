@@ -113,12 +113,14 @@ def learn(
     A quote's number makes it new to a mark for which more than half of its words are new. Quotes of the first text in a
     language are as old as the story's first lead: they may be translations of what was quoted before. Figures in the
     background (``Figure.news``) are new only in a text worded like an earlier one, such as the next of a series, but not in a
-    copy, which may only be longer. ``sketch``: the identity of the article's event (``leads.sketch_of``), b"" for an edit or
-    a copy, which can't be a new event.
+    copy, which may only be longer. A figure that only rounds a known one is not new. ``sketch``: the identity of the
+    article's event (``leads.sketch_of``), b"" for an edit or a copy, which can't be a new event.
     """
     number = known.count + 1
     at = (number, time_ms)
-    figures = _extended(known.figures, [figure.key for figure in facts.figures], at, MOST_FIGURES)
+    figures = _extended(
+        known.figures, [key for one in facts.figures for key in (one.key, one.near or one.key)], at, MOST_FIGURES
+    )
     comparable = not known.leads or any(lead.language == language for lead in known.leads)
     quoted = at if comparable else (known.leads[0].number, time_ms)
     worded = bool(sketch) and worded_alike(known.leads, sketch, language)

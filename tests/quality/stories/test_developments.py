@@ -213,3 +213,46 @@ def test_an_event_that_raised_no_alert_is_still_new_in_a_later_report(damascus: 
     told = forced(damascus, unclear, later, news=("developments",))
     assert [one.reason for one in told] == ["story", "development"]
     assert "Homs" in told[1].news[0].text
+
+
+OUTAGE = (
+    "Fire leaves 45,400 homes in Torvik without power",
+    "A fire on a cable bridge has left 45,400 homes in the south of Torvik without power. Repairs will last until Thursday.",
+)
+
+
+@pytest.mark.parametrize(
+    ("title", "reasons"),
+    [
+        ("Torvik: 45,000 households in the dark after arson at bridge", ["story"]),
+        ("Torvik: 46,300 households in the dark after arson at bridge", ["story", "figures"]),
+        ("Torvik: 52,000 households in the dark after arson at bridge", ["story", "figures"]),
+    ],
+)
+def test_a_figure_that_only_rounds_a_known_one_is_not_news(title: str, reasons: list[str]) -> None:
+    later = told(
+        1, title, "Tens of thousands of people in Torvik have no electricity, and schools stay closed, the city said."
+    )
+    assert [one.reason for one in forced(told(0, *OUTAGE), later, news=("figures",))] == reasons
+
+
+@pytest.mark.parametrize(
+    ("title", "reasons"),
+    [
+        ("Envoy Maas blames Russia for the drones", ["story"]),
+        ("Envoy Maas blames South Korea for the drones", ["story"]),
+        ("Envoy Maas blames Brenner for the drones", ["story", "development"]),
+    ],
+)
+def test_a_country_that_only_the_later_headline_names_is_no_other_event(title: str, reasons: list[str]) -> None:
+    first = told(
+        0,
+        "Drones fall near the harbour of Torvik",
+        "Three drones fell into fields outside the harbour of Torvik on Monday night. Envoy Piet Maas called for an inquiry.",
+    )
+    later = told(
+        1,
+        title,
+        "Speaking to reporters in the capital, the diplomat said evidence left no doubt about who had sent them.",
+    )
+    assert [one.reason for one in forced(first, later, news=("developments",))] == reasons

@@ -319,15 +319,16 @@ def test_entries_compared_in_part_do_not_reach_the_limit(seed: int, least: float
     background = Frequencies(lambda _slots: counted)
     background.add(place_of(OrderKey(0, "", "")), 0)
     background.as_of(b"", place_of(OrderKey(1, "", "")))
-    told, one = dice.random(len(rows)), dice.random(len(rows)) < 0.5
+    told = dice.random(len(rows))
+    one, outlet = dice.random(len(rows)) < 0.5, dice.random(len(rows)) < 0.2
     rows["shingles"] = np.arange(len(rows))
 
     def words(near: np.ndarray) -> np.ndarray:
         return np.asarray(told[near["shingles"]])
 
     ages = dice.integers(0, 10**8, len(rows))
-    wanted = likeness(rows[0], rows, ages, one, words, background).scores
-    got = likeness(rows[0], rows, ages, one, words, background, least)
+    wanted = likeness(rows[0], rows, ages, one, outlet, words, background).scores
+    got = likeness(rows[0], rows, ages, one, outlet, words, background, least)
     assert got.scores[got.whole].tolist() == wanted[got.whole].tolist()
     assert set((wanted >= least).nonzero()[0].tolist()) <= set(got.whole.tolist())
     assert (got.scores >= wanted).all()
