@@ -259,7 +259,7 @@ def _checked(html: str | bytes, charset: str | None, max_html_bytes: int) -> str
     else:
         page = html.removeprefix("\ufeff")
     head = page[:4_096]
-    if not page.strip():
+    if not page or page.isspace():
         raise ExtractionError("empty")
     if len(_CONTROLS.findall(head)) > len(head) // 20:
         raise ExtractionError("not_html", "the content is binary")
@@ -298,7 +298,9 @@ def _parsed(page: str) -> HtmlElement:
     # are not needed here.
     parser.set_element_class_lookup(_ONE_CLASS)
     # Bytes: a str with an XML declaration that names an encoding would be refused. NULs would end the document.
-    data = page.replace("\0", "").encode("utf-8", "replace")
+    data = page.encode("utf-8", "replace")
+    if b"\0" in data:
+        data = data.replace(b"\0", b"")
     try:
         tree = fromstring(data, parser=parser)
     except Exception as error:
