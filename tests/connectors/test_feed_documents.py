@@ -25,7 +25,7 @@ CASES = [json.loads(line) for line in (FOLDER / "expected.jsonl").read_text("utf
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case['kind']} {case['file']}" for case in CASES])
-def test_a_document(case: dict[str, Any]) -> None:
+def test_a_delivered_document_gives_what_its_case_says(case: dict[str, Any]) -> None:
     body = (FOLDER / case["file"]).read_bytes()
     headers = {name.lower(): value for name, value in case.get("headers", {}).items()}
     if case.get("error"):

@@ -234,7 +234,7 @@ OPML = """<opml version="1.0"><head><title>x</title></head><body><outline text="
 </body></opml>"""
 
 
-def test_opml_in() -> None:
+def test_an_opml_list_gives_its_feeds_and_says_what_it_left_out() -> None:
     got = parse_opml(OPML.encode(), "list.opml")
     assert got.outlines == (
         Outline(url="https://outlet.example/rss", title="The Outlet", folders=("Levant", "Syria"), language="ar"),

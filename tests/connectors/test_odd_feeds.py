@@ -31,7 +31,7 @@ def fields(item: FeedItem) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["about"]))
-def test_case(case: dict[str, Any]) -> None:
+def test_an_odd_feed_gives_the_items_or_the_error_of_its_case(case: dict[str, Any]) -> None:
     encoding = case.get("encode", "utf-8")
     body = case["body"].encode(encoding)
     for sign, raw in case.get("bytes", {}).items():

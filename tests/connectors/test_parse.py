@@ -31,7 +31,7 @@ def load(name: str) -> tuple[bytes, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_case(name: str) -> None:
+def test_a_feed_is_parsed_to_what_stands_beside_it(name: str) -> None:
     body, expected = load(name)
     feed = parse_feed(body, url=expected["url"], content_type=expected.get("content_type"))
     assert (feed.format, feed.title, feed.language) == (expected["format"], expected["title"], expected["language"])

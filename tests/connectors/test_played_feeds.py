@@ -88,6 +88,6 @@ PLAYED = {
 
 
 @pytest.mark.parametrize("name", PLAYED)
-def test_nothing_new(name: str) -> None:
+def test_a_feed_that_changes_without_news_gives_each_article_once(name: str) -> None:
     played = play([PLAYED[name](poll) for poll in range(POLLS)])
     assert (len(set(played.articles)), len(played.pages)) == (COUNT, COUNT)

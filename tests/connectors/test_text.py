@@ -36,7 +36,7 @@ RUSSIAN, SPANISH = "Мост открыт", "La presa cerrará mañana — “s�
     ],
     ids=lambda value: value if isinstance(value, str) and " " in value else "",
 )  # fmt: skip
-def test_decoding(about: str, body: bytes, header: str | None, text: str) -> None:
+def test_a_body_is_decoded_by_header_mark_or_content(about: str, body: bytes, header: str | None, text: str) -> None:
     assert decode_body(body, header).text == text
 
 
@@ -70,7 +70,7 @@ def test_utf8_always_comes_back_as_it_was(text: str) -> None:
         ("", ""),
     ],
 )
-def test_plain_text(html: str, text: str) -> None:
+def test_html_of_a_feed_becomes_plain_text(html: str, text: str) -> None:
     assert plain_text(html) == text
 
 

@@ -42,7 +42,7 @@ def _told(markup: str) -> list[str]:
         ("&lt;b&gt; &#1041; &rsquo;", ["<b> Б ’"]),
     ],
 )
-def test_tokens(markup: str, told: list[str]) -> None:
+def test_broken_html_still_gives_texts_and_tags(markup: str, told: list[str]) -> None:
     assert _told(markup) == told
 
 
@@ -55,7 +55,7 @@ def test_tokens(markup: str, told: list[str]) -> None:
         ('=odd ""', {}),
     ],
 )
-def test_attributes(inside: str, attributes: dict[str, str]) -> None:
+def test_attributes_are_read_as_browsers_read_them(inside: str, attributes: dict[str, str]) -> None:
     found = Tag("a", inside, closing=False).attributes()
     assert {name: value for name, value in found.items() if name != "odd"} == attributes
 

@@ -246,7 +246,7 @@ def test_sessions_are_new_at_each_sign_in_and_not_in_the_store(desk: Desk, clien
     assert all(first not in repr(one) for one in stored)
 
 
-def test_sessions_end(desk: Desk, clock: Clock, as_reader: TestClient) -> None:
+def test_a_session_ends_when_it_was_idle_too_long(desk: Desk, clock: Clock, as_reader: TestClient) -> None:
     clock.forward(IDLE_MS / 1000 - 60)
     assert as_reader.get("/").status_code == 200
     clock.forward(IDLE_MS / 1000 - 60)

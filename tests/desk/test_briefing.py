@@ -52,7 +52,7 @@ def held(view: Briefing) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[one["name"] for one in CASES])
-def test_sentences(case: dict[str, Any]) -> None:
+def test_the_first_sentences_are_those_of_a_case(case: dict[str, Any]) -> None:
     assert list(first_sentences(case["text"])) == case["sentences"]
 
 

@@ -226,7 +226,9 @@ def test_what_is_large_and_what_is_silent(wire: Wire, desk: Desk, as_reader: Tes
     assert [feed.source for feed in silent_feeds(feeds)] == ["c", "b"]
 
 
-def test_the_page(wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient) -> None:
+def test_the_page_shows_the_day_its_marks_and_silent_feeds(
+    wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient
+) -> None:
     desk.queries.save_topics({"syria": TOPIC}, now_ms=NOON_MS)
     assert isinstance(desk.feeds, Feeds)
     desk.feeds.lines.append(

@@ -36,7 +36,7 @@ def hours(text: str) -> list[int]:
 
 
 @pytest.mark.parametrize("case", RATES, ids=[one["name"] for one in RATES])
-def test_a_rate(case: dict[str, Any]) -> None:
+def test_a_burst_or_silence_is_what_a_case_says(case: dict[str, Any]) -> None:
     found = rate(hours(case["now"]), [hours(day) for day in case["days"]], case.get("part", 1.0))
     assert (found.number, found.expected) == (case["number"], case.get("expected"))
     assert (found.burst, found.quiet_hours) == (case["burst"], case["quiet"])
@@ -72,7 +72,7 @@ def test_days_before_the_store_began_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("case", NAMED, ids=[f"{one['language']} {one['title']}" for one in NAMED])
-def test_countries_named(case: dict[str, Any]) -> None:
+def test_countries_are_found_by_the_page_as_by_its_query(case: dict[str, Any]) -> None:
     found = CountryFinder().countries(case["title"], case["text"], case["language"])
     assert sorted(found) == case["countries"]
     # What a tile opens finds the same article.
@@ -97,7 +97,7 @@ def test_the_names_of_every_language_make_queries_that_hold(language: str) -> No
         assert compile_query(parse(query)).match(Document(country_names(language)[code][0], "", language=language))
 
 
-def test_shades() -> None:
+def test_shades_of_the_map_grow_with_the_articles() -> None:
     assert [shade_of(number, 100) for number in (0, 1, 9, 20, 50, 100)] == [0, 1, 1, 2, 3, SHADES]
     lines = country_lines(Counter({("country", "SY"): 4, ("country", "US"): 1, ("language", "ar"): 5}))
     named = {line.code: line for line in lines if line.number}

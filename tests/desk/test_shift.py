@@ -81,7 +81,7 @@ def filled(desk: Desk, wire: Wire) -> None:
     assert desk.search.refresh(StoreReader(desk.store, "live"))
 
 
-def test_a_shift(desk: Desk, wire: Wire, browser: Browser) -> None:
+def test_an_editor_works_a_whole_shift_by_keyboard(desk: Desk, wire: Wire, browser: Browser) -> None:
     filled(desk, wire)
     with room_of(desk, browser) as room:
         page, url = room.page, room.url

@@ -241,7 +241,7 @@ def test_hosts_and_ways_back() -> None:
 @pytest.mark.parametrize(
     ("ms", "text"), [(0, "now"), (59_999, "now"), (60_000, "1 min"), (7_200_000, "2 h"), (200_000_000, "2 d")]
 )
-def test_ages(ms: int, text: str) -> None:
+def test_an_age_is_shown_in_its_largest_unit(ms: int, text: str) -> None:
     assert Clock(NOON_MS, UTC).age(NOON_MS - ms) == text
 
 

@@ -134,7 +134,7 @@ def test_no_furniture_leaks(corpus: Corpus) -> None:
             assert notice not in words, page.gold["file"]
 
 
-def test_languages(corpus: Corpus) -> None:
+def test_the_guessed_language_is_the_declared_one_for_most_pages(corpus: Corpus) -> None:
     agrees = 0
     for page in corpus.pages:
         assert page.found is not None

@@ -118,5 +118,5 @@ def test_every_page_says_only_what_is_checked() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[f"{page['in']}: {page['name']}" for page in PAGES])
-def test_page(page: dict[str, Any]) -> None:
+def test_a_page_gives_its_text_and_facts(page: dict[str, Any]) -> None:
     assert wrong_of(page) == {}

@@ -90,5 +90,5 @@ def test_every_case_says_only_what_is_checked() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_page(case: dict[str, Any]) -> None:
+def test_a_page_gives_the_facts_that_its_case_says(case: dict[str, Any]) -> None:
     assert wrong_of(case) == {}

@@ -38,7 +38,7 @@ def tagger() -> Tagger:
 
 
 @pytest.mark.parametrize("name", LEAST)
-def test_macro_f1(tagger: Tagger, name: str) -> None:
+def test_the_mean_f1_of_the_topics_is_above_its_floor(tagger: Tagger, name: str) -> None:
     counts = {topic.name: [0, 0, 0] for topic in TOPICS}
     wrong = []
     for one in articles(name):

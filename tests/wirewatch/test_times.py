@@ -47,7 +47,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("yesterday 23:00", ZoneInfo("America/New_York"), "2026-03-30T03:00Z"),
     ],
 )
-def test_a_time(text: str, zone: tzinfo, meant: str) -> None:
+def test_a_time_is_read_in_the_zone_of_the_desk(text: str, zone: tzinfo, meant: str) -> None:
     found = parse_time(text, NOW, zone)
     assert found == datetime.fromisoformat(meant)
     assert found.tzinfo is UTC

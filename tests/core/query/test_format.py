@@ -26,7 +26,7 @@ from tests.laws import examples
         ("Al-Tanf U.S. don’t", "Al-Tanf AND U.S. AND don’t"),
     ],
 )
-def test_one_form(query: str, formatted: str) -> None:
+def test_a_query_has_one_form(query: str, formatted: str) -> None:
     assert format_query(parse(query)) == formatted
 
 

@@ -22,7 +22,7 @@ CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "query_lint.toml").
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_findings(case: dict[str, Any]) -> None:
+def test_the_findings_are_those_of_a_case_each_at_its_place(case: dict[str, Any]) -> None:
     found = lint(case["query"])
     assert [(one.severity, one.position) for one in found] == [(one[0], one[1]) for one in case["findings"]]
     for one, (_, _, message) in zip(found, case["findings"], strict=True):

@@ -149,7 +149,7 @@ ARTICLE = {
         ("NOT author:doe", False),
     ],
 )
-def test_metadata(query: str, holds: bool) -> None:
+def test_conditions_on_metadata_hold_as_a_case_says(query: str, holds: bool) -> None:
     found = compile_query(parse(query)).match(Document("", "", **ARTICLE))  # type: ignore[arg-type]
     assert found == (() if holds else None)
 

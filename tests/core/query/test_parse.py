@@ -104,7 +104,7 @@ def show(node: Node) -> str:
         ("\ufeffsyria\u00a0iraq\u3000iran", "(syria & iraq & iran)"),
     ],
 )
-def test_meaning(query: str, meaning: str) -> None:
+def test_a_query_means_what_its_case_says(query: str, meaning: str) -> None:
     assert show(parse(query).root) == meaning
 
 
@@ -119,7 +119,7 @@ def test_nodes_know_their_place_in_the_query() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_refused(case: dict[str, Any]) -> None:
+def test_what_is_no_query_is_refused_with_place_and_expectation(case: dict[str, Any]) -> None:
     with pytest.raises(QueryError) as caught:
         parse(case["query"])
     error = caught.value

@@ -33,7 +33,7 @@ def cut(text: str) -> list[str]:
         ("... – 🙂", []),
     ],
 )
-def test_cutting(text: str, words: list[str]) -> None:
+def test_a_text_is_cut_into_the_words_of_its_case(text: str, words: list[str]) -> None:
     assert cut(text) == words
 
 

@@ -34,7 +34,7 @@ URLS = st.one_of(
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_table(case: dict[str, object]) -> None:
+def test_all_addresses_of_a_case_have_one_canonical_url(case: dict[str, object]) -> None:
     urls = case["urls"]
     assert isinstance(urls, list)
     assert {url: canonical_url(url) for url in urls} == dict.fromkeys(urls, case["canonical"])

@@ -151,7 +151,7 @@ def test_the_rate_is_over_the_days_that_the_store_has(tmp_path: Path) -> None:
     assert (later.alerts.value, later.alerts_a_day, later.store_since_ms) == (2, 1.0, None)
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_a_backtest_of_an_empty_index_finds_nothing(tmp_path: Path) -> None:
     report = backtest(SearchIndex.open(tmp_path), "syria", START_MS, END_MS)
     assert (report.alerts.value, report.alerts_a_day, report.examples, report.no_news) == (0, 0.0, (), True)
     assert defaultdict(int, {day.day: day.alerts for day in report.days})["x"] == 0

@@ -126,7 +126,7 @@ def test_bundles_add_up_however_they_are_cut(cuts: list[int], place: int) -> Non
     assert +whole == parts
 
 
-def test_counting_adds(store: Store) -> None:
+def test_counts_of_several_transactions_add_up(store: Store) -> None:
     for _ in range(3):
         with store.writing() as connection:
             add_counts(store, connection, "live", {("a", "x"): 2, ("a", "y"): 1})

@@ -28,7 +28,7 @@ text = "The station is closed."
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_refused(case: dict[str, Any]) -> None:
+def test_a_wrong_definition_is_refused_with_its_place(case: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         load_topic(case["file"], "desk/ports.toml")
     message = str(caught.value)
@@ -62,7 +62,7 @@ def test_failures_name_the_example() -> None:
     assert len(check_topic(topic)) == 1
 
 
-def test_a_folder(tmp_path: Path) -> None:
+def test_a_folder_gives_its_topics_by_name_and_no_name_twice(tmp_path: Path) -> None:
     (tmp_path / "ports.toml").write_text(SOUND, "utf-8")
     (tmp_path / "air.toml").write_text(SOUND.replace("ports", "airports"), "utf-8")
     (tmp_path / "notes.txt").write_text("not a topic", "utf-8")

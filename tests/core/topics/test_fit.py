@@ -103,7 +103,7 @@ def test_only_the_threshold_of_a_topic_of_queries_is_fitted() -> None:
     assert fitted.after.f1 > 0.8
 
 
-def test_groups() -> None:
+def test_copies_and_labelled_groups_stay_together() -> None:
     storm = "A storm closed the harbour of Antwerp on Tuesday and cut the power in four districts"
     several = [
         Labelled(text=storm, source="a"),

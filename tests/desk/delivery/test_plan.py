@@ -134,7 +134,7 @@ CASES: dict[str, tuple[Subscription | None, dict[str, Any], tuple[str, int]]] = 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_case(case: str) -> None:
+def test_an_alert_is_sent_held_or_left_out_as_its_case_says(case: str) -> None:
     one, given_, expected = CASES[case]
     assert verdict(one, **given_) == expected
 

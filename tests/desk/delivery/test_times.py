@@ -75,7 +75,9 @@ def test_the_next_digest(schedule: Schedule, now: str, due: str) -> None:
         ("", "UTC", "2026-03-02T03:00", None),
     ],
 )
-def test_quiet_hours(quiet: str, zone: str, now: str, until: str | None) -> None:
+def test_quiet_hours_end_at_the_local_time_across_changes_of_the_clock(
+    quiet: str, zone: str, now: str, until: str | None
+) -> None:
     found = quiet_until(Schedule(quiet=quiet, zone=zone), utc(now))
     assert found == (utc(until) if until else None)
 

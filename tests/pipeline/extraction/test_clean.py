@@ -178,13 +178,15 @@ def test_a_reading_within_a_reading_counts_once() -> None:
         ("2024-05-09T00:00:00Z", "", "2024-05-02T00:00:00+00:00", None),
     ],
 )
-def test_dates(hint: str | None, head: str, expected: str, flag: str | None) -> None:
+def test_the_date_comes_from_the_hint_or_the_head_and_is_flagged(
+    hint: str | None, head: str, expected: str, flag: str | None
+) -> None:
     found = run(page(head=head), published_hint=hint)
     assert found.published_at is not None
     assert (found.published_at.isoformat(), found.published_flag) == (expected, flag)
 
 
-def test_date_flags() -> None:
+def test_a_missing_future_or_ancient_date_is_flagged() -> None:
     plain = "https://news.example/talks"
     assert run(page(), url=plain).published_flag == "missing"
     assert run(page(), url=plain, published_hint="2024-05-09T00:00:00Z").published_flag == "future"
@@ -228,7 +230,7 @@ def test_hints_come_first() -> None:
         ("cp1254", "iso-8859-9", "görüşmeler sürüyor"),
     ],
 )
-def test_charsets(codec: str, declared: str, text: str) -> None:
+def test_a_page_in_any_charset_is_read(codec: str, declared: str, text: str) -> None:
     head = f"<meta charset='{declared}'>" if declared else ""
     data = page(f"<p>{text}</p>" + BODY, head=head).replace("©", "").encode(codec)
     assert text in run(data).text
@@ -262,7 +264,7 @@ def test_charset_of_http() -> None:
     ],
     ids=lambda value: repr(value[:24]),
 )
-def test_reasons(html: str | bytes, expected: str) -> None:
+def test_input_that_is_no_article_is_refused_with_its_reason(html: str | bytes, expected: str) -> None:
     assert reason(html) == expected
 
 
@@ -309,7 +311,7 @@ def test_unexpected_errors_have_a_reason(monkeypatch: pytest.MonkeyPatch) -> Non
     assert reason(page()) == "extractor_failed"
 
 
-def test_text_only() -> None:
+def test_a_text_without_a_page_loses_its_boilerplate_and_gets_a_title() -> None:
     text = "Get the Latest News Updates\n\nThe envoys left.\n\nAlso see: Something else\n\nThey will be back on Friday."
     found = extract_text(text, url=URL, fetched_at=FETCHED)
     assert found.text == "The envoys left.\n\nThey will be back on Friday."
@@ -401,7 +403,7 @@ def run_or_reason(html: str | bytes) -> Extracted | str:
 
 @given(st.text(), st.text(), st.text())
 @settings(max_examples=examples(100), deadline=None)
-def test_any_hints(title: str, author: str, date: str) -> None:
+def test_any_hints_leave_a_title_that_can_be_stored(title: str, author: str, date: str) -> None:
     found = run(page(), title_hint=title, authors_hint=[author], published_hint=date, url=title, summary_hint=author)
     assert found.title
     found.title.encode("utf-8")

@@ -25,7 +25,7 @@ def choose_title(hint: str | None, headlines: Sequence[str], document: str, site
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_table(case: dict[str, Any]) -> None:
+def test_the_title_that_a_case_says_is_chosen(case: dict[str, Any]) -> None:
     title = choose_title(
         case.get("hint"),
         case.get("headlines", ()),

@@ -34,7 +34,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_case(case: str) -> None:
+def test_elements_are_held_or_ready_as_a_case_says(case: str) -> None:
     expected, held, arrived, ready, still_held, then = CASES[case]
     result = restore(expected, [Element(n) for n in held], [Element(n) for n in arrived])
     assert (numbers(result.ready), numbers(result.held), result.expected) == (ready, still_held, then)

@@ -109,7 +109,7 @@ def test_noise_between_records(tmp_path: Path) -> None:
     ("header", "problem"),
     [(b"WARC-Target-URI", "without an address"), (b"Content-Length", "damaged"), (b"WARC-Type", "damaged")],
 )
-def test_missing_headers(tmp_path: Path, header: bytes, problem: str) -> None:
+def test_a_record_without_a_header_is_counted_and_the_others_come(tmp_path: Path, header: bytes, problem: str) -> None:
     parts = [record(n) for n in range(COUNT)]
     hurt = plain(parts[1], without(header))
     if header == b"Content-Length":

@@ -130,7 +130,7 @@ CASES: dict[str, tuple[list[Item], list[tuple[str, str, str]]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("batch", [False, True], ids=["one by one", "as one batch"])
-def test_case(case: str, batch: bool) -> None:
+def test_the_alerts_are_those_that_a_case_says(case: str, batch: bool) -> None:
     items, alerts = CASES[case]
     articles = [
         article(

@@ -55,7 +55,7 @@ def test_a_slug_in_the_title(language: str, kind: str, title: str) -> None:
 
 
 @pytest.mark.parametrize(("language", "kind", "row"), rows(FIGURES, "figures"))
-def test_figures(language: str, kind: str, row: list[str]) -> None:
+def test_the_figures_of_a_sentence_are_those_of_its_case(language: str, kind: str, row: list[str]) -> None:
     text, values = row
     # Each value by itself is the figure that it is in the sentence.
     wanted = sorted(key for value in values.split() for key in keys(value, "en"))

@@ -17,12 +17,14 @@ from tests.quality.stories.stage import article
         ("en", "Grain ship leaves the harbour", "en", "Barley prices fall at the exchange", ()),
     ],
 )
-def test_names(language: str, title: str, other_language: str, other_title: str, names: tuple[str, ...]) -> None:
+def test_names_in_two_titles_are_found_across_languages(
+    language: str, title: str, other_language: str, other_title: str, names: tuple[str, ...]
+) -> None:
     one, other = _titled(title, language), _titled(other_title, other_language)
     assert set(names_in_common(one, other)) == set(names)
 
 
-def test_figures() -> None:
+def test_figures_in_two_titles_are_found_across_languages() -> None:
     one = _titled("175 prisoners exchanged, 12 more wait", "en")
     assert figures_in_common(one, _titled("Обмен: 175 пленных вернулись домой", "ru")) == ("175",)
 

@@ -70,5 +70,5 @@ def test_the_outlet_itself_puts_right_what_another_feed_was_first_to_say() -> No
         (None, "other", True),
     ],
 )
-def test_who_may(feed: str | None, source: str, may: bool) -> None:
+def test_only_its_outlet_or_first_source_may_change_an_article(feed: str | None, source: str, may: bool) -> None:
     assert may_change(brought(prose(1), feed, source, hour=0), "a") is may

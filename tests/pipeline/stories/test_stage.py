@@ -47,7 +47,7 @@ def run(items: list[tuple[str, str]]) -> list[Article]:
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("how", ["one by one", "as one batch", "with a restart before each"])
-def test_case(case: str, how: str) -> None:
+def test_articles_end_in_the_stories_that_a_case_says(case: str, how: str) -> None:
     items, kinds, copies = CASES[case]
     desk = Desk()
     told: list[Decided] = []

@@ -40,12 +40,12 @@ NOT_CREDITED = (
 
 
 @pytest.mark.parametrize("text", CREDITED)
-def test_credited(text: str) -> None:
+def test_a_credited_agency_is_found(text: str) -> None:
     assert agency_name(find_agency(text)) == CREDITED[text]
 
 
 @pytest.mark.parametrize("text", NOT_CREDITED)
-def test_not_credited(text: str) -> None:
+def test_an_agency_that_is_only_mentioned_is_not_found(text: str) -> None:
     assert agency_name(find_agency(text)) is None
 
 
@@ -67,7 +67,7 @@ def test_numbers_never_change() -> None:
 
 
 @given(st.text(max_size=600))
-def test_any_text(text: str) -> None:
+def test_any_text_has_an_agency_of_the_table(text: str) -> None:
     assert 0 <= find_agency(text) < len(AGENCIES)
 
 

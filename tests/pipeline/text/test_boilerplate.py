@@ -17,7 +17,7 @@ LINES = [(line, kind == "drop") for case in CASES for kind in ("drop", "keep") f
 
 
 @pytest.mark.parametrize(("line", "expected"), LINES, ids=[line[:40] for line, _ in LINES])
-def test_table(line: str, expected: bool) -> None:
+def test_a_line_is_boilerplate_if_its_case_says_so(line: str, expected: bool) -> None:
     assert is_boilerplate(normal_text(line)) is expected
 
 

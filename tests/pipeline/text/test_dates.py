@@ -23,7 +23,7 @@ FETCHED = datetime(2024, 5, 3, 18, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("claim", "expected"), CLAIMS.items(), ids=list(CLAIMS))
-def test_table(claim: str, expected: str) -> None:
+def test_a_claimed_date_is_read_as_its_case_says(claim: str, expected: str) -> None:
     moment = parse_date(claim)
     assert (moment.isoformat() if moment else "") == expected
 
@@ -51,7 +51,7 @@ def test_iso_times_come_back(moment: datetime) -> None:
         ("1990-01-01T00:00:00Z", None),
     ],
 )
-def test_flags(claim: str, flag: str | None, fetched_at: datetime) -> None:
+def test_a_date_that_cannot_be_true_is_flagged(claim: str, flag: str | None, fetched_at: datetime) -> None:
     found = read_date(claim)
     assert found is not None
     assert flag_of(found, fetched_at) == flag

@@ -57,7 +57,7 @@ def test_clockwork_makes_no_version(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", NEWS)
-def test_news_stays(line: str) -> None:
+def test_a_line_of_news_counts_for_a_difference(line: str) -> None:
     assert line in settled(f"{TEXT}\n{line}")
 
 
@@ -101,7 +101,7 @@ def test_changes_are_shown_word_by_word() -> None:
         (("T", "word " * 2_000), ("T", "word " * 2_000 + "new " * 60), Size.MAJOR),
     ],
 )
-def test_size(before: tuple[str, str], after: tuple[str, str], size: Size) -> None:
+def test_a_difference_is_as_large_as_its_case_says(before: tuple[str, str], after: tuple[str, str], size: Size) -> None:
     assert difference(before, after).size is size
 
 

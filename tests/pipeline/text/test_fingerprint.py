@@ -63,7 +63,7 @@ def test_similarity_is_near_the_exact_one(share: float) -> None:
     assert max(map(abs, errors)) < 0.2
 
 
-def test_unlike_texts() -> None:
+def test_unlike_texts_have_unlike_fingerprints() -> None:
     assert similarity(fingerprint(text_of(1)), fingerprint(text_of(2))) < 0.1
 
 
@@ -114,7 +114,7 @@ def test_a_huge_text_is_cut() -> None:
 
 @given(st.text(max_size=400))
 @settings(deadline=None)
-def test_any_text(text: str) -> None:
+def test_any_text_has_one_fingerprint_of_a_known_length(text: str) -> None:
     signature = fingerprint(text)
     assert signature == fingerprint(text)
     assert len(signature) in (0, 4 * PERMUTATIONS)

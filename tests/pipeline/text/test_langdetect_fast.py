@@ -54,7 +54,7 @@ def test_the_odds_are_those_of_the_profiles() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_case(case: dict[str, str]) -> None:
+def test_the_librarys_own_cases_have_its_probabilities(case: dict[str, str]) -> None:
     for text in (case.get("text", ""), case.get("title", ""), case.get("text", "").upper()):
         assert guess(text) == by_library(text)
 
@@ -66,7 +66,7 @@ def test_case(case: dict[str, str]) -> None:
 @example("see https://a.example/x?y=1 or mail to a.b@c.example now")
 @example("русский text with some latin words в нём и ещё много русских слов")
 @example("Tiếng Việt é ễ")
-def test_any_text(text: str) -> None:
+def test_any_text_has_the_librarys_probabilities(text: str) -> None:
     assert guess(text) == by_library(text)
 
 

@@ -26,7 +26,7 @@ def guess(case: dict[str, Any]) -> LanguageGuess:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_table(case: dict[str, Any]) -> None:
+def test_the_language_is_the_one_that_a_case_says(case: dict[str, Any]) -> None:
     found = guess(case)
     assert (found.code or "", found.decided_by) == (case["code"], case.get("decided_by", "text"))
     assert 0.0 <= found.confidence <= 1.0
@@ -70,7 +70,9 @@ def test_only_the_head_counts() -> None:
 
 @given(st.text(), st.text(), st.none() | st.text(), st.none() | st.text())
 @settings(max_examples=examples(150), deadline=None)
-def test_any_text(title: str, text: str, page_hint: str | None, feed_hint: str | None) -> None:
+def test_any_text_has_one_language_or_none_at_every_time(
+    title: str, text: str, page_hint: str | None, feed_hint: str | None
+) -> None:
     found = detect(title, text, page_hint=page_hint, feed_hint=feed_hint)
     assert (found.code is None) == (found.decided_by == "none")
     assert found.code is None or len(found.code) == 2

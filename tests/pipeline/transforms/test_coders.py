@@ -67,7 +67,7 @@ MARKS = st.builds(
 
 
 @given(ENVELOPES)
-def test_envelopes(element: Envelope) -> None:
+def test_an_envelope_is_read_as_it_was_written_and_its_page_keeps_its_size(element: Envelope) -> None:
     written = EnvelopeCoder().encode(element)
     assert EnvelopeCoder().decode(written) == element
     # A page is not blown up on its way.
@@ -81,12 +81,12 @@ def test_envelopes_with_a_kept_draft(element: Envelope, draft: Draft, topics: st
 
 
 @given(DRAFTS)
-def test_drafts(element: Draft) -> None:
+def test_a_draft_is_read_as_it_was_written(element: Draft) -> None:
     assert DraftCoder().decode(DraftCoder().encode(element)) == element
 
 
 @given(MARKS)
-def test_marks(element: MergeMark) -> None:
+def test_a_mark_of_the_merge_is_read_as_it_was_written(element: MergeMark) -> None:
     assert MarkCoder().decode(MarkCoder().encode(element)) == element
 
 

@@ -23,7 +23,7 @@ def envelope(value: bytes, **fields: Any) -> Envelope:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_case(case: dict[str, str]) -> None:
+def test_a_record_becomes_an_article_or_a_problem_as_its_case_says(case: dict[str, str]) -> None:
     result = decode_envelope(envelope(case["value"].encode()))
     draft = prepare(envelope(case["value"].encode()), extract_raw).draft
     assert (draft.number, draft.position, draft.key) == (3, position(7), key(7))

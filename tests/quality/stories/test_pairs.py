@@ -79,7 +79,7 @@ def right(pair: dict[str, Any], order: str) -> bool:
         for order in orders(pair)
     ],
 )
-def test_a_pair(pair: dict[str, Any], order: str) -> None:
+def test_a_pair_becomes_what_a_desk_expects(pair: dict[str, Any], order: str) -> None:
     assert right(pair, order)
 
 

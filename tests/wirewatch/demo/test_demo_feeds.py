@@ -97,7 +97,7 @@ def test_tracking_parameters_are_in_the_feed_and_the_page_answers(outlets: DemoO
 
 
 @pytest.mark.parametrize("outlet", OUTLETS)
-def test_etag(outlets: DemoOutlets, samples: Samples, outlet: str) -> None:
+def test_a_feed_is_sent_again_only_if_its_etag_changed(outlets: DemoOutlets, samples: Samples, outlet: str) -> None:
     first = outlets.feed(outlet, 5.0)
     tag = first.headers["ETag"]
     assert outlets.feed(outlet, 5.0, if_none_match=tag).status == 304
@@ -145,7 +145,7 @@ def test_start_needs_a_zone_and_speed_a_value(samples: Samples) -> None:
         DemoOutlets(samples, STARTED_AT, speed=0.0)
 
 
-def test_feed_urls(outlets: DemoOutlets) -> None:
+def test_each_feed_is_found_at_its_url(outlets: DemoOutlets) -> None:
     urls = feed_urls(outlets.base_url + "/")
     assert [source for source, _ in urls] == list(OUTLETS)
     for source, url in urls:

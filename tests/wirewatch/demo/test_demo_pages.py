@@ -60,7 +60,7 @@ def test_the_page_has_all_that_pages_have_around_the_text(outlets: DemoOutlets, 
     assert linked <= hrefs
 
 
-def test_templates_differ(outlets: DemoOutlets, samples: Samples) -> None:
+def test_the_templates_of_two_outlets_share_hardly_a_class(outlets: DemoOutlets, samples: Samples) -> None:
     shapes = set()
     for outlet in samples.outlets:
         article = next(one for one in samples.articles if one.outlet == outlet and one.page == "full")
@@ -72,7 +72,9 @@ def test_templates_differ(outlets: DemoOutlets, samples: Samples) -> None:
 
 
 @pytest.mark.parametrize("outlet", ["harbour", "lanterns"])
-def test_metadata(outlets: DemoOutlets, samples: Samples, outlet: str) -> None:
+def test_trafilatura_reads_title_authors_and_date_of_each_page(
+    outlets: DemoOutlets, samples: Samples, outlet: str
+) -> None:
     for article in samples.articles:
         if article.outlet != outlet or article.page != "full":
             continue
@@ -150,7 +152,7 @@ PATHS: list[tuple[str, int]] = [
 
 
 @pytest.mark.parametrize(("target", "status"), PATHS)
-def test_paths(outlets: DemoOutlets, target: str, status: int) -> None:
+def test_only_the_paths_of_outlets_are_served(outlets: DemoOutlets, target: str, status: int) -> None:
     assert outlets.get(target, END_S).status == status
 
 

@@ -58,7 +58,7 @@ def test_items_come_with_the_clock_and_link_to_the_server(
         assert client.get(item["url"]).status_code == 200
 
 
-def test_not_modified(client: httpx.Client, clock: Clock) -> None:
+def test_an_unchanged_feed_is_answered_with_304(client: httpx.Client, clock: Clock) -> None:
     clock.now_s += 100
     for _, url in feed_urls(str(client.base_url)):
         first = client.get(url)

@@ -40,7 +40,7 @@ def _body(article: SampleArticle, at_s: float = 60.0) -> str:
     return "\n".join((text.lead, *text.paragraphs))
 
 
-def test_counts(samples: Samples) -> None:
+def test_languages_and_outlets_have_the_numbers_that_the_readme_says(samples: Samples) -> None:
     assert Counter(article.language for article in samples.articles) == {
         "en": 15, "ar": 6, "fr": 6, "ru": 6, "tr": 6, "uk": 5, "fa": 4,
     }  # fmt: skip
@@ -57,14 +57,14 @@ def test_topics_are_in_several_languages_and_a_third_has_none(samples: Samples) 
     assert {topic for article in samples.articles for topic in article.expect.topics} == TOPICS
 
 
-def test_times(samples: Samples) -> None:
+def test_articles_and_revisions_come_within_the_first_minute(samples: Samples) -> None:
     assert sum(article.published == 0 for article in samples.articles) == 3
     for article in samples.articles:
         assert 0 <= article.published <= 60, article.id
         assert all(article.published < revision.at <= 60 for revision in article.revisions), article.id
 
 
-def test_lengths(samples: Samples) -> None:
+def test_full_texts_have_the_length_of_a_news_report(samples: Samples) -> None:
     for article in _full(samples):
         assert 110 <= len(_body(article, 0.0).split()) <= 300, article.id
         assert len(article.text_at(0.0).paragraphs) >= 4, article.id
@@ -94,7 +94,7 @@ def test_text_is_normalised_and_has_no_stray_characters(samples: Samples) -> Non
         assert not odd, article.id
 
 
-def test_copies(samples: Samples) -> None:
+def test_copies_expect_what_their_originals_do(samples: Samples) -> None:
     copies = [article for article in samples.articles if article.copy_of]
     assert len(copies) >= 4
     shares = []
