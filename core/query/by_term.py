@@ -15,17 +15,19 @@ V = TypeVar("V")
 
 _KEPT = 1 << 16
 """Number of words whose stems are cached across documents."""
-_FEW_PAIRS, _FEW_LIKELY = 2_000, 24
-"""Up to how many pairs in a table, only those whose words the document has are looked up; and how many of these at most.
-
-Making all pairs of a document takes three times as long as finding its words.
-"""
+_FEW_LIKELY = 24
+"""How many pairs whose words the document has are looked up one by one at most."""
 
 
 class ByTerm(Generic[V]):
-    """A table for each kind of term: a document has a set of each kind, so one look-up per table finds all its terms."""
+    """A table for each kind of term: a document has a set of each kind, so one look-up per table finds all its terms.
 
-    def __init__(self) -> None:
+    ``few_pairs``: up to how many pairs in the table, only those whose words the document has are looked up. Making all
+    pairs of a document takes three times as long as finding its words.
+    """
+
+    def __init__(self, few_pairs: int) -> None:
+        self._few_pairs = few_pairs
         self._words: dict[str, V] = {}
         self._bigrams: dict[str, V] = {}
         self._by_word: dict[str, list[Pair]] | None = None  # pairs by their longer word, if there are few
@@ -75,7 +77,7 @@ class ByTerm(Generic[V]):
 
     def found_in(self, document: Document, lengths: Container[int] | None = None) -> list[V]:
         """The values of the terms in ``document``, each once; only prefixes of these ``lengths`` (None: all)."""
-        if self._stems or len(self._bigrams) > _FEW_PAIRS:
+        if self._stems or len(self._bigrams) > self._few_pairs:
             document.cut()
         # Iterates over the smaller of two sets: few terms cost little on a long document.
         words = self._words
@@ -94,7 +96,7 @@ class ByTerm(Generic[V]):
 
     def _pairs_in(self, document: Document) -> Iterable[str]:
         bigrams = self._bigrams
-        if document.known_bigrams is None and len(bigrams) <= _FEW_PAIRS:
+        if document.known_bigrams is None and len(bigrams) <= self._few_pairs:
             words, by_word = document.words, self._pairs_by_word()
             likely = [
                 pair

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from core.query.columns import Column, Numbers, stretches
 
-_WASTE = 1 << 16
-"""The table is compacted if at least this many numbers are unused, and they are more than half of it."""
-
 
 class ClauseTable:
-    """Clauses of queries. A query is known by its slot, a small number that is reused."""
+    """Clauses of queries. A query is known by its slot, a small number that is reused.
 
-    def __init__(self) -> None:
+    ``wasted``: the table is compacted if at least this many numbers are unused, and they are more than half of it.
+    """
+
+    def __init__(self, wasted: int) -> None:
+        self._wasted = wasted
         self._terms = Column("i")
         self._start, self._length, self._wanted = Column("i"), Column("i"), Column("b")
         self._first, self._count, self._filed = Column("i"), Column("i"), Column("i")
@@ -113,7 +114,7 @@ class ClauseTable:
     @property
     def wasteful(self) -> bool:
         """Whether ``compact`` is worthwhile."""
-        return len(self._terms) - self._used > max(_WASTE, self._used)
+        return len(self._terms) - self._used > max(self._wasted, self._used)
 
     def compact(self) -> Numbers:
         """Remove unused numbers. Returns the numbers of the remaining terms, ascending."""

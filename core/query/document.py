@@ -33,7 +33,7 @@ def hit(field: int, first: int, last: int) -> int:
     return (field << _BITS | first) << _BITS | last
 
 
-_HEAD, _LONGER = 1 << 16, 4
+HEAD, _LONGER = 1 << 16, 4
 """Length of the first head of a long text, and the growth factor of further ones; see ``Document.first_hits``."""
 _FIRST_OF_TITLE, _FIRST_OF_METADATA = hit(1, 0, 0), hit(2, 0, 0)
 _ONE_PLACE = hit(0, 1, 1)
@@ -239,7 +239,7 @@ class Document:
     def _heads(self) -> Iterator[Document]:
         """Longer and longer beginnings of a long text, as documents. They end before white space, which no word contains."""
         text, title = self.fields
-        letters, number = _HEAD, 0
+        letters, number = HEAD, 0
         while letters * _LONGER < len(text.text):
             if number == len(self._known_heads):
                 end = text.text.rfind(" ", 0, letters)

@@ -32,24 +32,39 @@ from core.records.article import Match
 
 Id = TypeVar("Id", bound=Hashable)
 
-_FEW, _FEW_KNOWN = 300, 150
-"""Up to this many reached queries are tried one by one: checking them together takes as long. The second number applies
-if the numbers of the document's terms are already known.
-"""
-_PATIENCE = 64
-"""Number of vain tries of a query after which it is first refiled, then after twice as many. Refiling costs as much."""
-_KNOWING = 48
-"""Documents to count before any query is refiled."""
-_SMALL = 20_000
-"""Up to this many queries, a document's terms are looked up only if many queries are reached, and counted only for samples."""
-_SAMPLED, _SAMPLED_AT_FIRST = 16, 256
-"""One in so many documents is counted (words of no query, terms of a small index), and all of the first so many."""
-_REFILED_EACH, _REFILED_AT_MOST, _SHARE_REFILED = 16, 4_096, 64
-"""Number of documents after which queries are refiled, and how many at once, in some ten milliseconds.
 
-It is not done for less than a 64th of all, since a few cost nearly as much as many. An index that starts with hundreds
-of thousands of queries and no counts is well filed after some hundred documents.
-"""
+class Tuning(NamedTuple):
+    """From which numbers on an index takes another way to the same results; measured, and of no other effect."""
+
+    few: int = 300
+    """Up to this many reached queries are tried one by one: checking them together takes as long."""
+    few_known: int = 150
+    """The same if the numbers of the document's terms are already known."""
+    patience: int = 64
+    """Number of vain tries of a query after which it is first refiled, then after twice as many. Refiling costs as much."""
+    knowing: int = 48
+    """Documents to count before any query is refiled."""
+    small: int = 20_000
+    """Up to this many queries, a document's terms are looked up only if many queries are reached, and counted only for
+    samples."""
+    sampled: int = 16
+    """One in so many documents is counted (words of no query, terms of a small index),"""
+    sampled_at_first: int = 256
+    """and all of the first so many."""
+    refiled_each: int = 16
+    """Number of documents after which queries are refiled."""
+    refiled_at_most: int = 4_096
+    """How many at once, in some ten milliseconds."""
+    share_refiled: int = 64
+    """It is not done for less than a 64th of all, since a few cost nearly as much as many. An index that starts with
+    hundreds of thousands of queries and no counts is well filed after some hundred documents."""
+    wasted_terms: int = 1 << 16
+    """``ClauseTable``."""
+    few_pairs: int = 2_000
+    """``ByTerm``."""
+
+
+TUNING = Tuning()
 
 
 class QueryFailure(NamedTuple, Generic[Id]):
@@ -107,19 +122,22 @@ _order = itemgetter(0)
 
 
 class QueryIndex(Generic[Id]):
-    """Queries by id. One instance belongs to one thread."""
+    """Queries by id. One instance belongs to one thread. ``tuning`` changes no result."""
 
-    def __init__(self) -> None:
+    def __init__(self, tuning: Tuning = TUNING) -> None:
+        self._tuning = tuning
         self._slots: dict[Id, int] = {}
         self._added = self._documents = 0
-        self._terms = TermTable()
+        self._terms = TermTable(tuning.few_pairs)
         self._clear()
 
     def _clear(self) -> None:
         self._entries: list[_Entry[Id]] = []  # by slot; the value of a free slot is meaningless
         self._free: list[int] = []
-        self._clauses = ClauseTable()
-        self._filed: ByTerm[array[int]] = ByTerm()  # slots by the terms under which they are filed
+        self._clauses = ClauseTable(self._tuning.wasted_terms)
+        self._filed: ByTerm[array[int]] = ByTerm(
+            self._tuning.few_pairs
+        )  # slots by the terms under which they are filed
         self._by_number: dict[int, array[int]] = {}  # the same by the numbers of the terms
         self._always = array("i")  # slots that are filed under no term
         self._vain, self._patience = Column("q"), Column("q")
@@ -143,7 +161,7 @@ class QueryIndex(Generic[Id]):
             for column in (self._vain, self._patience, self._marks):
                 column.reserve(slot + 1)
         self._slots[id] = slot
-        self._vain.numbers[slot], self._patience.numbers[slot] = 0, _PATIENCE
+        self._vain.numbers[slot], self._patience.numbers[slot] = 0, self._tuning.patience
         self._write(_Entry(slot, (self._added, id, ()), compiled))
         self._added += 1
 
@@ -235,21 +253,22 @@ class QueryIndex(Generic[Id]):
     def _tried(self, document: Document) -> tuple[Iterable[int], list[int], Numbers | None]:
         """The slots of the queries to run, those that the document's terms rule out, and the terms, if they were looked up."""
         self._documents += 1
-        sampled = self._documents < _SAMPLED_AT_FIRST or self._documents % _SAMPLED == 0
+        tuning = self._tuning
+        sampled = self._documents < tuning.sampled_at_first or self._documents % tuning.sampled == 0
         terms, numbers = self._terms, None
-        if sampled or len(self._slots) > _SMALL:
+        if sampled or len(self._slots) > tuning.small:
             # First, since it needs the places of the words for all kinds of terms.
             numbers = terms.numbers_in(document, self._filed.prefix_lengths)
             terms.count(document, numbers, words=sampled)
         if numbers is None:
             reached = self._reached(document)
-            if len(reached) <= _FEW:
+            if len(reached) <= tuning.few:
                 return reached, [], None
             numbers = terms.numbers_in(document, self._filed.prefix_lengths)
             slots: Numbers = np.fromiter(reached, np.int32, len(reached))
         else:
             slots = self._reached_by(numbers)
-            if len(slots) <= _FEW_KNOWN:
+            if len(slots) <= tuning.few_known:
                 return slots.tolist(), [], None
         fits = self._clauses.fitting(slots, terms.mark(numbers))
         terms.unmark(numbers)
@@ -257,15 +276,18 @@ class QueryIndex(Generic[Id]):
 
     def _vain_tries(self, slots: list[int]) -> None:
         """Count vain tries of queries, and occasionally refile those with many."""
-        if len(slots) <= _FEW:
+        tuning = self._tuning
+        if len(slots) <= tuning.few:
             vain_tries = self._vain.numbers
             for slot in slots:
                 vain_tries[slot] += 1
         else:
             self._vain.values[np.array(slots, np.int32)] += 1
-        if self._terms.documents >= _KNOWING and self._documents % _REFILED_EACH == 0:
-            tired = np.flatnonzero(self._vain.values >= self._patience.values)[:_REFILED_AT_MOST].astype(np.int32)
-            if len(tired) * _SHARE_REFILED >= min(len(self._slots), _REFILED_AT_MOST):
+        if self._terms.documents >= tuning.knowing and self._documents % tuning.refiled_each == 0:
+            tired = np.flatnonzero(self._vain.values >= self._patience.values)[: tuning.refiled_at_most].astype(
+                np.int32
+            )
+            if len(tired) * tuning.share_refiled >= min(len(self._slots), tuning.refiled_at_most):
                 self._refile(tired)
 
     def _reached(self, document: Document) -> set[int]:

@@ -32,7 +32,8 @@ def most_met(met: Counter[str], most: int) -> Counter[str]:
 class TermTable:
     """Terms by number, from 1, with the share of documents that had each."""
 
-    def __init__(self) -> None:
+    def __init__(self, few_pairs: int) -> None:
+        self._few_pairs = few_pairs
         self.documents = 0
         """Number of documents counted."""
         self._present = Column("b")  # whether the current document has the term
@@ -42,7 +43,7 @@ class TermTable:
 
     def _clear(self) -> None:
         self._names = [""]
-        self._numbers = ByTerm[int]()
+        self._numbers = ByTerm[int](self._few_pairs)
         self._guess, self._seen, self._since = Column("d"), Column("q"), Column("q")
         for column in (self._guess, self._seen, self._since):
             column.append([0])

@@ -58,7 +58,8 @@ BESIDES = "\N{CIRCLED PLUS}"
 """Separates two keys of one place; no key contains it."""
 BACKFILL, COPY = 1, 2
 SAMPLES = 16
-_TIES, _LATEST_MS = 20, (1 << 43) - 1
+TIE_BITS, _LATEST_MS = 20, (1 << 43) - 1
+"""Bits of a hash that order articles of one moment."""
 
 METADATA = ("source", "lang", "topic", "url", "author")
 Placed = str | tantivy.PreTokenizedString
@@ -180,15 +181,15 @@ def story_number(story: str) -> int:
 
 def order_of(time_ms: int, identity: str | None = None) -> int:
     """A number that sorts articles by event time, then by a hash; without ``identity`` the smallest of that time."""
-    base = min(max(time_ms, 0), _LATEST_MS) << _TIES
+    base = min(max(time_ms, 0), _LATEST_MS) << TIE_BITS
     if identity is None:
         return base
-    return base | _hash(identity) >> (64 - _TIES)
+    return base | _hash(identity) >> (64 - TIE_BITS)
 
 
 def time_of(order: int) -> int:
     """The event time of an ``order``, in ms."""
-    return order >> _TIES
+    return order >> TIE_BITS
 
 
 class IndexedTerms(NamedTuple):

@@ -33,7 +33,7 @@ FOLDER: Final = "last-words"
 _HAND, _FAULT = ".hand", ".fault"
 _SLOT: Final = 1024
 _MOST: Final = 64 << 10
-_KEPT_FILES: Final = 64
+KEPT_FILES: Final = 64
 _OPEN_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _CURRENT: Final = re.compile(r"^Current thread 0x([0-9a-f]+)", re.MULTILINE)
 _CPU: Final = ("Current thread 0x", "Thread 0x")
@@ -165,5 +165,5 @@ def _thin_out(folder: Path) -> None:
         if path.suffix in (_HAND, _FAULT):
             with suppress(OSError):
                 found.append((path.stat().st_mtime, path))
-    for _, path in sorted(found, reverse=True)[_KEPT_FILES:]:
+    for _, path in sorted(found, reverse=True)[KEPT_FILES:]:
         path.unlink(missing_ok=True)

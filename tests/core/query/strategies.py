@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.core.query.oracle import Meta
 
-_WORDS = [
+WORDS = [
     "Syria",
     "syria",
     "Syrien",
@@ -93,7 +93,7 @@ _WORDS = [
     "\u1109\u1175\u1105\u1175",
 ]
 _QUERY_WORDS = (
-    *_WORDS,
+    *WORDS,
     "syr*",
     "s?ria",
     "سور*",
@@ -110,9 +110,9 @@ _QUERY_WORDS = (
     "آتش\u200cب*",
     "سوري\u200cه",
 )
-_GLUE = (" ", " ", " ", ", ", ". ", "\n", "-", "/", "，", "", "'")
+GLUE = (" ", " ", " ", ", ", ". ", "\n", "-", "/", "，", "", "'")
 
-texts = st.lists(st.tuples(st.sampled_from(_WORDS), st.sampled_from(_GLUE)), max_size=14).map(
+texts = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(GLUE)), max_size=14).map(
     lambda pairs: "".join(word + glue for word, glue in pairs)
 )
 wild_texts = st.text(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.query import Document, QueryIndex, by_term, clause_table, compile_query, parse
+from core.query import Document, QueryIndex, compile_query, parse
 from core.query import document as document_module
-from core.query import index as index_module
+from core.query.index import Tuning
 from core.query.term_table import most_met
 from tests.core.query import oracle, strategies
 from tests.corpora import corpus
@@ -70,25 +70,19 @@ def test_many_at_once_and_a_smaller_table_give_the_same(
     queries: list[str], gone: list[str], text: str, small: int
 ) -> None:
     """With the thresholds at nothing: every query is looked up in the table, and the table is made smaller at every removal."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index_module, "_FEW", -1)
-        patch.setattr(index_module, "_FEW_KNOWN", -1)
-        patch.setattr(index_module, "_SMALL", small)
-        patch.setattr(index_module, "_KNOWING", 0)
-        patch.setattr(index_module, "_REFILED_EACH", 1)
-        patch.setattr(index_module, "_PATIENCE", 1)
-        patch.setattr(clause_table, "_WASTE", 0)
-        index = QueryIndex[str]()
-        for number, query in enumerate(gone):
-            index.add(f"gone {number}", parse(query))
-        for number, query in enumerate(queries):
-            index.add(str(number), parse(query))
-        for number in range(len(gone)):
-            index.remove(f"gone {number}")
-        wanted = [str(n) for n, query in enumerate(queries) if oracle.matches(parse(query).root, "", text) is not None]
-        for _ in range(3):
-            assert index.matching(Document("", text)) == wanted
-            assert list(index.match(Document("", text))) == wanted
+    index = QueryIndex[str](
+        Tuning(few=-1, few_known=-1, small=small, knowing=0, refiled_each=1, patience=1, wasted_terms=0)
+    )
+    for number, query in enumerate(gone):
+        index.add(f"gone {number}", parse(query))
+    for number, query in enumerate(queries):
+        index.add(str(number), parse(query))
+    for number in range(len(gone)):
+        index.remove(f"gone {number}")
+    wanted = [str(n) for n, query in enumerate(queries) if oracle.matches(parse(query).root, "", text) is not None]
+    for _ in range(3):
+        assert index.matching(Document("", text)) == wanted
+        assert list(index.match(Document("", text))) == wanted
 
 
 @settings(max_examples=examples(80), deadline=None)
@@ -96,19 +90,13 @@ def test_many_at_once_and_a_smaller_table_give_the_same(
 def test_few_documents_are_counted_and_the_words_alone_decide(queries: list[str], texts: list[str]) -> None:
     """A small index after its first documents, filed again at each; with and without all pairs of words."""
     for pairs in (0, 1_000):
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in (("_SAMPLED_AT_FIRST", 0), ("_SAMPLED", 3), ("_KNOWING", 0), ("_REFILED_EACH", 1)):
-                patch.setattr(index_module, name, value)
-            patch.setattr(index_module, "_PATIENCE", 1)
-            patch.setattr(by_term, "_FEW_PAIRS", pairs)
-            index = QueryIndex[int]()
-            for number, query in enumerate(queries):
-                index.add(number, parse(query))
-            for text in texts * 2:
-                wanted = [
-                    n for n, query in enumerate(queries) if oracle.matches(parse(query).root, "", text) is not None
-                ]
-                assert index.matching(Document("", text)) == wanted
+        tuning = Tuning(sampled_at_first=0, sampled=3, knowing=0, refiled_each=1, patience=1, few_pairs=pairs)
+        index = QueryIndex[int](tuning)
+        for number, query in enumerate(queries):
+            index.add(number, parse(query))
+        for text in texts * 2:
+            wanted = [n for n, query in enumerate(queries) if oracle.matches(parse(query).root, "", text) is not None]
+            assert index.matching(Document("", text)) == wanted
 
 
 @settings(max_examples=examples(150), deadline=None)
@@ -121,7 +109,7 @@ def test_the_first_matches_of_a_long_text_are_those_of_the_whole(
     index.add(0, parse(query))
     every = list(index.spans(0, Document(title, text)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(document_module, "_HEAD", head)
+        patch.setattr(document_module, "HEAD", head)
         found = index.spans(0, Document(title, text), most)
     of_text = [one for one in every if one.field == "text"][:most]
     assert list(found) == of_text + [one for one in every if one.field != "text"][:most]

@@ -27,7 +27,7 @@ END_MS = START_MS + 300 * 3_600_000
 
 @cache
 def articles() -> list[FoundArticle]:
-    return mixed(strategies._WORDS, strategies._GLUE, 300, seed=5)
+    return mixed(strategies.WORDS, strategies.GLUE, 300, seed=5)
 
 
 NEWS_SINCE_MS = min(one.time_ms for one in articles() if not one.backfill)
@@ -108,7 +108,7 @@ def test_when_time_runs_out_the_newest_part_is_counted_and_said_to_be_a_part(ful
 
 
 def test_many_articles_of_one_moment_are_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.search.schema._TIES", 0)
+    monkeypatch.setattr("core.search.schema.TIE_BITS", 0)
     index = SearchIndex.open(tmp_path)
     fill(index, [one for one in articles()[:40] if one.title])
     made = len([one for one in articles()[:40] if one.title])

@@ -20,14 +20,14 @@ from tests.laws import examples
 
 @cache
 def corpus() -> tuple[list[FoundArticle], Snapshot]:
-    articles = mixed(strategies._WORDS, strategies._GLUE, 400)
+    articles = mixed(strategies.WORDS, strategies.GLUE, 400)
     return articles, in_memory(articles)
 
 
 @cache
 def plain_corpus() -> tuple[list[FoundArticle], Snapshot]:
     """Without names that are joined by an apostrophe."""
-    articles = mixed(strategies._WORDS, [glue for glue in strategies._GLUE if glue != "'"], 400)
+    articles = mixed(strategies.WORDS, [glue for glue in strategies.GLUE if glue != "'"], 400)
     return articles, in_memory(articles)
 
 

@@ -43,7 +43,7 @@ def fill(index: SearchIndex, articles: list[FoundArticle]) -> None:
 
 @cache
 def articles() -> list[FoundArticle]:
-    return mixed(strategies._WORDS, strategies._GLUE, 300, seed=3)
+    return mixed(strategies.WORDS, strategies.GLUE, 300, seed=3)
 
 
 @pytest.fixture(scope="module")

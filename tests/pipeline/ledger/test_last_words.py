@@ -166,12 +166,12 @@ def test_files_of_another_start_of_the_machine_say_nothing(tmp_path: Path) -> No
 
 
 def test_old_files_go(tmp_path: Path) -> None:
-    for number in range(last_words._KEPT_FILES + 20):
+    for number in range(last_words.KEPT_FILES + 20):
         (tmp_path / f"{number}-a.hand").touch()
         os.utime(tmp_path / f"{number}-a.hand", (number, number))
     last_words.LastWords(tmp_path, "live", "new")
     left = {path.name for path in tmp_path.iterdir()}
-    assert len(left) == last_words._KEPT_FILES + 2
+    assert len(left) == last_words.KEPT_FILES + 2
     assert "19-a.hand" not in left
     assert "20-a.hand" in left
 
