@@ -47,7 +47,8 @@ class RecordWork:
 
     def do(self, envelope: Envelope, begun: Begun = lambda _stage: None) -> Prepared:
         """The draft of a record, with an article or a problem. Raises only WirewatchError, never because of the record."""
-        begun(CLEAN)
+        if envelope.kept is None:
+            begun(CLEAN)
         kept = self._kept(envelope)
         found = envelope.kept or (kept.find() if kept is not None else None)
         prepared = prepare(envelope, self.extractor, vectors=self.vectors) if found is None else Prepared(found.draft)
