@@ -73,6 +73,8 @@ class Desk:
     )
     """Open streams in total, by address and by person."""
     searches: tuple[Slots, Slots] = field(default_factory=lambda: (Slots(SEARCHES), Slots(SEARCHES_EACH)))
+    turn_wait_s: float = 2.0
+    """For so long a search waits for others before it is refused."""
     health: Health = field(default_factory=lambda: Health(loading=True))
     problem: str | None = None
     signing_in: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(SIGNING_IN))

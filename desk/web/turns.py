@@ -16,7 +16,7 @@ from desk.use_cases.desk import Desk
 from desk.web.problems import Refused
 from desk.web.requests import caller_of, desk_of
 
-WAIT_S, _TRY_S, _GONE_S = 2.0, 0.02, 0.1
+_TRY_S, _GONE_S = 0.02, 0.1
 BUSY = N_("other searches are running: try again in a moment")
 
 
@@ -32,7 +32,7 @@ class Turn:
 
 
 async def turn_of(request: Request) -> AsyncIterator[Turn]:
-    """Wait for a turn without using a thread, and release it. Raises Refused (503) if none is free within two seconds."""
+    """Wait for a turn without using a thread, and release it. Raises Refused (503) if none is free within ``turn_wait_s``."""
     desk, person = desk_of(request), caller_of(request).id
     if request.method == "POST":
         # After the form, the only possible message is that the client has disconnected.
@@ -67,9 +67,9 @@ async def in_turns(request: Request, make: Callable[[Stopped], Iterator[bytes]])
 
 
 async def _taken(desk: Desk, person: str) -> bool:
-    """Whether a turn was free within two seconds. False at once if the desk closes."""
+    """Whether a turn was free within ``turn_wait_s``. False at once if the desk closes."""
     together, each = desk.searches
-    for _ in range(round(WAIT_S / _TRY_S)):
+    for _ in range(round(desk.turn_wait_s / _TRY_S)):
         if desk.hub.closing.is_set():
             return False
         if each.take(person):

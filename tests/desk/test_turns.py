@@ -46,6 +46,7 @@ def all_taken(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_one_too_many_is_refused_in_words(desk: Desk, as_editor: TestClient, method: str, path: str) -> None:
+    desk.turn_wait_s = 0.1
     token = form_token(as_editor, "/account")
     values = {"query": "a", "new": "yes", "document": "a b c", "form_token": token}
 
@@ -65,6 +66,7 @@ def test_one_too_many_is_refused_in_words(desk: Desk, as_editor: TestClient, met
 
 def test_one_person_cannot_take_all_turns(desk: Desk) -> None:
     assert 1 <= SEARCHES_EACH < SEARCHES
+    desk.turn_wait_s = 0.1
     person = desk.accounts.known("reader")
     for _ in range(SEARCHES_EACH):
         assert desk.searches[1].take(person.id)
