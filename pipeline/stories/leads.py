@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from core.records import Article
 from pipeline.stories.contradiction import contradictions, shared_words
 from pipeline.stories.features import is_full, prepared, read_features
-from pipeline.stories.identity import FIELDS, NAME, identity_of
-from pipeline.stories.new_names import new_names
+from pipeline.stories.identity import FIELDS, NAME, Identity, identity_of
+from pipeline.stories.new_names import has_new_figures, new_names
 from pipeline.stories.places import are_countries
 
 MOST_LEADS = 12
@@ -87,15 +87,23 @@ def what_is_new(article: Article, leads: Sequence[Lead]) -> str | None:
     title, language = article.title, article.language
     identity = identity_of(prepared(title), prepared(article.text), language)
     alike = [one for one in leads if one.language == language]
-    if identity.cased and not worded_alike(leads, sketch_of(article.fingerprint), language):
-        told = new_names(identity, _vocabularies(alike))
-        silent = not any(mark.key >> 28 == NAME and mark.key in identity.in_title for mark in identity.marks)
-        # A country that only this text names is no event of its own: it may be called "US", "America" or "Washington".
-        news = [one for one in told if not one.day and not are_countries(one.text, language)]
-        if not any(one.in_title or silent for one in news):
-            return None
+    if identity.cased and not _is_new(
+        identity, language, alike, worded_alike(leads, sketch_of(article.fingerprint), language)
+    ):
+        return None
     names = [one.text for one in new_names(identity, _vocabularies(leads))] if identity.cased else []
     return ", ".join(dict.fromkeys(names[:_SHOWN_NAMES]))[:_SHOWN_CHARS] or title
+
+
+def _is_new(identity: Identity, language: str | None, leads: Sequence[Lead], worded: bool) -> bool:
+    """Whether a text that disagrees with the leads in its language names another event. ``worded``: like one of them."""
+    known = _vocabularies(leads)
+    told = new_names(identity, known)
+    if worded:
+        return bool(told) or has_new_figures(identity, known)
+    silent = not any(mark.key >> 28 == NAME and mark.key in identity.in_title for mark in identity.marks)
+    # A country that only this text names is no event of its own: it may be called "US", "America" or "Washington".
+    return any(one.in_title or silent for one in told if not one.day and not are_countries(one.text, language))
 
 
 def _vocabularies(leads: Sequence[Lead]) -> list[NDArray[np.uint8]]:

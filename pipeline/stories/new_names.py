@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stories.identity import MONTH, NAME, WEEKDAY, Identity, bits_of
+from pipeline.stories.identity import FIGURE, MONTH, NAME, WEEKDAY, Identity, bits_of
 
 
 class NewName(NamedTuple):
@@ -33,6 +33,12 @@ def new_names(identity: Identity, known: Sequence[NDArray[np.uint8]]) -> list[Ne
         found.append(new)
         last = mark.at
     return found
+
+
+def has_new_figures(identity: Identity, known: Sequence[NDArray[np.uint8]]) -> bool:
+    """Whether title and lead have a figure that no ``known`` vocabulary has."""
+    figures = [mark.key for mark in identity.marks if mark.key >> 28 == FIGURE]
+    return any(not any(_known_to(figure, vocabulary) for vocabulary in known) for figure in figures)
 
 
 def _known_to(key: int, vocabulary: NDArray[np.uint8]) -> bool:

@@ -256,3 +256,19 @@ def test_a_country_that_only_the_later_headline_names_is_no_other_event(title: s
         "Speaking to reporters in the capital, the diplomat said evidence left no doubt about who had sent them.",
     )
     assert [one.reason for one in forced(first, later, news=("developments",))] == reasons
+
+
+def test_a_text_worded_like_an_earlier_one_that_names_nothing_new_is_no_other_event() -> None:
+    first = told(
+        0,
+        "Woman found dead in Torvik flat",
+        "A woman was found dead in a flat in Torvik on Sunday evening, police said. A neighbour had called them after hearing "
+        "the smoke alarm. Doctors suspect carbon monoxide from a heater in the bathroom.",
+    )
+    later = told(
+        1,
+        "Neighbours found her unconscious in the bath",
+        "A woman was found dead in a flat in Torvik on Sunday evening, police said. A neighbour had called them after hearing "
+        "the smoke alarm. Doctors suspect carbon monoxide from a stove in the kitchen.",
+    )
+    assert [one.reason for one in forced(first, later, news=("developments",))] == ["story"]
