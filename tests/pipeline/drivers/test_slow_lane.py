@@ -205,7 +205,8 @@ def test_while_a_record_hangs_the_next_is_stored_and_later_versions_of_its_artic
         assert count_waiting(store, "live")[0] == 2
     # The orderly end did not count against it. With a limit that it can meet, both versions end, in their order.
     assert tries(store) == [0, 0]
-    assert drain(settings_of(tmp_path)) >= 2
+    # Each waits for six times as long.
+    assert drain(settings_of(tmp_path, first_limit_s=0.5, record_limit_s=0.5)) >= 2
     assert ends(store)["wait-match-1"] == "rejected match: timeout, rejected match: timeout"
     assert compared(store, replay(settings, store)) == compared(store, "live")
 
