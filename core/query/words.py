@@ -36,9 +36,10 @@ from core.query.joints import HALF_SPACE, has_marks, joint_pattern, keys_of_piec
 VERSION = 4
 """Version of splitting and folding, stored with each saved subscription."""
 
-_UNSPACED = (
+UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc\uff70\uff9e\uff9f"
 )
+"""Scripts that are written without spaces between words, and Hangul, of which parts of words are also found: for a set."""
 _BASIC = rf"\p{{L}}\p{{M}}\p{{N}}{INVISIBLE}"
 _CACHED_CHUNK = 48  # longer ones are rare, and a hostile text must not fill the cache with megabytes
 _CACHED_CHUNKS = 1 << 16  # some 20 MB in each of the caches
@@ -50,10 +51,10 @@ def _chunk_pattern(wild: str) -> regex.Pattern[str]:
 
 
 def _part_pattern(wild: str) -> regex.Pattern[str]:
-    spaced = rf"[[{_BASIC}{wild}]--[{_UNSPACED}]]"
+    spaced = rf"[[{_BASIC}{wild}]--[{UNSPACED}]]"
     behind = rf"(?:\.?[{wild}]+)?" if wild else ""
     return regex.compile(
-        rf"(?P<unspaced>[{_UNSPACED}][{_UNSPACED}\p{{M}}{INVISIBLE}]*+)"
+        rf"(?P<unspaced>[{UNSPACED}][{UNSPACED}\p{{M}}{INVISIBLE}]*+)"
         rf"|(?P<initials>(?<!{spaced})\p{{L}}(?:\.\p{{L}})+{behind}(?!{spaced}))"
         rf"|\p{{Nd}}+(?:[.,]\p{{Nd}}+)+{f'[{wild}]*' if wild else ''}"
         rf"|{spaced}+(?:{joint_pattern(wild)}{spaced}+)*",
@@ -72,7 +73,7 @@ _QUERY_CHUNK, _QUERY_PART = _chunk_pattern("*?"), _part_pattern("*?")
 # A Korean syllable may be written as two or three letters, a half-width kana with a separate character for its sign.
 _UNIT = regex.compile(
     r"(?:[\u1100-\u115f\ua960-\ua97c]+[\u1160-\u11a7\ud7b0-\ud7c6]*[\u11a8-\u11ff\ud7cb-\ud7fb]*"
-    rf"|[{_UNSPACED}])[\p{{M}}\uff9e\uff9f{INVISIBLE}]*"
+    rf"|[{UNSPACED}])[\p{{M}}\uff9e\uff9f{INVISIBLE}]*"
 )
 
 

@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import regex  # type: ignore[import-untyped]
 from lxml.etree import ElementDefaultClassLookup, strip_elements
 from lxml.html import HtmlElement, HTMLParser, fromstring
 
 from core.charset import binary_kind, decode_bytes
 from core.errors import ExtractionError
+from core.query.words import UNSPACED
 from pipeline.extraction.addresses import own_address
 from pipeline.extraction.authors import is_impersonal
 from pipeline.extraction.body import extract_body
@@ -50,6 +52,8 @@ REASONS = {
 MAX_HTML_BYTES = 8 << 20
 MIN_LETTERS = 20
 """A text with fewer letters (ideographs count twice) is not an article's."""
+_FLASH_LETTERS, _FLASH_WORDS = 12, 3
+_UNSPACED = regex.compile(f"[{UNSPACED}]{{3}}")
 
 _FAR_LESS = 0.5
 _LONG_TAG_CHARS = 50_000
@@ -235,13 +239,14 @@ def _article(
 
 def _flash(body: Candidate, title: Candidate) -> Candidate:
     """A flash consists only of its headline, which is also its text. Raises ExtractionError if there is none."""
-    said_by_the_page = title.origin != "window"  # which may be any page's
-    if (
-        said_by_the_page
-        and count_letters(title.value, enough=MIN_LETTERS) >= MIN_LETTERS
-        and " " in title.value.strip()
-    ):
-        return Candidate(title.value, "title")
+    # A window's title may be any page's; one word may be a file's name or a label.
+    unspaced = _UNSPACED.search(title.value) is not None
+    if title.origin != "window" and (" " in title.value.strip() or unspaced):
+        # What a feed gives as a title is one, even if it is short.
+        is_short_one = title.origin == "feed" and (unspaced or title.value.count(" ") + 1 >= _FLASH_WORDS)
+        least = _FLASH_LETTERS if is_short_one else MIN_LETTERS
+        if count_letters(title.value, enough=least) >= least:
+            return Candidate(title.value, "title")
     raise ExtractionError("no_text", f"{len(body.value)} characters were left")
 
 

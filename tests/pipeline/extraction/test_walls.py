@@ -72,6 +72,45 @@ def test_a_flash_is_its_headline() -> None:
     assert (extract_raw(raw).text, extract_raw(raw).text_from) == (HEADLINE, "title")
 
 
+@pytest.mark.parametrize(
+    ("title", "is_flash"),
+    [
+        ("Quake hits Lima", True),
+        ("大臣が辞任を表明、午後に会見", True),
+        ("外长抵达首都", True),
+        ("图片新闻", False),
+        ("外长今晨抵达首都访问", True),
+        ("외무장관 수도 도착, 회담 시작", True),
+        ("รัฐมนตรีเดินทางถึงเมืองหลวง", True),
+        ("ລັດຖະມົນຕີເດີນທາງຮອດນະຄອນຫຼວງ", True),
+        ("מושל המחוז פוטר הלילה", True),
+        ("الوزير يستقيل من منصبه", True),
+        ("Photo", False),
+        ("Live blog", False),
+        ("Verfassungsgerichtsurteil", False),
+        ("news-20261130-photo-gallery.html", False),
+        ("写真", False),
+    ],
+)
+def test_the_title_of_a_feed_alone_is_a_flash_if_it_says_something(title: str, is_flash: bool) -> None:
+    raw = RawArticle(url=URL, source="outlet", fetched_at=FETCHED, title=title, text="")
+    if is_flash:
+        assert (extract_raw(raw).text, extract_raw(raw).text_from) == (title, "title")
+    else:
+        with pytest.raises(ExtractionError, match="no_text"):
+            extract_raw(raw)
+
+
+@pytest.mark.parametrize(("title", "is_flash"), [("Quake hits Lima", False), ("大臣が辞任を表明、午後に会見", True)])
+def test_the_headline_of_a_page_without_text_must_be_longer(title: str, is_flash: bool) -> None:
+    html = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    if is_flash:
+        assert extract(html, url=URL, fetched_at=FETCHED).text == title
+    else:
+        with pytest.raises(ExtractionError, match="no_text"):
+            extract(html, url=URL, fetched_at=FETCHED)
+
+
 LONG = " ".join(f"The envoys spoke of matter {number} at some length." for number in range(6))
 
 
