@@ -122,8 +122,6 @@ _AUTHOR, _DATE, _HEADLINE, _CONSENT, _DIALOG, _CRUMB, _NOTE, _SIGN_UP_BOX, _SIDE
 _judged: dict[str, dict[str, int]] = {
     name: {} for name in ("class", "id", "data-testid", "itemprop", "property", "rel", "pubdate", "role", "aria-modal")
 }
-# All attributes that are read: most others are ruled out by one look.
-_READ = frozenset((*_judged, "href", "title", "style", "hidden"))
 # Values of classes are combinations of far fewer names.
 _judged_words: dict[str, int] = {}
 _OF_A_NAME = _AUTHOR | _DATE | _NOTE
@@ -141,8 +139,6 @@ def marks_of(tree: HtmlElement) -> Marks:
         tag = element.tag
         signs = 0
         for name, value in element.items():
-            if name not in _READ:
-                continue
             if (known := _judged.get(name)) is not None:
                 sign = known.get(value)
                 if sign is None:

@@ -37,6 +37,7 @@ from core.logs import configure_worker
 from core.processes import cpu_seconds
 from core.records import encode
 from pipeline.elements import CRASHED, TIMEOUT, Envelope, pack, unpack
+from pipeline.malloc import reuse_heap
 from pipeline.transforms.prepare import STAGE, Prepared, refused
 from pipeline.transforms.record import ENVIRONMENT, RecordWork
 from pipeline.transforms.warm import warm_up
@@ -318,6 +319,8 @@ def _end_with_owner() -> None:
 def serve(pipe: Connection, work: RecordWork, limit_s: float) -> None:
     """The main loop of a page process: records in, prepared drafts out, until the pipe is closed."""
     configure_worker(service="extraction")
+    # A worker of Flink leaves its allocator's settings in the environment.
+    reuse_heap()
     # The end of the pipe is noticed only between two records.
     threading.Thread(target=_end_with_owner, name="owner", daemon=True).start()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
