@@ -260,27 +260,28 @@ def _put_common(inputs: NDArray[np.float64], asked: Features, rows: Rows, backgr
 
     1 is the rarity of a hash that no other text has, for any window.
     """
-    own, keys = across_keys(asked), np.ascontiguousarray(across_keys(rows))
+    both = np.concatenate((across_keys(asked)[None], across_keys(rows)))
+    own, keys = both[0], both[1:]
     # Most rows have few hashes in common with the text, or none.
     at, columns = matches(own, keys)
     kinds = _KIND_OF.take(columns)
-    weights = background.rarity(keys[at, columns]).astype(np.float64)
-    # Integers far below 2⁵³, whose sums are exact in floats, in any order.
-    places = kinds * len(keys) + at
-    counts, shared = (
-        np.bincount(places, each, len(_SIZES) * len(keys)).reshape(len(_SIZES), -1) for each in (None, weights)
-    )
-    rarest = background.rarest
-    rarity = shared / rarest
-    known = (own != NOTHING).astype(np.float32) @ _COUNTED
-    their_known = ((keys != NOTHING).astype(np.float32) @ _COUNTED).T
-    fewest = np.minimum(their_known, known[:, None])
+    places, cells = kinds * len(keys) + at, len(_SIZES) * len(keys)
+    counts = np.bincount(places, minlength=cells).reshape(len(_SIZES), -1)
+    known = (both != NOTHING).astype(np.float32) @ _COUNTED
+    their_known = known[1:].T
+    fewest = np.minimum(their_known, known[0][:, None])
     # All rarities of a row matter only if it has names or cognates in common.
     some = (counts[_OF_NAMES] + counts[_OF_COGNATES]).nonzero()[0]
+    several = both.take(np.concatenate((_OWN, some + 1)), axis=0)
+    rarities = background.rarity(np.concatenate((keys[at, columns], several.ravel()))).astype(np.float64)
+    # Integers far below 2⁵³, whose sums are exact in floats, in any order.
+    weights = rarities[: len(at)]
+    rarest = background.rarest
+    shared = np.bincount(places, weights, cells).reshape(len(_SIZES), -1)
+    rarity = shared / rarest
     if len(some):
-        shared_squares = np.bincount(places, weights * weights, len(_SIZES) * len(keys)).reshape(len(_SIZES), -1)
-        several = np.concatenate((own[None], keys.take(some, axis=0)))
-        rarities = background.rarity(several) * (several != NOTHING).astype(np.float64)
+        shared_squares = np.bincount(places, weights * weights, cells).reshape(len(_SIZES), -1)
+        rarities = rarities[len(at) :].reshape(several.shape) * (several != NOTHING)
         whole = (rarities @ _PARTS).T
         squares = (np.multiply(rarities, rarities, out=rarities) @ _PARTS).T
         cosines = shared_squares.take(some, axis=1) / np.sqrt(np.maximum(squares[:, 1:] * squares[:, :1], 1.0))
@@ -293,7 +294,7 @@ def _put_common(inputs: NDArray[np.float64], asked: Features, rows: Rows, backgr
     inputs[_AT["name rarity"]] = rarity[_OF_NAMES]
     inputs[_AT["name count"]] = counts[_OF_NAMES]
     inputs[_AT["fewest names"]] = fewest[_OF_NAMES]
-    inputs[_AT["most names"]] = np.maximum(their_known[_OF_NAMES], known[_OF_NAMES])
+    inputs[_AT["most names"]] = np.maximum(their_known[_OF_NAMES], known[0, _OF_NAMES])
     inputs[_AT["strangers"]] = (counts[_OF_NAMES] == 0) & (fewest[_OF_NAMES] >= _NAMES_SEEN)
     inputs[_AT["cognate rarity"]] = rarity[_OF_COGNATES]
     inputs[_AT["cognate count"]] = counts[_OF_COGNATES]
@@ -309,6 +310,7 @@ _KIND_OF = np.repeat(np.arange(len(_SIZES)), _SIZES)
 _PARTS = np.repeat(np.eye(len(_SIZES)), _SIZES, axis=0)
 """Selects names, figures, cells and cognates among these hashes: rows times this matrix are the sums of each."""
 
+_OWN = np.zeros(1, np.intp)
 _COUNTED = _PARTS.astype(np.float32)
 
 

@@ -39,6 +39,14 @@ class Counted(NamedTuple):
     vectors: int
 
 
+def added_up(several: list[Counted]) -> Counted:
+    """The counts of several parts together (at least one)."""
+    if len(several) == 1:
+        return several[0]
+    terms, articles, totals, vectors = zip(*several, strict=True)
+    return Counted(np.concatenate(terms), sum(articles), np.add.reduce(totals, axis=0), sum(vectors))
+
+
 class Frequencies:
     """Counts, for terms cut to buckets, the articles from one place in the order to another.
 
@@ -152,7 +160,7 @@ class Frequencies:
                 # Indices and steps of other types would be converted one by one.
                 np.add.at(self._table, buckets, np.int32(step))
             self.articles += counted.articles * step
-            self.total += counted.total * step
+            self.total += counted.total if step == 1 else -counted.total
             self.vectors += counted.vectors * step
 
 

@@ -20,7 +20,7 @@ from pipeline.stories.across import total_of
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, place_of
 from pipeline.stories.events import JOIN_AT, of_story
 from pipeline.stories.features import PAD, Features, across_keys, is_full
-from pipeline.stories.frequencies import Counted, Frequencies
+from pipeline.stories.frequencies import Counted, Frequencies, added_up
 from pipeline.stories.keys import LookedUp, TextKeys, rare_keys, rarest_slots, texts_of
 from pipeline.stories.links import MOST_RELATED, ONLY_WORDS, RELATED_AT, RELATED_WORDS, Link, link
 from pipeline.stories.multimap import Multimap
@@ -54,6 +54,7 @@ MAX_MEMBERS = 24
 """How many of a story's newest articles count; a story of hundreds is represented by its latest."""
 _MOST_NEAR = 64
 _FEWEST_TERMS = 6
+_FEW_COUNTED = 16
 _NONE: Slots = np.empty(0, np.int64)
 
 
@@ -153,8 +154,9 @@ class StoryIndex:
         if text_hash:
             number = number_of(text_hash)
             same, _ = self._by_text.find([number >> 32])
-            same = same[columns.texts[same] == number]
-            alike = same[self._visible(same, own, as_of)]
+            if len(same):
+                same = same[columns.texts[same] == number]
+                alike = same[self._visible(same, own, as_of)]
             if len(alike) and not self._has_marks(first := columns.earliest(alike), known):
                 # The same text below headlines on two events is a frame without the actual text.
                 rows = columns.features.take(alike)
@@ -164,7 +166,7 @@ class StoryIndex:
         if known["shingles"]:
             keys, ahead = text.of_copies(), text.ahead
             hits = self._by_band.find(keys, None, ahead and ahead.of_copies, ahead.number if ahead else 0)
-            slots = self._found(*hits, keys, MAX_COPY_CANDIDATES, own, as_of)
+            slots = self._found(*hits, keys, MAX_COPY_CANDIDATES, own, as_of) if len(hits[0]) else _NONE
             if len(alike):
                 # Only an earlier one can be the answer.
                 first = columns.earliest(alike)
@@ -398,8 +400,10 @@ class StoryIndex:
         return np.asarray(rows, np.int64)
 
     def _counted_terms(self, slots: Slots) -> Counted:
-        if len(slots) == 1 and (counted := self._counted_ahead.get(int(slots[0]))) is not None:
-            return counted
+        if len(slots) <= _FEW_COUNTED:
+            found = [one for slot in slots.tolist() if (one := self._counted_ahead.get(slot)) is not None]
+            if len(found) == len(slots):
+                return added_up(found)
         # A live blog's hundred versions are one article.
         known = self._columns.features.take(slots[self._columns.versions.take(slots) == 1])
         encoded = known["encoded"].nonzero()[0]

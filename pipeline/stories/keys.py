@@ -97,7 +97,7 @@ def texts_of(fingerprints: list[bytes]) -> list[TextKeys]:
     vectors = unpacked(rows["vector"]).astype(np.int64) * encoded[:, None]
     texts = []
     for at, (same, heavy, across) in enumerate(listed):
-        text = TextKeys(fingerprints[at], rows[at])
+        text = TextKeys(fingerprints[at], rows[at : at + 1].reshape(()))
         text.put(same, heavy, across, Counted(flat[ends[at] : ends[at + 1]], 1, vectors[at], int(encoded[at])))
         texts.append(text)
     return texts
