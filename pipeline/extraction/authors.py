@@ -9,14 +9,15 @@ from typing import Any
 from lxml.html import HtmlElement
 
 from pipeline.extraction.byline_lines import lines_as_bylines
-from pipeline.extraction.bylines import clean_authors, marked_bylines
+from pipeline.extraction.bylines import MAX_BYLINE_CHARS, clean_authors, marked_bylines
 from pipeline.extraction.candidates import AuthorClaim
 from pipeline.extraction.frame import Frame
 from pipeline.extraction.jsonld import LinkedData, Node, names, strings
 from pipeline.extraction.marks import Marks
 from pipeline.extraction.named_in_data import names_in_data
-from pipeline.extraction.names import is_desk
+from pipeline.extraction.names import is_capitalised, is_desk
 from pipeline.extraction.near import Near
+from pipeline.extraction.places import beside_the_article
 from pipeline.extraction.rows import names_in_rows
 from pipeline.extraction.signatures import signatures
 from pipeline.extraction.values import words_of
@@ -99,11 +100,27 @@ def or_signed(
             frame.is_section(name)
             or f" {flat} " in said
             or any(
-                f" {flat} " in f" {folded(words_of(block))} " for block in tree.iter("p", "h1", "h2") if _is_text(block)
+                f" {flat} " in f" {words} " and not words.startswith(flat)  # "Ann Keel is a reporter."
+                for block in tree.iter("p", "h1", "h2")
+                if _is_text(block) and (words := folded(words_of(block)))
             )
         )
 
-    return (*told, AuthorClaim(names_in_rows(near.below, is_outlet, is_mentioned), "row"))
+    named = names_in_rows(near.below, is_outlet, is_mentioned) or names_in_rows(
+        near.notes_behind, is_outlet, is_mentioned
+    )
+    return (*told, AuthorClaim(named or _of_a_note(marks), "row"))
+
+
+def _of_a_note(marks: Marks) -> tuple[str, ...]:
+    """The name that is the first line of a note about the author."""
+    for note in marks.notes:
+        heading = next(note.iter("h2", "h3", "h4", "h5", "strong", "b", "a"), None)
+        if heading is not None and not beside_the_article(note):
+            listed = clean_authors([words_of(heading, MAX_BYLINE_CHARS)], shown=True)
+            if listed and all(" " in name and is_capitalised(name) for name in listed):
+                return listed
+    return ()
 
 
 def _is_text(block: HtmlElement) -> bool:

@@ -68,8 +68,9 @@ _READING_TIME = re.compile(
 )
 _MAX_NOTICE_CHARS = 120
 _NETWORK = re.compile(
-    r"(?<!\w)(?:facebook|google (?:news|discover)|telegram|телеграм|whatsapp|viber|instagram|youtube|tiktok|threads|bluesky"
-    r"|twitter|تلغرام|تلگرام|واتساب|واتس‌اپ|اینستاگرام)(?!\w)",
+    r"(?<!\w)(?:facebook|fejsbuk|фейсбук|фејсбук|инстаграм|вконтакте|ютуб|google (?:news|discover)|telegram|телеграм|whatsapp"
+    r"|viber|instagram|youtube|tiktok|threads|bluesky"
+    r"|twitter|تلغرام|تلگرام|واتساب|واتس‌اپ|اینستاگرام)\w{0,3}(?!\w)",
     re.IGNORECASE,
 )
 _MAX_DATE_CHARS = 60
@@ -177,6 +178,7 @@ def _finished(text: str, title: str, facts: PageFacts) -> list[str]:
         kept.pop()
     while kept and (
         folded(kept[-1]) in authors
+        or ("@" in kept[-1] and len(kept) > 1 and folded(kept[-1]).startswith(tuple(authors)))  # how to reach her
         or (kept[-1][-1] != "." and _is_date(kept[-1]))
         or (len(kept[-1]) <= _MAX_NOTE_CHARS and authors & {folded(one) for one in lines_as_bylines([kept[-1]])})
     ):

@@ -51,7 +51,7 @@ def alternatives(listed: str) -> str:
 
 
 _IN_BRACKETS = re.compile(r"(?<!\s)\s*+[(\[（][^()\[\]（）]{0,60}[)\]）]")
-_COLON = r"\s*[:：●•|/／・＝=]\s*"
+_COLON = r"\s*[:：●•|/／・＝=՝៖፡፦]\s*"
 LABEL = re.compile(rf"^(?:{alternatives(_DATA['labels'] + '|' + _DATA['before'])}){_COLON}", re.IGNORECASE)
 BEFORE = re.compile(rf"^(?:{alternatives(_DATA['before'])})\s+(?=\S)", re.IGNORECASE)
 _JOINTS = frozenset(_DATA["joints"])
@@ -140,6 +140,11 @@ def _together(one: HtmlElement, other: HtmlElement) -> bool:
             break
         outer = parent
     return outer in above(other)
+
+
+def names_a_picture(line: str) -> bool:
+    """Whether a line says who made a picture: "Photo: Ann Keel", or that behind a sentence."""
+    return _PICTURED.search(line.replace(".", ";")) is not None
 
 
 def is_role(part: str) -> bool:

@@ -9,6 +9,7 @@ import re
 
 from lxml.html import HtmlElement
 
+from pipeline.extraction.bylines import names_a_picture
 from pipeline.extraction.marks import Marks
 from pipeline.extraction.places import is_teaser, remove
 from pipeline.extraction.values import line_of, words_of
@@ -16,6 +17,7 @@ from pipeline.text.characters import folded
 
 _MAX_LEAD_CHARS = 700
 _MAX_NAMED_CHARS = 3_000
+_MAX_IN_A_PICTURE_BOX, _MAX_CAPTION_CHARS = 5, 240
 _PERIOD_END = re.compile(r"[.。।۔:;,]['\"”’»)\]]*$")
 _MAX_AROUND, _MAX_NOTES_CHARS = 12, 120
 _MAX_BREADCRUMB_CHARS = 300
@@ -31,6 +33,7 @@ def drop_furniture(tree: HtmlElement, marks: Marks) -> None:
     """Remove dialogs, breadcrumbs and captions, which are not part of the article's text."""
     for element in list(tree.iter("figcaption", "nav")):
         remove(element)
+    _drop_captions(tree)
     _drop_teasers(tree)
     for element in (*tree.iter("dialog"), *marks.dialogs):
         # An article may be shown in one.
@@ -43,6 +46,17 @@ def drop_furniture(tree: HtmlElement, marks: Marks) -> None:
     for element in marks.breadcrumbs:
         if element.tag in _LISTED and line_of(element, _MAX_BREADCRUMB_CHARS):
             remove(element)  # a longer one is a page "with breadcrumbs"
+
+
+def _drop_captions(tree: HtmlElement) -> None:
+    """Remove a picture's box of which all words are a caption with its credit: "…1911. Photo: Ann Keel"."""
+    for picture in list(tree.iter("img", "picture")):
+        box = picture.getparent()
+        if box is None or box.tag not in ("div", "p", "span", "a") or len(box) > _MAX_IN_A_PICTURE_BOX:
+            continue
+        words = line_of(box, _MAX_CAPTION_CHARS)
+        if words and names_a_picture(words):
+            remove(box)
 
 
 def _drop_teasers(tree: HtmlElement) -> None:

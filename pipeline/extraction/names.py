@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from core.normal import normalized
 from core.package_data import package_toml
 from pipeline.extraction.values import phrases_of
 from pipeline.text.agencies import AGENCIES
@@ -144,7 +145,10 @@ def in_small_letters(name: str) -> str:
         return name
     if not any(len(word) >= _MIN_SHOUTED for word in letters):
         return name
-    if any(len(word) > 2 and word.isalpha() and not _VOWELS & set(word) and word not in _NUMERALS for word in letters):
+    if any(
+        len(word) > 2 and word.isalpha() and not _VOWELS & set(normalized("NFD", word)) and word not in _NUMERALS
+        for word in letters
+    ):
         return name  # "MDR SACHSEN-ANHALT"
     turkish = _TURKISH.search(name) is not None
     return " ".join(

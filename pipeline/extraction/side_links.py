@@ -27,6 +27,8 @@ _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
 _BOXES = frozenset({"div", "section", "aside"})
 _MAY_BE_LABELS = _HEADINGS | {"b", "strong", "span", "div", "p"}
 _MAX_HEADLINES, _MAX_HEADLINE_CHARS, _MAX_BOXES_ALIKE = 6, 160, 2
+_MAX_IN_A_SENTENCE, _MIN_SENTENCE = 12, 30
+_SENTENCE_END = re.compile(r"[.!?…。।۔؟։።។!?]['\"”’»)\]]*$")
 _LONG_LINK_CHARS = 70
 _HEADLINE_WORDS, _HEADLINE_DENSE = 3, 6
 _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
@@ -57,7 +59,13 @@ def drop_side_links(tree: HtmlElement) -> None:
                 words = line_of(around, _MAX_LABEL_CHARS)
                 if words and words == line_of(around[0]) and not _PERIOD_END.search(words):
                     remove(around)
-    boxes = {box: label for box in tree.iter("div", "section", "aside") if (label := _label_above_headlines(box))}
+    last = _last_sentence(tree)
+    behind = False
+    boxes: dict[HtmlElement, str] = {}
+    for box in tree.iter():
+        behind = behind or box is last
+        if box.tag in _BOXES and (label := _label_above_headlines(box, behind=behind)):
+            boxes[box] = label
     times = Counter(boxes.values())
     for box, label in boxes.items():
         if times[label] <= _MAX_BOXES_ALIKE:  # a template writes "Article content" above each part of the text
@@ -65,20 +73,56 @@ def drop_side_links(tree: HtmlElement) -> None:
     _drop_lines(tree)
 
 
-def _label_above_headlines(box: HtmlElement) -> str:
-    """The known label that stands in a box in an element of its own, if there is nothing behind it but headlines, linked or
-    not: lines that don't end as sentences do.
+def _last_sentence(tree: HtmlElement) -> HtmlElement | None:
+    """The last paragraph that is as long as one and ends as sentences do."""
+    return next(
+        (
+            block
+            for block in reversed(list(tree.iter("p")))
+            if len(block) <= _MAX_IN_A_SENTENCE
+            and _SENTENCE_END.search(words := line_of(block))
+            and len(words) >= _MIN_SENTENCE
+        ),
+        None,
+    )
+
+
+def _label_above_headlines(box: HtmlElement, *, behind: bool) -> str:
+    """The label that stands in a box in an element of its own, if there is nothing behind it but headlines, linked or not:
+    lines that don't end as sentences do.
+
+    Any short words are a label above links alone; ``behind`` the text's last sentence also above several headlines.
     """
     if not 1 < len(box) <= _MAX_HEADLINES + 1 or (box.text or "").strip() or box[0].tag not in _MAY_BE_LABELS:
         return ""
-    if (
-        any((one.tail or "").strip() for one in box)
-        or not (label := line_of(box[0], _MAX_LABEL_CHARS))
-        or not announces_others(label)
-    ):
+    if any((one.tail or "").strip() for one in box) or not (label := line_of(box[0], _MAX_LABEL_CHARS)):
         return ""
     lines = [line_of(part, _MAX_HEADLINE_CHARS) for part in box[1:]]
-    return label if all(line and not _PERIOD_END.search(line) for line in lines) else ""
+    if not all(line and not _PERIOD_END.search(line) for line in lines):
+        return ""
+    if announces_others(label):
+        return label
+    if _PERIOD_END.search(label) or _FIGURE.search(label) or next(box[0].iter("a"), None) is not None:
+        return ""
+    if all(_is_all_link(part) for part in box[1:]):
+        return label
+    return label if behind and len(lines) > 1 and all(map(_reads_as_headline, lines)) else ""
+
+
+def _is_all_link(part: HtmlElement) -> bool:
+    links = [part] if part.tag == "a" else list(part.iter("a"))
+    if any((link.get("href") or "#").startswith(("#", "mailto:", "tel:")) for link in links):
+        return False
+    return bool(links) and sum(len(line_of(link)) for link in links) >= len(line_of(part))
+
+
+def _reads_as_headline(line: str) -> bool:
+    """Whether a line has some words, begins as a sentence does, and has no figure or address, as results and contacts have."""
+    return (
+        line.count(" ") + 1 >= _HEADLINE_WORDS
+        and not line[0].islower()
+        and not any(sign.isdigit() or sign in ":@/" for sign in line)
+    )
 
 
 def _announced(heading: HtmlElement) -> bool:

@@ -34,6 +34,7 @@ _KOREAN_DATELINE = re.compile(
 )
 # "Б.Энхтуяа", "J. M. Keel"
 _INITIALLED = re.compile(r"(?:[^\W\d_]\.\s?){1,3}[^\W\d_][\w’'-]{2,24}(?:-[^\W\d_]\w{1,24})?")
+_DASHED = re.compile(r"(?:--|[–—])\s?(?=[^\W\d_])")
 _SIGNED_STYLE = re.compile(r"text-align\s{0,3}:\s{0,3}(?:right|end)")
 _STYLES = ("strong", "b", "em", "i")
 _MAX_SIGNATURE_CHARS, _SIGNATURE_WORDS = 60, range(2, 6)
@@ -84,7 +85,24 @@ def signatures(tree: HtmlElement, marks: Marks) -> tuple[str, ...]:
             return (found[1],)
         if signed := _signed_by_form(paragraph, line):
             return signed
-    return _labelled(marks)
+    return _labelled(marks) or _behind_breaks(tree)
+
+
+def _behind_breaks(tree: HtmlElement) -> tuple[str, ...]:
+    """A name in letters of its own that is the last line of a text whose lines are parted by <br>."""
+    for element in reversed([one for one in tree.iter(*_STYLES) if len(one) == 0]):
+        line, before = words_of(element, _MAX_SIGNATURE_CHARS), element.getprevious()
+        if before is None or before.tag != "br" or (before.tail or "").strip() or (element.tail or "").strip():
+            continue
+        if (
+            element.getnext() is None
+            and len(line.split()) in _SIGNATURE_WORDS
+            and is_capitalised(line)
+            and line[-1] not in ".!?…:;"
+        ):
+            listed = clean_authors([line], shown=True)
+            return listed if listed == (line,) and not beside_the_article(element) else ()
+    return ()
 
 
 def _labelled(marks: Marks) -> tuple[str, ...]:
@@ -108,6 +126,9 @@ def _labelled(marks: Marks) -> tuple[str, ...]:
 
 def _signed_by_form(paragraph: HtmlElement, line: str) -> tuple[str, ...]:
     """A name alone in a last paragraph, with initials, set to the other side or in letters of its own."""
+    if dashed := _DASHED.match(line):
+        found = clean_authors([line[dashed.end() :]], shown=True)
+        return found if found and is_capitalised(line[dashed.end() :]) and not beside_the_article(paragraph) else ()
     if _INITIALLED.fullmatch(line):
         return () if beside_the_article(paragraph) else (line,)
     if not line or len(line) > _MAX_SIGNATURE_CHARS or len(line.split()) not in _SIGNATURE_WORDS:
@@ -128,10 +149,21 @@ def _signed_by_form(paragraph: HtmlElement, line: str) -> tuple[str, ...]:
         or "signature" in named
         or _SIGNED_STYLE.search((paragraph.get("style") or "").lower()) is not None
     )
-    own = len(paragraph) == 1 and paragraph[0].tag in _STYLES and words_of(paragraph[0]) == line
+    own = (len(paragraph) == 1 and paragraph[0].tag in _STYLES and words_of(paragraph[0]) == line) or _is_dressed_alone(
+        paragraph
+    )
     if not apart and not own:
         return ()
     if not is_capitalised(line):
         return ()
     found = clean_authors([line], shown=True)
-    return found if found and found[0] == line and not beside_the_article(paragraph) else ()
+    return found if found and folded(found[0]) == folded(line) and not beside_the_article(paragraph) else ()
+
+
+def _is_dressed_alone(paragraph: HtmlElement) -> bool:
+    """Whether it is the last paragraph around it, and the only one with its class, which no other has."""
+    parent, name = paragraph.getparent(), paragraph.get("class")
+    if parent is None or not name:
+        return False
+    beside = [one for one in parent if one.tag == "p"]
+    return len(beside) > 2 and beside[-1] is paragraph and not any(one.get("class") for one in beside[:-1])

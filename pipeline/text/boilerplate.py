@@ -38,8 +38,9 @@ _SOURCE = re.compile(
     r"|מקור|来源|來源|出典|출처)\s?[:：].{2,40}",
     re.IGNORECASE,
 )
+_SHORT_ADDRESS = re.compile(r"[^.:：]{2,30}[:：]\s?https?://\S{4,80}")
 _OWNED = re.compile(r".{0,40}[©ⓒⒸ].{0,60}")
-_COPYRIGHT = re.compile(r"(?:copyright\s*)?(?:©|\(c\)).{0,100}", re.IGNORECASE)
+_COPYRIGHT = re.compile(r"(?:copyright\s*)?(?:[©ⓒⒸ]|\(c\)).{0,100}", re.IGNORECASE)
 _UPPER_MORE = re.compile(r"(?:MORE|READ MORE|WATCH|RELATED|NEXT|ALSO READ|READ ALSO|SEE ALSO|LIVE)\s*[:|]\s+\S")
 
 
@@ -70,6 +71,7 @@ def is_boilerplate(line: str) -> bool:
     if (
         _is_lead_in(line, flat)
         or _COPYRIGHT.fullmatch(line)
+        or _SHORT_ADDRESS.fullmatch(line)
         or (_OWNED.fullmatch(line) and not _SENTENCE_BREAK.search(line))
         or ((_CREDIT.fullmatch(line) or _SOURCE.fullmatch(line)) and not _PERIOD_END.search(line))
     ):
