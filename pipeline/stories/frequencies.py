@@ -26,8 +26,6 @@ MOST_COUNTED = 100_000
 _SHIFT = 20
 _HALF, _LEAST = 1 << _SHIFT - 1, FINE // 10
 _AT_ONCE = 4_096
-_FEW = 256
-"""For more articles, it is faster to count each term first than to change the table for each."""
 
 
 class Counted(NamedTuple):
@@ -154,11 +152,8 @@ class Frequencies:
             slots = np.asarray(self._slots[first : min(first + _AT_ONCE, end)], np.int64)
             counted = self._counted(slots)
             buckets = (counted.terms & np.uint32(BUCKETS - 1)).astype(np.intp)
-            if end - start > _FEW:
-                self._table += np.bincount(buckets, minlength=BUCKETS).astype(np.int32) * np.int32(step)
-            else:
-                # Indices and steps of other types would be converted one by one.
-                np.add.at(self._table, buckets, np.int32(step))
+            # Indices and steps of other types would be converted one by one.
+            np.add.at(self._table, buckets, np.int32(step))
             self.articles += counted.articles * step
             self.total += counted.total if step == 1 else -counted.total
             self.vectors += counted.vectors * step
