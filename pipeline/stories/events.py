@@ -1,8 +1,9 @@
 """How likely it is that two texts report the same event, in one language or in two: a weighted sum of evidence. Pure.
 
 Evidence for it: similar vectors of title and lead, after subtracting the mean of the window; common names, of which
-rare ones count more; common figures; common words, if the language is the same. A time difference is evidence against
-it. The weights are from a logistic regression over pairs of articles, so a score is the logarithm of the odds
+rare ones count more, and most if both titles have them; common figures; common words, if the language is the same. A
+time difference is evidence against it, and so is the same outlet, which seldom reports an event twice.
+The weights are from a logistic regression over pairs of articles, so a score is the logarithm of the odds
 (docs/decisions.md). The sums are of integers, so no score depends on the order of a sum.
 """
 
@@ -236,7 +237,8 @@ def _most(of: str) -> float:
 
 
 def _of_words(told: float) -> float:
-    by = [_WEIGHTS[name].get("one language", 0.0) for name in ("words", "few words", "many words")]
+    several = [_WEIGHTS[name] for name in ("words", "few words", "many words")]
+    by = [one.get("one language", 0.0) + max(one.get("thin", 0.0), 0.0) for one in several]
     return by[0] * told + by[1] * max(_FEW_WORDS - told, 0.0) + by[2] * max(told - _MANY_WORDS, 0.0)
 
 
