@@ -22,7 +22,7 @@ from lxml.html import HtmlElement
 from pipeline.extraction.letters import put_back
 from pipeline.extraction.partial import is_short, surely_offers
 from pipeline.extraction.values import line_of
-from pipeline.extraction.wall_meaning import meaning_of
+from pipeline.extraction.wall_meaning import kind_of, meaning_of
 from pipeline.extraction.wall_words import words_of_walls
 from pipeline.text.characters import folded, normal_line
 from pipeline.text.page_words import LEAST, MAX_CALL_CHARS, PageOdds, ends_as_call, is_call, page_odds
@@ -120,8 +120,7 @@ def _asks_for_consent(line: str) -> bool:
     words = words_of_walls(line)
     if words is not None and words.kind == "consent" and words.odds >= _CONSENT_BY_WORDS:
         return True
-    meaning = meaning_of(line)
-    return meaning.kind == "consent" and meaning.odds >= _CONSENT
+    return kind_of(line) == "consent" and meaning_of(line, least=_CONSENT).odds >= _CONSENT
 
 
 def _which_may_be_calls(lines: Sequence[str]) -> dict[str, tuple[PageOdds, PageOdds]]:

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from pipeline.extraction.facts import PageFacts
-from pipeline.extraction.wall_meaning import meaning_of
+from pipeline.extraction.wall_meaning import kind_of, meaning_of
 from pipeline.extraction.wall_words import words_of_walls
 from pipeline.extraction.walls import Signs, says
 from pipeline.text.characters import count_letters
@@ -96,7 +96,7 @@ def _offer_odds(line: str) -> int:
         return 0
     if len(line) <= _LEFT_CHARS and _says_how_much_is_left(line):
         return _SURELY
-    meaning = meaning_of(line)
+    meaning = meaning_of(line, least=_PERHAPS)
     return meaning.odds if meaning.kind in _OFFERS else 0
 
 
@@ -131,7 +131,7 @@ def offers_alone(text: str) -> str | None:
     lines = text.split("\n")
     if len(lines) > _MOST_OFFER_LINES or _offers_at_end(lines, least=0):
         return None
-    return meaning_of(text).kind
+    return kind_of(text)
 
 
 def _odds_by_words(line: str) -> int:
@@ -150,6 +150,6 @@ def _may_offer(line: str) -> bool:
         and not _QUOTED.search(line)
         and words is not None
         and words.kind in _OFFERS
-        and meaning_of(line).kind in _OFFERS
+        and kind_of(line) in _OFFERS
         and words.odds >= _NOT_AN_OFFER
     )

@@ -53,15 +53,25 @@ def _weights() -> Weights:
     )
 
 
-def meaning_of(text: str) -> Meaning:
-    """How much ``text`` reads like a wall; of a long text, each of up to five stretches must, so the lowest counts."""
+def meaning_of(text: str, *, least: int | None = None) -> Meaning:
+    """How much ``text`` reads like a wall; of a long text, each of up to five stretches must, so the lowest counts.
+
+    ``least``: the odds that the caller asks for. If they are less, they may be higher than without it, but not reach it.
+    """
     whole = _read(text[:_STRETCH])
     stretches = min(-(-len(text) // _STRETCH), _MOST_STRETCHES)
     for at in range(1, stretches):
+        if least is not None and whole.odds < least:
+            break  # each stretch takes some milliseconds
         start = (len(text) - _STRETCH) * at // (stretches - 1)
         if (odds := _read(text[start : start + _STRETCH]).odds) < whole.odds:
             whole = Meaning(odds, whole.kind)
     return whole
+
+
+def kind_of(text: str) -> str:
+    """The kind of ``meaning_of``: that of the first stretch."""
+    return _read(text[:_STRETCH]).kind
 
 
 def _read(text: str) -> Meaning:

@@ -240,7 +240,7 @@ def _read(signs: Signs, headline: str, text: str) -> _Reading:
         with_it = words_of_walls(f"{headline} {shown}")
         if with_it is not None and with_it.odds >= MAY_READ_SO_BY_WORDS:
             return _Reading(EVIDENCE["its text reads as walls do"], by_words.kind)
-    meaning = meaning_of(shown)
+    meaning = meaning_of(shown, least=MAY_READ_SO)
     if headline and meaning.odds >= MAY_READ_SO:
         below = meaning_of(f"{headline}. {shown}")
         meaning = Meaning((meaning.odds + below.odds) // 2, below.kind)
