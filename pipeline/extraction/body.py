@@ -178,7 +178,12 @@ def _finished(text: str, title: str, facts: PageFacts) -> list[str]:
         kept.pop()
     while kept and (
         folded(kept[-1]) in authors
-        or ("@" in kept[-1] and len(kept) > 1 and folded(kept[-1]).startswith(tuple(authors)))  # how to reach her
+        or (
+            "@" in kept[-1]
+            and len(kept[-1]) <= _MAX_NOTICE_CHARS
+            and len(kept) > 1
+            and folded(kept[-1]).startswith(tuple(authors))
+        )  # how to reach her
         or (kept[-1][-1] != "." and _is_date(kept[-1]))
         or (len(kept[-1]) <= _MAX_NOTE_CHARS and authors & {folded(one) for one in lines_as_bylines([kept[-1]])})
     ):
