@@ -1,4 +1,4 @@
-"""Windows of two or three articles that were written without a look at the code: one event or another, copies or not.
+"""Windows of a few articles that were written without a look at the code: one event or another, copies or not.
 
 Half of them (odd numbers) were looked at when the weights were fitted; the others were only measured.
 """
