@@ -107,7 +107,8 @@ class Topic(
     """A subject. An article belongs to it if its score (see ``score``) is at or above ``threshold``.
 
     ``name`` is the key in records and subscriptions; ``title`` is for people. ``needs``: like ``all`` of a rule, but
-    for the whole article: without a term of each, rules add nothing.
+    for the whole article: without a term of each, rules add nothing. ``inflected``: languages with terms in the topic in
+    which names of countries are also found with other endings, as they are in languages without terms.
     """
 
     name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
@@ -117,6 +118,7 @@ class Topic(
     queries: tuple[WeightedQuery, ...] = ()
     lists: dict[str, TermList] = {}
     needs: tuple[str, ...] = ()
+    inflected: tuple[Annotated[str, msgspec.Meta(pattern="^[a-z]{2}$")], ...] = ()
     rules: tuple[Rule, ...] = ()
     must_match: tuple[Example, ...] = ()
     must_not_match: tuple[Example, ...] = ()

@@ -273,7 +273,8 @@ class Tagger:
         """The terms of a list in a language, and the phrases in which they don't count."""
         one = topic.lists[name]
         written = any(language in each.terms for each in topic.lists.values())
-        return terms_of(one.terms, one.countries, language, not written), terms_of(one.apart, (), language)
+        stemmed = not written or language in topic.inflected
+        return terms_of(one.terms, one.countries, language, stemmed), terms_of(one.apart, (), language)
 
     def _guess(self, document: Document) -> str:
         """The language with the most terms in the article, for an article whose language is unknown.

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from core.query import Document
 from core.topics import Tagger, Topic, WeightedQuery, tag
-from core.topics.definitions import FieldName
+from core.topics.definitions import FieldName, Rule, TermList
 
 FILLER = "The council met on Monday and spoke about roads and bridges for a long time."
 
@@ -114,3 +114,16 @@ def test_every_hit_of_a_lone_word_is_found_in_some_passage(text: str, title: str
     assert bool(found) == bool(whole)
     for match in found[0].matches if found else ():
         assert fields[match.field][match.start : match.end] == match.text
+
+
+@pytest.mark.parametrize(("inflected", "found"), [((), False), (("cs",), True)])
+def test_inflected_languages_have_countries_with_other_endings(inflected: tuple[str, ...], found: bool) -> None:
+    topic = Topic(
+        name="one",
+        title="One",
+        threshold=1.0,
+        inflected=inflected,
+        lists={"where": TermList(countries=("UA",)), "what": TermList(terms={"cs": "příměř*"})},
+        rules=(Rule(name="both", all=("where", "what"), title=2.0),),
+    )
+    assert bool(tag("Příměří s Ukrajinou", "", "cs", [topic])) is found
