@@ -9,8 +9,8 @@ whose two states stand in two sentences), labelled by ``docs/topics.md`` before 
 122 of 138 were right at first. ``topics/headlines.jsonl`` are headlines and leads in 26 languages, about half of them near
 misses (namesakes of Syrian places and groups, other wars' talks, rankings of states): 147 of 156, then of others 13 of 35
 (names that are common words) and, after terms were mended, of fresh ones 55 of 63.
-``topics/words.jsonl`` are 192 short articles and flashes in 46 languages, written and labelled by another hand: 142 of 192 were right
-at first. Terms were added after looking at half of them.
+``topics/words.jsonl`` are 192 short articles and flashes in 46 languages, written and labelled by another hand: 142 of
+192 were right at first. Terms were added after looking at half of them.
 """
 
 from __future__ import annotations
