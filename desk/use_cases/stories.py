@@ -130,12 +130,13 @@ def read_raw(settings: Settings, stream_uuid: str, partition: int, offset: int) 
             if stream.uuid != stream_uuid:
                 return RawRecord(None, "", gettext("the stream was recreated: this record no longer exists"))
             found = next((one for one in stream.read({partition: offset}) if one.offset == offset), None)
+            value = None if found is None else found.value
     except StreamError as error:
         return RawRecord(None, "", error.message)
-    if found is None:
+    if value is None:
         return RawRecord(None, "", gettext("the stream no longer has this record"))
-    text = found.value.decode("utf-8", "replace")
+    text = value.decode("utf-8", "replace")
     try:
-        return RawRecord(decode(found.value, RawArticle), text)
+        return RawRecord(decode(value, RawArticle), text)
     except msgspec.DecodeError as error:
         return RawRecord(None, text, gettext("not a raw article: %(problem)s", problem=error))

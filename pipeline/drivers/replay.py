@@ -174,6 +174,7 @@ class ReplayRun:
         if fresh:
             graph.run(fresh)
             self._done += len(fresh)
+            self._finished += sum(envelope.finished for envelope in fresh)
         return bool(fresh)
 
     def _taken(self, history: History, limits: SliceLimits) -> list[Envelope]:
@@ -183,7 +184,6 @@ class ReplayRun:
             for envelope in envelopes:
                 if not envelope.finished:
                     self._extraction.submit_ahead(envelope)
-        self._finished += sum(envelope.finished for envelope in envelopes)
         return envelopes
 
     def _forget(self) -> None:

@@ -182,7 +182,7 @@ class SortedHistory:
         """The records without their bytes, and those compressed."""
         merged = heapq.merge(self._natural(), self._placed(), key=lambda found: found[0])
         for number, (_, key, row) in enumerate(merged):
-            stream, partition, offset, item, stage, reason, value = row[5:]
+            digest, placed, stream, partition, offset, item, stage, reason, value = row[3:]
             bare = Envelope(
                 number=number,
                 position=Position(run=self._run, stream=stream, partition=partition, offset=offset),
@@ -190,7 +190,8 @@ class SortedHistory:
                 value=b"",
                 item=item,
                 problem=Rejection(stage, reason) if stage else None,
-                digest="" if stage else row[3],
+                # A record at a stored place may bear the digest of the one that it follows.
+                digest="" if stage or placed else digest,
             )
             yield bare, value
 

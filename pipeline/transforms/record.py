@@ -82,11 +82,12 @@ class RecordWork:
             return Prepared(refused(envelope, ExtractionError(OUT_OF_MEMORY), stage), tainted=True)
 
     def find(self, envelope: Envelope) -> Envelope | None:
-        """The record with its kept draft; None if none is kept. ``envelope``: with the digest of the record, without it.
+        """The record with its kept draft; None if none is kept, or if its digest is not known without the record.
 
+        ``envelope``: with the digest of the record, without the record.
         The draft is finished here if no stored query has to be matched. For one thread of a process. Raises StoreError.
         """
-        slot = self._kept(envelope)
+        slot = self._kept(envelope) if envelope.digest else None
         found = slot.find() if slot is not None else None
         if found is None:
             return None

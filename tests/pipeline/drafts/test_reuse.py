@@ -96,6 +96,19 @@ def test_reuse_and_preparing_give_equal_drafts(keeping: Keeping, raw: RawArticle
     assert reused.reused == decided
 
 
+def test_without_the_record_a_draft_is_found_by_its_digest_alone(own: Keeping) -> None:
+    work, first = RecordWork(keeping=own, vectors=False), envelope(raw())
+    work.do(first)
+    empty = work.do(replace(first, value=b"")).draft
+    assert empty.article is None
+    bare = replace(first, value=b"", digest=raw_hash(first.value))
+    found = work.find(bare)
+    assert found is not None
+    assert found.kept is not None
+    # The digest of no bytes is that of an empty record, and not that of all whose digest is unknown.
+    assert work.find(replace(bare, digest="")) is None
+
+
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda some: b'{"url":"' + some))
 def test_bytes_that_are_not_a_raw_record_are_kept_nowhere(keeping: Keeping, value: bytes) -> None:
     work = RecordWork(keeping=keeping, vectors=False)
