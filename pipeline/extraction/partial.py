@@ -21,6 +21,7 @@ _MOST_OFFER_LINES = 4
 _SURELY, _PERHAPS = 400, 100
 """Odds (``wall_meaning``, hundredths) of a line at the end of a text. Of 820 such lines of real articles, none that quotes
 nothing reaches 4 as an offer."""
+_NO_OFFER = -100  # an article's sentence below an advertisement is far less of one
 _PERHAPS_BY_WORDS, _SURELY_BY_WORDS, _NOT_AN_OFFER = 55, 120, -40
 """The same for the words of lines; together they must be sure. Of the last lines of 271 real pages, three have 55, none two."""
 _QUOTED = re.compile(r"[\"“”„«»「」『』]")
@@ -150,6 +151,7 @@ def _may_offer(line: str) -> bool:
         and not _QUOTED.search(line)
         and words is not None
         and words.kind in _OFFERS
-        and kind_of(line) in _OFFERS
         and words.odds >= _NOT_AN_OFFER
+        and (meaning := meaning_of(line, least=_NO_OFFER)).kind in _OFFERS
+        and meaning.odds >= _NO_OFFER
     )
