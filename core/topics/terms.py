@@ -129,8 +129,10 @@ class TermTable:
         self._known: dict[str, tuple[_Filed, ...]] = {}
 
     def _file(self, filed: _Filed) -> None:
-        # The longest whole word is the rarest; a term that consists of prefixes is filed under the longest of them.
-        anchor = max(filed.term.elements, key=lambda one: (not one.prefix, len(one.key)))
+        # The longest whole word is the rarest, but for articles and particles (al-Sharaa*), which nearly every text has.
+        anchor = max(
+            filed.term.elements, key=lambda one: (len(one.key) >= _LEAST_OF_A_STEM, not one.prefix, len(one.key))
+        )
         if anchor.prefix:
             self._prefixes[len(anchor.key)][anchor.key].append(filed)
         else:
