@@ -85,11 +85,15 @@ _TEXTS = re.compile(
     r"|mac-(?:roman|cyrillic|greek|turkish|latin2|iceland|croatian|romanian)"
 )
 
-_MARKUP = re.compile(rb"<(script|style)\b.*?</\1\s*>|<[^<>]{0,2000}>|&#?\w{1,10};", re.DOTALL | re.IGNORECASE)
+_CODE = re.compile(rb"<(script|style)\b", re.IGNORECASE)
+_CODE_ENDS = {name: re.compile(rb"</%s\s*>" % name, re.IGNORECASE) for name in (b"script", b"style")}
+_MARKUP = re.compile(rb"<[^<>]{0,2000}>|&#?\w{1,10};")
 _LEAST = 6
 """Fewer words, or bytes, beyond ASCII prove nothing."""
 _LEAST_DENIED = 2
 """With fewer bytes beyond ASCII, a label is not doubted."""
+_RARER_BITS = 6
+"""Unlabelled text in another Latin charset is so much rarer: one accent in two words doesn't show it."""
 
 _LATIN = ["cp1252", "cp1250", "cp1254", "iso8859_2", "cp1257", "iso8859_13"]
 _OTHERS = [
@@ -262,7 +266,9 @@ def _cheapest(sample: bytes) -> Likely | None:
         return None
     letters = beyond + sum(chr(byte).isalpha() for byte in sample if byte < 128)
     if beyond * 3 < letters:
-        return cheapest(sample, _LATIN)
+        found, western = cheapest(sample, _LATIN), cost(sample, DEFAULT)
+        near = found is not None and western is not None and western - found.quarter_bits < _RARER_BITS * 4
+        return Likely(DEFAULT, western) if near and western is not None else found
     if beyond < _LEAST:
         return None
     for name in ("euc_jp", "cp932"):
@@ -304,7 +310,7 @@ def _is_damaged_utf8(data: bytes) -> bool:
 
 def _sample(data: bytes) -> bytes:
     """The parts of the text between the tags that have bytes beyond ASCII."""
-    text = _MARKUP.sub(b"\n", data[:_SEARCHED_BYTES])
+    text = _MARKUP.sub(b"\n", _without_code(data[:_SEARCHED_BYTES]))
     lines = [line for line in text.splitlines() if not line.isascii()]
     sample = b"\n".join(lines)
     if len(sample) <= SAMPLE_BYTES:
@@ -312,3 +318,20 @@ def _sample(data: bytes) -> bytes:
     # Cut at an ASCII byte, so that no multi-byte character is cut.
     end = max(sample.rfind(b" ", 0, SAMPLE_BYTES), sample.rfind(b"\n", 0, SAMPLE_BYTES))
     return sample[:end] if end > 0 else sample[: SAMPLE_BYTES * 2]
+
+
+def _without_code(data: bytes) -> bytes:
+    """Without scripts and styles. Takes linear time, even if a page opens one thousands of times and never closes it."""
+    kept: list[bytes] = []
+    at, endless = 0, set[bytes]()
+    for found in _CODE.finditer(data):
+        name = found[1].lower()
+        if found.start() < at or name in endless:
+            continue
+        end = _CODE_ENDS[name].search(data, found.end())
+        if end is None:
+            endless.add(name)
+            continue
+        kept.append(data[at : found.start()])
+        at = end.end()
+    return b"\n".join((*kept, data[at:]))

@@ -9,11 +9,11 @@ mean of their script and the letters of ``voices.toml``. Costs are whole numbers
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
-from unicodedata import combining
 
 from core.package_data import package_json, package_toml
 
@@ -24,7 +24,10 @@ _SIGN = 7 * _PARTS_OF_A_BIT
 _SIGNS = frozenset(
     "\u2018\u2019\u201c\u201d\u201e\u201a\u2039\u203a\u2013\u2014\u2026\u00a0\u00ab\u00bb\u20ac\u00a3\u00b0\u00a7\u2022\u2116"
 )
-"""Signs that texts of all languages have. Combining marks and digits cost as much."""
+"""Signs beside words in texts of all languages. Others (½, ±, ³) count so where no letter could stand."""
+_BEFORE_WORDS = "\u00a1\u00bf"
+_BEYOND = re.compile(r"[^\x00-\x9f]")
+_WORD = 3
 _LETTER = 8 * _PARTS_OF_A_BIT
 """A letter beyond ASCII in a language whose frequencies are unknown: a rare one, since such languages are rarer than others."""
 _MILLION = 1_000_000
@@ -51,9 +54,27 @@ def cost(sample: bytes, codec: str) -> int | None:
     text = sample.decode(codec, "replace")
     if text.count(_UNDECODABLE) * _MOST_UNDECODABLE > len(text):
         return None
-    counted = Counter(char for char in text.lower() if char.isalpha() or not char.isascii())
-    others = {char: _SIGN if char in _SIGNS or combining(char) or char.isdecimal() else _UNKNOWN for char in counted}
-    return min(sum(count * costs.get(char, others[char]) for char, count in counted.items()) for costs in _languages())
+    text = text.lower()
+    counted = Counter(char for char in text if char.isalpha() or not char.isascii())
+    signs = Counter(
+        found[0] for found in _BEYOND.finditer(text) if not found[0].isalpha() and _is_sign(text, found.start())
+    )
+    counted.subtract(signs)
+    return signs.total() * _SIGN + min(
+        sum(count * costs.get(char, _UNKNOWN) for char, count in counted.items()) for costs in _languages()
+    )
+
+
+def _is_sign(text: str, at: int) -> bool:
+    """Whether a character is a sign by where it stands: not between letters, nor at either end of a word of three letters."""
+    if text[at] in _SIGNS:
+        return True
+    before, behind = text[max(at - _WORD, 0) : at], text[at + 1 : at + 1 + _WORD]
+    if before[-1:].isalpha() and behind[:1].isalpha():
+        return False
+    if text[at] in _BEFORE_WORDS and not before[-1:].isalpha():
+        return True
+    return not any(len(side) == _WORD and side.isalpha() for side in (before, behind))
 
 
 @lru_cache(maxsize=1)

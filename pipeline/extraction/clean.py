@@ -240,10 +240,12 @@ def _article(
 def _flash(body: Candidate, title: Candidate) -> Candidate:
     """A flash consists only of its headline, which is also its text. Raises ExtractionError if there is none."""
     # A window's title may be any page's; one word may be a file's name or a label.
-    unspaced = _UNSPACED.search(title.value) is not None
+    # A window's title may be any page's; one word may be a file's name or a label. What a feed gives as the title of an item
+    # may be short, and in a script without spaces.
+    from_feed = title.origin == "feed"
+    unspaced = from_feed and _UNSPACED.search(title.value) is not None
     if title.origin != "window" and (" " in title.value.strip() or unspaced):
-        # What a feed gives as a title is one, even if it is short.
-        is_short_one = title.origin == "feed" and (unspaced or title.value.count(" ") + 1 >= _FLASH_WORDS)
+        is_short_one = from_feed and (unspaced or title.value.count(" ") + 1 >= _FLASH_WORDS)
         least = _FLASH_LETTERS if is_short_one else MIN_LETTERS
         if count_letters(title.value, enough=least) >= least:
             return Candidate(title.value, "title")

@@ -40,7 +40,7 @@ _READ_BY_OTHERS = (
     "|nejctenejsi|cok-okunanlar|legolvasottabb|most-?read"
 )
 _NOT_TEXT = (
-    rf"(?:video|audio|media)-?player|jw-?player|player-(?:container|wrapper|wrap|box)|^player$|copyrights?|disclaimer|tags|tag-?list|etiquetas|etiketler|schlagworte|stichworte|mots-cles|{_COMMENTS}"
+    rf"(?:video|audio|media)-?player|jw-?player|player-(?:container|wrapper|wrap)|^player$|copyrights?|disclaimer|tags|tag-?list|etiquetas|etiketler|schlagworte|stichworte|mots-cles|{_COMMENTS}"
     rf"|{_SHARES}|{_READ_BY_OTHERS}"
 )
 _BESIDE_NAME = re.compile(

@@ -1,8 +1,8 @@
-"""Names without a word such as "By" in the notes below a headline: "Liis Kask, reporter", "30 Nov 2026 at 15:12 Ann Keel".
+"""Names without a word such as "By" in the notes below a headline: "Liis Kask, reporter", "30 Nov 2026 Ann Keel, Reuters".
 
-Such a name looks like that of a place or a section, so something beside it must say that it is who wrote: a role, an agency, an
-address or the outlet, or the date of publication in the same row or in a line beside it. A name that the page's text mentions,
-or that its menu has, is not taken.
+Such a name looks like that of a place or a section, and a date beside it doesn't show that it is neither. So a role, an
+agency, an address or the outlet must say that it is who wrote. A name that the page's text mentions, or that its menu has,
+is not taken.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.text.dates import parse_date
 _FIRST_LINES, _MAX_CHARS, _MAX_DATE_CHARS = 6, 120, 90
 _NAME_WORDS, _UNCASED_WORDS, _MAX_UNCASED_CHARS = range(2, 5), range(2, 4), 26
 _LEAST = 2  # words of a name, which may be a month's: Marta, April
-_PARTS = re.compile(r"\s*[|•·●,;]\s*|\s+[/–—-]\s+")
+_PARTS = re.compile(r"(?<!\s)\s*+[|•·●,;]\s*+|(?<!\s)\s++[/–—-]\s++")
 _FIGURES = re.compile(
     r"[\d٠-٩۰-۹०-९০-৯]+(?:[\s.,:/年月日時时分秒년월일시분초-]*[\d٠-٩۰-۹०-९০-৯]+)*[年月日時时分秒년월일시분초]?(?:\s?(?:uhr|uur|hod|h|ч|год)\b\.?|\s?[ap]\.?m\b\.?)?",
     re.IGNORECASE,
@@ -26,7 +26,7 @@ _FIGURES = re.compile(
 _OF_THE_CLOCK = re.compile(
     r"\b(?:times?|tid|tijd|zeit|heure|hora|ora|czas\w*|vreme|врем\w*|час\w*|giờ|waktu|saat\w*)\b", re.IGNORECASE
 )
-_ADDRESS = re.compile(r"\s*[(<]?[\w.+-]{1,60}@[\w-]{1,40}\.[\w.]{2,30}[)>]?\s*")
+_ADDRESS = re.compile(r"(?<!\s)\s*+[(<]?[\w.+-]{1,60}@[\w-]{1,40}\.[\w.]{2,30}[)>]?\s*+")
 _FROM_THERE = re.compile(
     r"(?:de|da|do|du|from|in|aus|à|z|ze|w|v|ve|из|з|fra|från|van|uit|din|dal|a)\s[^\W\d_][\w’'-]*(?:\s[^\W\d_][\w’'-]*){0,2}"
 )
@@ -40,31 +40,31 @@ def names_in_rows(lines: Sequence[str], is_outlet: Is, is_mentioned: Is) -> tupl
     """The names in the first of the lines directly below the headline that names who wrote by its form."""
     lines = [line for line in lines[:_FIRST_LINES] if len(line) <= _MAX_CHARS]
     for place, line in enumerate(lines):
-        names = _names_of(line, _is_told(lines, place), is_outlet)
+        names = _names_of(line, _beside_role(lines, place), is_outlet)
         if names and not any(map(is_mentioned, names)):
             return names
     return ()
 
 
-def _is_told(lines: Sequence[str], place: int) -> bool:
-    """Whether a line beside this one is a date or a role; a single word may stand between, from where they wrote."""
+def _beside_role(lines: Sequence[str], place: int) -> bool:
+    """Whether a line beside this one is a role; a single word may stand between, from where they wrote."""
     for step in (-1, 1):
         at = place + step
         if 0 <= at < len(lines) and " " not in lines[at] and lines[at].isalpha():
             at += step
-        if 0 <= at < len(lines) and (_is_date(lines[at]) or is_role(lines[at])):
+        if 0 <= at < len(lines) and is_role(lines[at]):
             return True
     return False
 
 
-def _names_of(line: str, told: bool, is_outlet: Is) -> tuple[str, ...]:
+def _names_of(line: str, has_role: bool, is_outlet: Is) -> tuple[str, ...]:
     if line.endswith(_SENTENCE_END):
         return ()
     if _ADDRESS.search(line) is not None:
-        line, told = _ADDRESS.sub(" ", line).strip(), True
+        line, has_role = _ADDRESS.sub(" ", line).strip(), True
     if _FIGURES.search(line) is None:
         names, said = _persons(line, is_outlet)
-        return names if said or told else ()
+        return names if said or has_role else ()
     if not _is_date(line):
         return ()
     # The name stands beside the figures of the date; what a comma parts from them is a weekday or a place.
@@ -72,7 +72,8 @@ def _names_of(line: str, told: bool, is_outlet: Is) -> tuple[str, ...]:
     for place, part in enumerate(pieces):
         if (place < len(pieces) - 1 and part.endswith(", ")) or _OF_THE_CLOCK.search(part):
             continue
-        names = _persons(_alone(part), is_outlet)[0]
+        names, by_date = _persons(_alone(part), is_outlet)
+        names = names if by_date else ()
         # Without capitals it may be a month or a half of the day, unless signs part it from the figures.
         if names and (all(map(_is_cased, names)) or _is_parted(part, first=not place, last=place == len(pieces) - 1)):
             return names
@@ -104,18 +105,18 @@ def _persons(line: str, is_outlet: Is) -> tuple[tuple[str, ...], bool]:
     None if any part is anything else, but for words behind them that say from where they wrote.
     """
     names: list[str] = []
-    told = False
+    has_role = False
     for part in (one for one in _PARTS.split(line) if one):
         if names and (is_role(part) or is_agency(part) or is_outlet(part) or is_desk(part)):
-            told = True
+            has_role = True
             continue
         listed = clean_authors([part], shown=True)
         persons = [name for name in listed if _is_full(name)]
-        if persons and len(persons) == len(listed) and not told:
+        if persons and len(persons) == len(listed) and not has_role:
             names.extend(persons)
         elif not (names and (_is_one_word(part) or _FROM_THERE.fullmatch(part))):
             return (), False
-    return tuple(names), told
+    return tuple(names), has_role
 
 
 def _is_one_word(part: str) -> bool:

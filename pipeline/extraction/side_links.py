@@ -106,7 +106,9 @@ def _label_above_headlines(box: HtmlElement, *, behind: bool) -> str:
         return ""
     if all(_is_all_link(part) for part in box[1:]):
         return label
-    return label if behind and len(lines) > 1 and all(map(_reads_as_headline, lines)) else ""
+    # Without any link, it is what an article ends with: winners, demands, what to pack.
+    linked = next(box.iter("a"), None) is not None
+    return label if behind and linked and len(lines) > 1 and all(map(_reads_as_headline, lines)) else ""
 
 
 def _is_all_link(part: HtmlElement) -> bool:

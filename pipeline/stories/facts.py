@@ -137,13 +137,17 @@ def facts_of(title: str, text: str, *, language: str | None = None, changes: Seq
     newest = without_durations(named, title, language)
     for part, found, news in ((title, newest, True), (lead, urgent, True), (title, named, False), (lead, told, False)):
         for one in found:
-            figures.setdefault(one.key, Figure(one.key, _around(part, one.start, one.end), news, one.near))
+            figures.setdefault(
+                one.key, Figure(one.key, _around(part, one.start, one.end), news, one.near if one.rounds else 0)
+            )
     for start, end in _changed(body, changes):
         # A partly changed figure is complete in the text, not in the words of the change.
         low, high = max(0, start - _AROUND_CHANGE), min(len(body), end + _AROUND_CHANGE)
         for one in figures_in(body[low:high], language):
             if one.end + low > start and one.start + low < end and not (one.key in figures and figures[one.key].news):
-                figures[one.key] = Figure(one.key, _around(body, one.start + low, one.end + low), near=one.near)
+                figures[one.key] = Figure(
+                    one.key, _around(body, one.start + low, one.end + low), near=one.near if one.rounds else 0
+                )
     return Facts(
         tuple(figures.values())[:MOST_FIGURES],
         tuple(_quotes(text[:QUOTED_CHARS]))[:MOST_QUOTES],

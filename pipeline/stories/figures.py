@@ -123,9 +123,12 @@ _SCALES = {
     "8": "亿|億",
 }
 _SCALE = "|".join(f"(?P<s{number}>{words})" for number, words in enumerate(_SCALES.values()))
+_GROUPED = r"\d{1,2}(?:,\d\d)+,\d{3}(?!\d)|\d+(?:[.,\u00a0\u202f ]\d{3}(?!\d))*(?:[.,]\d+)?"
+"""Digits in groups: of two but for the last three, as in India (1,20,000), or of three."""
+_CRORE = 7
+_INDIAN = re.compile(r"\s?crores?\b", re.IGNORECASE)
 _FIGURE = re.compile(
-    rf"(?<![\w.,:/\-–])(?P<money>[$€£¥₽₺₴])?\s?(?P<number>\d+(?:[.,\u00a0\u202f ]\d{{3}}(?!\d))*(?:[.,]\d+)?)\s?(?:{_SCALE})?"
-    r"(?![\w]|[.,:/\-–]\d)",
+    rf"(?<![\w.,:/\-–])(?P<money>[$€£¥₽₺₴₹])?\s?(?P<number>{_GROUPED})\s?(?:{_SCALE})?(?![\w]|[.,:/\-–]\d)",
     re.IGNORECASE,
 )
 _FIGURE_UNSPACED = re.compile(
@@ -138,6 +141,8 @@ _HARM_BEFORE, _HARM_AFTER = 3, 4
 _HARM_UNSPACED, _HARM_CHARS = re.compile("死|亡|伤|傷|杀|殺|失踪|失蹤|失联|遇难|罹难|遇害|被捕|逮捕|行方不明"), 10
 _THOUSAND, _MILLION, _BILLION = 1_000, 1_000_000, 1_000_000_000
 _TWO_DIGITS = Context(prec=2, rounding=ROUND_DOWN)
+_MOST_ROUNDED = Decimal("0.03")
+"""1,204 is told as 1,200; 1,290 is another figure than 1,200."""
 _EXACT_TIME = frozenset({"an", "ans", "mes", "ay", "год", "час", "лет"})
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’ʼ][^\W\d_]+)*")
 _STOP = re.compile(r"[.;:!?؟؛،。\n(]")
@@ -151,13 +156,15 @@ _ZH_SCALES = {"十": 10, "百": 100, "千": 1_000}
 class FigureSpan(NamedTuple):
     """A figure's place (code points, end exclusive) and its key, which is equal for equal values.
 
-    ``near``: the key of its value in two digits, whatever the currency, since others may round the same figure.
+    ``near``: the key of its value in two digits, whatever the currency, since others may round the same figure. ``rounds``:
+    whether these two digits are so near the value that they are no other figure.
     """
 
     start: int
     end: int
     key: int
     near: int
+    rounds: bool = True
 
 
 class Spoken(NamedTuple):
@@ -182,12 +189,17 @@ def figures_in(text: str, language: str | None = None) -> Iterator[FigureSpan]:
     plain = _DAYS_BEFORE.sub(_without_days, _NONE.sub(lambda found: _HIDDEN * len(found[0]), text))
     written = _written(plain, language, unspaced=is_unspaced(text))
     for one in written:
-        yield FigureSpan(one.start, one.end, _key("", one.value, one.percent), _near(one.value, one.percent))
+        yield _span(one.start, one.end, one.value, one.percent)
         plain = plain[: one.start] + _HIDDEN * (one.end - one.start) + plain[one.end :]
     # "30 thousand" is one figure.
     for spoken in numbers_in(plain, language):
-        value = Decimal(spoken.value)
-        yield FigureSpan(spoken.start, spoken.end, _key("", value, ""), _near(value, ""))
+        yield _span(spoken.start, spoken.end, Decimal(spoken.value), "")
+
+
+def _span(start: int, end: int, value: Decimal, percent: str) -> FigureSpan:
+    rounded = _rounded(value)
+    rounds = value - rounded <= value * _MOST_ROUNDED
+    return FigureSpan(start, end, _key("", value, percent), _key("", rounded, percent), rounds)
 
 
 class _Written(NamedTuple):
@@ -208,18 +220,31 @@ def _written(plain: str, language: str | None, *, unspaced: bool) -> list[_Writt
         value, end, money = _value(found["number"]), found.end(), found["money"] or ""
         scale = next((power for at, power in enumerate(_SCALES) if found[f"s{at}"]), "")
         power = int(scale) if scale not in ("", "%") else 0
-        if not scale:
-            power, end = scale_after(plain, end, language)
-        if not scale and not power and not money and len(found["number"]) == 4 and _YEAR.fullmatch(str(value)):
+        before = made[-1] if made else None
+        behind = before is not None and before.power > 0 and not plain[before.end : found.start()].strip()
+        if scale != "%":
+            # "1.2 lakh crore", "5万亿", "3 nghìn tỷ": powers of ten one after the other.
+            while (more := _next_scale(plain, end, power, language))[0]:
+                power, end = power + more[0], more[1]
+        if not (scale or power or money or behind) and len(found["number"]) == 4 and _YEAR.fullmatch(str(value)):
             continue
         value *= 10**power
         one = _Written(found.start(), end, value, power, money, "%" if scale == "%" else "")
-        before = made[-1] if made else None
-        if before is not None and before.power > power > 0 and not plain[before.end : one.start].strip():
+        # "3 crore 40 lakh"; without a scale of its own, the rest of "1万2000" stands directly behind it.
+        tail = power > 0 or (unspaced and before is not None and before.end == one.start and not one.percent)
+        if before is not None and behind and before.power > power and tail:
             made[-1] = one._replace(start=before.start, value=before.value + value, money=before.money)
         else:
             made.append(one)
     return made
+
+
+def _next_scale(plain: str, end: int, power: int, language: str | None) -> tuple[int, int]:
+    """The next power of ten behind a number and its first ones, 0 if there is none, and the end of the figure."""
+    found = scale_after(plain, end, language)
+    if not found[0] and power and (indian := _INDIAN.match(plain, end)) is not None:
+        return _CRORE, indian.end()
+    return found
 
 
 def _without_days(found: re.Match[str]) -> str:
@@ -277,8 +302,8 @@ def _key(money: str, value: Decimal, percent: str) -> int:
     return zlib.crc32(f"#\0{money}\0{value.normalize():f}\0{percent}".encode())
 
 
-def _near(value: Decimal, percent: str) -> int:
-    return _key("", _TWO_DIGITS.create_decimal(value) if value >= _THOUSAND else value, percent)
+def _rounded(value: Decimal) -> Decimal:
+    return _TWO_DIGITS.create_decimal(value) if value >= _THOUSAND else value
 
 
 def numbers_in(text: str, language: str | None) -> Iterator[Spoken]:

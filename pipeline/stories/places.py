@@ -23,6 +23,11 @@ _NO_PLACES = frozenset({"EZ", "QO", "XA", "XB", "ZZ"})
 _ADJECTIVE = 5
 """The least letters of a stem that a word in small letters begins with; English writes adjectives with a capital."""
 _LONGEST_ENDING = {4: 4, 5: 6}
+_MOST_WORDS = 6
+_WITH_CASES = frozenset(
+    ("be", "bg", "bs", "cs", "el", "et", "fi", "hr", "hu", "lt", "lv", "mk", "pl", "ru", "sk", "sl", "sr", "uk")
+)
+_VOWELS, _SHORT = "aeiouyаеиіоуыюя", 4
 _LONGER_ENDING = 7
 """The most letters after a stem, by its length: a longer word that only begins like a place is another word."""
 
@@ -30,13 +35,16 @@ _LONGER_ENDING = 7
 class _Names(NamedTuple):
     """The names in one language. ``by_stem``: by the stem of the first word, those of all words, and the code.
 
-    ``longest``: the letters of the longest of these stems.
+    ``longest``: the letters of the longest of these stems. ``whole``: all names, their words folded;
+    ``cut``: those of one word, without a last vowel.
     """
 
     by_stem: dict[str, list[tuple[tuple[str, ...], str]]]
     unspaced: re.Pattern[str] | None
     codes: dict[str, str]
     longest: int = 0
+    whole: frozenset[str] = frozenset()
+    cut: frozenset[str] = frozenset()
 
 
 def places_in(text: str, language: str | None) -> list[str]:
@@ -57,13 +65,18 @@ def places_in(text: str, language: str | None) -> list[str]:
 
 
 def are_countries(names: str, language: str | None) -> bool:
-    """Whether a text is nothing but names of countries."""
+    """Whether a text is nothing but names of countries as CLDR writes them: a stem begins names of people too (George).
+
+    In a language with cases, the last letter may be another one (Rosja, Rosji).
+    """
     known = _names(language or "en")
-    words = [(one[0], _folded(one[0])) for one in WORD.finditer(names)]
+    words = [_folded(one[0]) for one in WORD.finditer(names)]
     at = 0
     while at < len(words):
-        code, count = _place(words, at, known, language)
-        if code is None:
+        count = next((size for size in range(_MOST_WORDS, 0, -1) if " ".join(words[at : at + size]) in known.whole), 0)
+        if not count and language in _WITH_CASES and words[at][:-1] in known.cut:
+            count = 1
+        if not count:
             return False
         at += count
     return bool(words)
@@ -118,15 +131,23 @@ def _names(language: str) -> _Names:
         several.sort(key=lambda one: -len(one[0]))
     long = sorted((name for name in codes if len(name) > 1), key=lambda name: (-len(name), name))
     unspaced = re.compile("|".join(map(re.escape, long))) if long else None
-    return _Names(by_stem, unspaced, codes, max(map(len, by_stem), default=0))
+    # Without adjectives: Russo is a name.
+    whole = frozenset(" ".join(_folded(one[0]) for one in WORD.finditer(name)) for name in _countries(locale).values())
+    cut = frozenset(name[:-1] for name in whole if " " not in name and len(name) > _SHORT and name[-1] in _VOWELS)
+    return _Names(by_stem, unspaced, codes, max(map(len, by_stem), default=0), whole, cut)
 
 
-def _all(locale: Locale) -> Iterator[tuple[str, str]]:
-    countries = {
+def _countries(locale: Locale) -> dict[str, str]:
+    """The names of countries by their codes."""
+    return {
         code: name
         for code, name in locale.territories.items()
         if len(code) == 2 and code.isalpha() and code not in _NO_PLACES
     }
+
+
+def _all(locale: Locale) -> Iterator[tuple[str, str]]:
+    countries = _countries(locale)
     yield from ((name, code) for code, name in countries.items())
     likely = get_global("likely_subtags")
     for tongue, name in locale.languages.items():

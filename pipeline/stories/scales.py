@@ -24,7 +24,7 @@ def scale_after(text: str, end: int, language: str | None) -> tuple[int, int]:
         return 0, end
     if (power := words.get(fold(found[1]))) is not None:
         return power, found.end()
-    for word, power in words.items():
+    for word, power in sorted(words.items(), key=lambda one: -len(one[0])):
         if _UNSPACED.fullmatch(word) and found[1].startswith(word):
             return power, found.start(1) + len(word)
     return 0, end

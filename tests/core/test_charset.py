@@ -178,3 +178,32 @@ def test_what_is_not_text() -> None:
         assert binary_kind(start)
     assert binary_kind(b"<html>") is None
     assert binary_kind(b"") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<p>½ cup sugar</p><p>¼ cup milk</p><p>¾ cup flour</p><p>½ tsp salt</p>",
+        "<p>Tolerance ±0.5 mm, ±1 mm, ±2 mm</p>",
+        "<p>±1 ±2 ±3 ±5 ±7 ±9</p>",
+        "Temperature 5°, ±3, 2², µm, ½ cup, ¾ tsp, § 3",
+        "x³ + y² = z¹; 10 µs; £3; ¥500; ¶ 4",
+        "12 m³/s, 40 km², ¿Qué pasó? ¡Año nuevo!",
+    ],
+)
+def test_signs_are_no_evidence_against_a_western_label(text: str) -> None:
+    for label in ("windows-1252", "iso-8859-1"):
+        assert decode_bytes(text.encode("cp1252"), label).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["São Paulo", "È morto", "¡Año nuevo!", "Þing", "© 2024 Müller® ™ • All rights reserved", "The price fell to £20."],
+)
+def test_a_few_western_words_without_a_label_stay_western(text: str) -> None:
+    assert decode_bytes(text.encode("cp1252")).text == text
+
+
+def test_scripts_that_are_opened_and_never_closed_take_linear_time() -> None:
+    found = decode_bytes(b"<script" * 70_000 + "<p>Był wtorek, więc źle, że spadł śnieg.</p>".encode("cp1250"))
+    assert found.text.endswith("źle, że spadł śnieg.</p>")

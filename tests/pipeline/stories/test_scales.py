@@ -8,6 +8,14 @@ from pipeline.stories.figures import figures_in
 from pipeline.stories.scales import scales
 
 ONE_FIGURE = [
+    [("1,200 billion rupees", "en"), ("1.2 lakh crore rupees", "en"), ("1.2 लाख करोड़ रुपये", "hi")],
+    [("5 billion baht", "en"), ("งบประมาณราว 5 พันล้านบาท", "th"), ("5,000 million baht", "en")],
+    [("5,000 billion yuan", "en"), ("预算达到5万亿元人民币", "zh")],
+    [("3,000 billion dong", "en"), ("3 nghìn tỷ đồng", "vi")],
+    [("120,000 people", "en"), ("1,20,000 people", "en"), ("1.2 lakh people", "en")],
+    [("25 million rupees", "en"), ("₹2,50,00,000 in cash", "en"), ("2.5 crore rupees", "en")],
+    [("12,000 people", "en"), ("地震の死者は1万2000人に達したと政府が発表した", "ja")],
+    [("3 billion euros", "en"), ("3 mil milhões de euros", "pt")],
     [("34 million taka", "en"), ("3 crore 40 lakh taka", "en"), ("৩ কোটি ৪০ লাখ টাকা", "bn"), ("3 करोड़ 40 लाख टका", "hi")],
     [("500,000 rupees", "en"), ("5 लाख रुपये", "hi"), ("5 لاکھ روپے", "ur"), ("5 lakh rupees", "en")],
     [("20 million baht", "en"), ("เงินราว 20 ล้านบาท", "th"), ("20 milioni di baht", "it"), ("20 juta baht", "id")],
@@ -46,3 +54,10 @@ def test_scales_by_cldr(language: str, word: str, power: int) -> None:
 
 def test_a_language_that_cldr_lacks_has_no_scales() -> None:
     assert scales("xx") == {}
+
+
+def test_two_digits_round_a_figure_only_if_they_are_near_it() -> None:
+    rounds = {
+        text: [one.rounds for one in figures_in(text, "en")] for text in ("1,204 dead", "1,290 dead", "£1.29 billion")
+    }
+    assert rounds == {"1,204 dead": [True], "1,290 dead": [False], "£1.29 billion": [False]}

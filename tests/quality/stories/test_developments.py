@@ -9,6 +9,7 @@ from core.records import Alert, Article, SubscriptionMatch
 from core.records.alert import ALL_NEWS, NewsKind
 from pipeline.stories.alerts import AlertRule
 from pipeline.stories.features import features
+from pipeline.stories.places import are_countries
 from tests.pipeline.stories.world import Desk, subscription
 from tests.quality.stories.stage import article
 from tests.quality.stories.templates import Pair, copy_pairs, template_pairs
@@ -272,3 +273,27 @@ def test_a_text_worded_like_an_earlier_one_that_names_nothing_new_is_no_other_ev
         "the smoke alarm. Doctors suspect carbon monoxide from a stove in the kitchen.",
     )
     assert [one.reason for one in forced(first, later, news=("developments",))] == ["story"]
+
+
+@pytest.mark.parametrize("name", ["Thompson", "Francis", "George", "Russell", "Franck"])
+def test_a_name_that_begins_like_a_countrys_is_no_country(name: str) -> None:
+    first = told(
+        0,
+        "Police arrest Barker over robbery in Leeds",
+        "Detectives stopped a van near the canal at dawn. Two men had emptied the till of a jeweller, a witness said.",
+    )
+    later = told(
+        1,
+        f"Police arrest {name} over robbery in Leeds",
+        "A petrol station was attacked with a knife on Friday night. Nothing was taken, said the manager, who was unhurt.",
+    )
+    assert [one.reason for one in forced(first, later, news=("developments",))] == ["story", "development"]
+
+
+@pytest.mark.parametrize(
+    ("names", "language", "are"),
+    [("United States, Russia", "en", True), ("Rosji", "pl", True), ("Франция", "ru", True), ("Children", "en", False),
+     ("Indiana", "en", False), ("Индира", "ru", False), ("Franciszek", "pl", False), ("Malik", "tr", False)],
+)  # fmt: skip
+def test_only_whole_names_are_countries(names: str, language: str, are: bool) -> None:
+    assert are_countries(names, language) is are
