@@ -323,11 +323,12 @@ def _material_at(line: str) -> int:
 
 def _is_place(name: str, line: str) -> bool:
     one_word = " " not in name or (name[0].islower() and name.count(" ") == 1)  # "Geneva", "de Brasília"
-    return (
-        one_word
-        and not has_unspaced(name)
-        and re.search(rf"[,،/]\s?{re.escape(name)}(?=[\s.]*(?:$|[–—|•·(-]|\d))", line) is not None
-    )
+    return one_word and not has_unspaced(name) and place_behind(name).search(line) is not None
+
+
+def place_behind(name: str) -> re.Pattern[str]:
+    """The pattern for a place behind a comma or stroke, at the end of a line or before a sign or figure."""
+    return re.compile(rf"[,،/]\s?{re.escape(name)}(?=[\s.]*+(?:$|[–—|•·(-]|\d))")
 
 
 def _parts(line: str, *, shown: bool) -> Iterator[str]:

@@ -28,10 +28,12 @@ def made_when_called() -> list[Found]:
     """Patterns whose text is only known in a call: examples of each, made as the product makes them."""
     from core.normal import _too_many
     from core.query.terms import wild_regex
+    from pipeline.extraction.bylines import place_behind
 
     return [
         Found("core.normal", 0, _too_many(), frozenset(["sub"])),
         Found("core.html_tokens", 0, re.compile("</script", re.IGNORECASE), frozenset(["search"])),
+        Found("pipeline.extraction.bylines", 0, place_behind("Port Marnham"), frozenset(["search"])),
         *(Found("core.query.terms", 0, wild_regex(one), WHOLE) for one in ("abc", "a?c", "a*b*a*1", "*", "a*a*a*a*")),
         *(
             Found("desk.web.api.schema", 0, re.compile(one), WHOLE)
