@@ -18,7 +18,7 @@ import codecs
 import re
 from typing import NamedTuple
 
-from core.charset_guess import Likely, cheapest, cost
+from core.charset_guess import costs
 from core.mojibake import mended
 
 DEFAULT = "cp1252"
@@ -92,6 +92,8 @@ _LEAST = 6
 """Fewer words, or bytes, beyond ASCII prove nothing."""
 _LEAST_DENIED = 2
 """With fewer bytes beyond ASCII, a label is not doubted."""
+_ASCII = bytes(range(128))
+_NO_PLAIN_LETTERS = bytes(byte for byte in range(256) if byte > 127 or not chr(byte).isalpha())
 _RARER_BITS = 6
 """Unlabelled text in another Latin charset is so much rarer: one accent in two words doesn't show it."""
 
@@ -227,12 +229,15 @@ def _scripts_of(word: str) -> int:
 def _not_western(data: bytes) -> str | None:
     """Another charset, if text that is declared as Latin 1, as templates declare it by default, is far more probable in it."""
     sample = _sample(data)
-    if sum(byte > 127 for byte in sample) < _LEAST_DENIED:
+    if _beyond_ascii(sample) < _LEAST_DENIED:
         return None
-    found, declared = _cheapest(sample), cost(sample, DEFAULT)
-    if found is None or (declared is not None and declared - found.quarter_bits < _EVIDENCE_BITS * 4):
+    found = _costs(sample)
+    if not found:
         return None
-    return found.codec
+    likeliest = min(found, key=found.__getitem__)
+    # The text may be impossible in Windows-1252.
+    western = (found if DEFAULT in found else costs(sample, [DEFAULT])).get(DEFAULT)
+    return None if western is not None and western - found[likeliest] < _EVIDENCE_BITS * 4 else likeliest
 
 
 def codec_of(label: str) -> str | None:
@@ -256,27 +261,33 @@ def binary_kind(body: bytes) -> str | None:
 
 def guess_charset(data: bytes) -> str:
     """Python's name of the most likely codec of the text; Windows-1252 if there is no evidence. Reads 8 KB of text."""
-    found = _cheapest(_sample(data))
-    return DEFAULT if found is None else found.codec
+    found = _costs(_sample(data))
+    if not found:
+        return DEFAULT
+    likeliest = min(found, key=found.__getitem__)
+    return DEFAULT if DEFAULT in found and found[DEFAULT] - found[likeliest] < _RARER_BITS * 4 else likeliest
 
 
-def _cheapest(sample: bytes) -> Likely | None:
-    beyond = sum(byte > 127 for byte in sample)
+def _costs(sample: bytes) -> dict[str, int]:
+    """What the text costs under the charsets that its share of letters beyond ASCII allows; nothing if it proves nothing."""
+    beyond = _beyond_ascii(sample)
     if not beyond:
-        return None
-    letters = beyond + sum(chr(byte).isalpha() for byte in sample if byte < 128)
+        return {}
+    letters = beyond + len(sample.translate(None, _NO_PLAIN_LETTERS))
     if beyond * 3 < letters:
-        found, western = cheapest(sample, _LATIN), cost(sample, DEFAULT)
-        near = found is not None and western is not None and western - found.quarter_bits < _RARER_BITS * 4
-        return Likely(DEFAULT, western) if near and western is not None else found
+        return costs(sample, _LATIN)
     if beyond < _LEAST:
-        return None
+        return {}
     for name in ("euc_jp", "cp932"):
         # Kana are a fifth of Japanese text and of no other; Korean charsets can read them as syllables.
         text = sample.decode(name, "replace")
-        if len(_KANA.findall(text)) * 5 > sum(not char.isascii() for char in text) and (bits := cost(sample, name)):
-            return Likely(name, bits)
-    return cheapest(sample, _OTHERS)
+        if len(_KANA.findall(text)) * 5 > sum(not char.isascii() for char in text) and (found := costs(sample, [name])):
+            return found
+    return costs(sample, _OTHERS)
+
+
+def _beyond_ascii(data: bytes) -> int:
+    return len(data.translate(None, _ASCII))
 
 
 def _own_labels(data: bytes) -> list[str]:

@@ -13,7 +13,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from core.package_data import package_json, package_toml
 
@@ -36,33 +35,35 @@ _MOST_UNDECODABLE = 50
 """Charsets in which one of this many characters is impossible are left out: they are for other bytes."""
 
 
-class Likely(NamedTuple):
-    """``codec``: Python's name; ``quarter_bits``: the text's information under it, in quarters of a bit."""
+def costs(sample: bytes, codecs: Iterable[str]) -> dict[str, int]:
+    """The text's information in quarters of a bit under each charset (Python's name), in the language that fits best.
 
-    codec: str
-    quarter_bits: int
+    Charsets under which too much can't be decoded are left out. The charset with the least is the most probable.
+    """
+    languages, found = _languages(), dict[str, int]()
+    # Plain letters are mostly the same in all charsets.
+    plain: dict[frozenset[tuple[str, int]], list[int]] = {}
+    for codec in codecs:
+        text = sample.decode(codec, "replace")
+        if text.count(_UNDECODABLE) * _MOST_UNDECODABLE > len(text):
+            continue
+        text = text.lower()
+        signs = Counter(
+            found[0] for found in _BEYOND.finditer(text) if not found[0].isalpha() and _is_sign(text, found.start())
+        )
+        counted = Counter(text)
+        counted.subtract(signs)
+        letters = frozenset((char, count) for char, count in counted.items() if char.isascii() and char.isalpha())
+        if letters not in plain:
+            plain[letters] = [_cost(letters, language) for language in languages]
+        beyond = [(char, count) for char, count in counted.items() if not char.isascii()]
+        least = min(base + _cost(beyond, language) for base, language in zip(plain[letters], languages, strict=True))
+        found[codec] = signs.total() * _SIGN + least
+    return found
 
 
-def cheapest(sample: bytes, codecs: Iterable[str]) -> Likely | None:
-    """The charset under which ``sample`` is most probable, the first of equals; None if it is impossible in all of them."""
-    costs = [Likely(codec, found) for codec in codecs if (found := cost(sample, codec)) is not None]
-    return min(costs, key=lambda one: one.quarter_bits, default=None)
-
-
-def cost(sample: bytes, codec: str) -> int | None:
-    """The text's information in quarters of a bit in the language that fits best; None if too much can't be decoded."""
-    text = sample.decode(codec, "replace")
-    if text.count(_UNDECODABLE) * _MOST_UNDECODABLE > len(text):
-        return None
-    text = text.lower()
-    counted = Counter(char for char in text if char.isalpha() or not char.isascii())
-    signs = Counter(
-        found[0] for found in _BEYOND.finditer(text) if not found[0].isalpha() and _is_sign(text, found.start())
-    )
-    counted.subtract(signs)
-    return signs.total() * _SIGN + min(
-        sum(count * costs.get(char, _UNKNOWN) for char, count in counted.items()) for costs in _languages()
-    )
+def _cost(counted: Iterable[tuple[str, int]], language: Mapping[str, int]) -> int:
+    return sum(count * language.get(char, _UNKNOWN) for char, count in counted)
 
 
 def _is_sign(text: str, at: int) -> bool:

@@ -58,13 +58,14 @@ def _beside_role(lines: Sequence[str], place: int) -> bool:
 
 
 def _names_of(line: str, has_role: bool, is_outlet: Is) -> tuple[str, ...]:
+    """The names in a line. ``has_role``: whether a role stands beside the line."""
     if line.endswith(_SENTENCE_END):
         return ()
     if _ADDRESS.search(line) is not None:
         line, has_role = _ADDRESS.sub(" ", line).strip(), True
     if _FIGURES.search(line) is None:
-        names, said = _persons(line, is_outlet)
-        return names if said or has_role else ()
+        names, wrote = _persons(line, is_outlet)
+        return names if wrote or has_role else ()
     if not _is_date(line):
         return ()
     # The name stands beside the figures of the date; what a comma parts from them is a weekday or a place.
@@ -72,8 +73,9 @@ def _names_of(line: str, has_role: bool, is_outlet: Is) -> tuple[str, ...]:
     for place, part in enumerate(pieces):
         if (place < len(pieces) - 1 and part.endswith(", ")) or _OF_THE_CLOCK.search(part):
             continue
-        names, by_date = _persons(_alone(part), is_outlet)
-        names = names if by_date else ()
+        names, wrote = _persons(_alone(part), is_outlet)
+        if not (wrote or has_role):
+            continue
         # Without capitals it may be a month or a half of the day, unless signs part it from the figures.
         if names and (all(map(_is_cased, names)) or _is_parted(part, first=not place, last=place == len(pieces) - 1)):
             return names

@@ -24,10 +24,17 @@ def scale_after(text: str, end: int, language: str | None) -> tuple[int, int]:
         return 0, end
     if (power := words.get(fold(found[1]))) is not None:
         return power, found.end()
-    for word, power in sorted(words.items(), key=lambda one: -len(one[0])):
-        if _UNSPACED.fullmatch(word) and found[1].startswith(word):
+    for word, power in _unspaced(language or ""):
+        if found[1].startswith(word):
             return power, found.start(1) + len(word)
     return 0, end
+
+
+@cache
+def _unspaced(language: str) -> tuple[tuple[str, int], ...]:
+    """Those of scripts without spaces, the longest first."""
+    words = [(word, power) for word, power in scales(language).items() if _UNSPACED.fullmatch(word)]
+    return tuple(sorted(words, key=lambda one: -len(one[0])))
 
 
 @cache

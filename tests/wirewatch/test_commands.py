@@ -97,7 +97,7 @@ def test_topics_are_listed_and_their_examples_hold(tmp_path: Path) -> None:
     listed = [json.loads(line) for line in wirewatch("topics", "list", "--json", cwd=tmp_path).stdout.splitlines()]
     assert {topic["name"] for topic in listed} == {"syria", "ukraine-talks", "iran-saudi"}
     for topic in listed:
-        assert len(topic["languages"]) == 50
+        assert len(topic["languages"]) == 49
         assert topic["must_match"] >= 15
         assert topic["must_not_match"] >= 15
     assert wirewatch("topics", "test", cwd=tmp_path).returncode == 0

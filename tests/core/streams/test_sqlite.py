@@ -286,23 +286,23 @@ def test_the_file_is_sound_after_all_this(file: Path, stream: SqliteStream) -> N
     other.close()
 
 
-def test_a_file_from_before_digests_gets_them(tmp_path: Path) -> None:
+def older(tmp_path: Path, change: str) -> str:
+    """The URL of a file with one record, without what a later version added."""
     url = f"sqlite:///{tmp_path / 'streams.db'}"
     with create_stream(url, "news", 1) as stream:
         stream.append([NewRecord(b"a", b"1")])
     with closing(sqlite3.connect(tmp_path / "streams.db")) as file:
-        file.execute("DROP TABLE digests")
-    with create_stream(url, "news", 1) as stream:
+        file.execute(change)
+    return url
+
+
+def test_a_file_from_before_digests_gets_them(tmp_path: Path) -> None:
+    with create_stream(older(tmp_path, "DROP TABLE digests"), "news", 1) as stream:
         stream.append([NewRecord(b"a", b"2", digest=raw_hash(b"2"))])
         assert [one.digest for one in stream.read({0: 0})] == [raw_hash(b"1"), raw_hash(b"2")]
 
 
 def test_a_file_from_before_headers_gets_them(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'streams.db'}"
-    with create_stream(url, "news", 1) as stream:
-        stream.append([NewRecord(b"a", b"1")])
-    with closing(sqlite3.connect(tmp_path / "streams.db")) as file:
-        file.execute("ALTER TABLE records DROP COLUMN headers")
-    with create_stream(url, "news", 1) as stream:
+    with create_stream(older(tmp_path, "ALTER TABLE records DROP COLUMN headers"), "news", 1) as stream:
         stream.append([NewRecord(b"a", b"2", headers=(("schema", b"x"),))])
         assert [(one.value, one.headers) for one in stream.read({0: 0})] == [(b"1", ()), (b"2", (("schema", b"x"),))]
