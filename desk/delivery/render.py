@@ -194,7 +194,7 @@ class Renderer:
             except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 raise UsageError(f"template {name}: {error}") from error
             except RecursionError as error:
-                raise UsageError(f"template {name}: it calls itself endlessly") from error
+                raise UsageError(f"template {name}: it includes itself without end") from error
 
         return template
 

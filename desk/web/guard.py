@@ -259,7 +259,7 @@ def _check_parameters(request: Request) -> None:
                 there = f"there are {', '.join(sorted(known))}" if known else "there are none"
                 raise Refused(422, f"unknown parameter {name[:100]!r}; {there}")
             if get_origin(known[name]) is not list and len(request.query_params.getlist(name)) > 1:
-                raise Refused(422, f"the parameter {name!r} may be given once")
+                raise Refused(422, f"the parameter {name!r} may be given only once")
 
 
 async def _check_form(request: Request) -> None:

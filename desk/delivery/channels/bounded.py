@@ -36,7 +36,7 @@ class Bounds:
         with self._lock:
             if self.over:
                 connection.close()
-                raise TimeoutError("the time for this message is over")
+                raise TimeoutError("the time limit of this message is reached")
             # A duplicate of our own, since TLS takes over the original.
             self._held.append(socket.socket(fileno=os.dup(connection.fileno())))
 

@@ -104,7 +104,7 @@ class WebhookCarrier:
         if 300 <= status < 400:
             raise Trouble(f"the receiver answered {status}: it has moved, give its new address", again=False)
         if status in (401, 403, 404, 410):
-            raise Trouble(f"the receiver refused us ({status}): check the address and secret", again=False)
+            raise Trouble(f"the receiver refused the request ({status}): check the address and secret", again=False)
         raise Trouble(f"the receiver refused this message ({status})", again=False, channel=False)
 
 

@@ -141,9 +141,11 @@ def _judge(answer: Answer) -> None:
         raise Trouble(f"the browser's subscription has ended ({status}): the device is removed", again=False, gone=True)
     answer.check_passing(_SERVICE)
     if 300 <= status < 400:
-        raise Trouble(f"{_SERVICE} sent us elsewhere ({status}), which is not followed", again=False)
+        raise Trouble(f"{_SERVICE} redirected the request ({status}), which is not followed", again=False)
     if status in (401, 403):
-        raise Trouble(f"{_SERVICE} refused us ({status}): turn notifications on again on this device", again=False)
+        raise Trouble(
+            f"{_SERVICE} refused the request ({status}): turn notifications on again on this device", again=False
+        )
     raise Trouble(f"{_SERVICE} refused this message ({status})", again=False, channel=False)
 
 
